@@ -1,0 +1,1 @@
+"""Colors black-and-white pictures, and trains the networks that do."""

@@ -1,0 +1,178 @@
+"""From a `Config` to the objects that it asks for. Only commands import this."""
+
+import dataclasses
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from colorization import models
+from colorization.losses.adversarial import ADVERSARIAL_LOSSES
+from colorization.losses.classification import quantized_crossentropy
+from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES
+from colorization.training.adversarial import AdversarialModel
+from colorization.training.checkpoints import TrainingError
+from colorization.training.schedules import learning_rate
+from pipelines import batches, codecs, quantization, sources
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+def build_codec(config):
+    """The codec of a run, at its temperature."""
+    codec = codecs.CODECS[config.codec]
+    if config.is_quantized:
+        codec = dataclasses.replace(codec, temperature=config.temperature)
+    return codec
+
+
+def build_generator(config, precision=None):
+    """The generator of a run, in the run's precision or another."""
+    keras.config.set_dtype_policy(_POLICIES[precision or config.precision])
+    options = {"num_outputs": build_codec(config).num_outputs, "base_filters": config.base_filters}
+    if config.generator == "unet":
+        # Targets in [-1, 1] end in tanh; those with an offset reach from 0 to 1.
+        activation = "sigmoid" if config.codec.endswith("_offset") else "tanh"
+        options |= {
+            "depth": config.depth,
+            "dropout": config.dropout,
+            "output_activation": activation,
+        }
+    return models.GENERATORS[config.generator](**options)
+
+
+def build_discriminator(config):
+    """The discriminator of a run."""
+    return models.DISCRIMINATORS[config.discriminator](
+        condition_channels=1,
+        target_channels=build_codec(config).num_outputs,
+        base_filters=config.discriminator_filters,
+    )
+
+
+def build_model(config, steps_per_epoch, prior=None):
+    """Builds and compiles what `fit` trains: a plain generator, or an adversarial model.
+
+    Args:
+        config: The run's `Config`.
+        steps_per_epoch: Steps of an epoch, for schedules.
+        prior: Frequencies of the bins, of shape `(num_bins,)`, for quantized codecs.
+
+    Returns:
+        A pair of the compiled model and its generator.
+    """
+    generator = build_generator(config)
+    if not config.is_adversarial:
+        loss = RECONSTRUCTION_LOSSES.get(config.loss)
+        if config.is_quantized:
+            weights = quantization.class_weights(prior, config.uniform_share)
+            loss = quantized_crossentropy(weights)
+        generator.compile(_optimizer(config, steps_per_epoch), loss, jit_compile=config.xla)
+        generator.optimizer.build(generator.trainable_variables)
+        return generator, generator
+    model = AdversarialModel(generator, build_discriminator(config))
+    model.compile(
+        _optimizer(config, steps_per_epoch),
+        _optimizer(config, steps_per_epoch, averaged=False),
+        ADVERSARIAL_LOSSES[config.adversarial_loss],
+        RECONSTRUCTION_LOSSES[config.loss],
+        config.loss_weight,
+        jit_compile=config.xla,
+    )
+    return model, generator
+
+
+def _optimizer(config, steps_per_epoch, averaged=True):
+    optimizer = keras.optimizers.AdamW(
+        learning_rate(config, steps_per_epoch),
+        weight_decay=config.weight_decay,
+        beta_1=config.beta_1,
+        beta_2=config.beta_2,
+        global_clipnorm=config.clip_norm or None,
+        use_ema=averaged and config.ema > 0,
+        ema_momentum=config.ema,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    if config.precision == "float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def build_strategy(config):
+    """The strategy that mirrors the networks over the devices of a run.
+
+    Raises:
+        TrainingError: If TensorFlow has started with another number of logical devices.
+    """
+    if config.logical_devices:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        split = [tf.config.LogicalDeviceConfiguration()] * config.logical_devices
+        try:
+            tf.config.set_logical_device_configuration(cpu, split)
+        except RuntimeError as error:
+            raise TrainingError("--logical_devices comes before any work on a device.") from error
+        return tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices("CPU")])
+    if tf.config.list_physical_devices("GPU"):
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def build_survey(config_source, path=None):
+    """Surveys a source, or reads the survey that the run keeps of it.
+
+    Args:
+        config_source: A `pipelines.sources.Source`.
+        path: Where the run keeps it; None keeps none.
+
+    Raises:
+        TrainingError: If the pictures changed since the run began.
+    """
+    if path and os.path.exists(path):
+        found = batches.load_survey(path)
+        if found.listing != config_source.listing:
+            raise TrainingError(
+                f"The pictures of {config_source.name} changed since the run began, so that it "
+                "can't go on as if never interrupted. Restore them, or take a new --model_dir."
+            )
+        return found
+    found = batches.survey(config_source)
+    if path:
+        batches.save_survey(found, path)
+    return found
+
+
+def build_prior(source, found, path=None):
+    """Measures the prior of a source, or reads the one that the run keeps."""
+    if path and os.path.exists(path):
+        return np.load(path)
+    prior = batches.measure_prior(source, found)
+    if path:
+        with open(path + ".part", "wb") as file:
+            np.save(file, prior)
+        os.replace(path + ".part", path)
+    return prior
+
+
+def open_pictures(specification, model_dir=None, name="survey"):
+    """Opens a source and its survey, kept in the run directory if one is given."""
+    source = sources.open_source(specification)
+    path = os.path.join(model_dir, f"{name}.json") if model_dir else None
+    return source, build_survey(source, path)
+
+
+def build_followers(config):
+    """Callbacks that act on the course of the losses: learning-rate drops and early stopping."""
+    monitor = "val_loss" if config.val_data else "loss"
+    followers = []
+    if config.schedule == "plateau":
+        followers.append(
+            keras.callbacks.ReduceLROnPlateau(
+                monitor, factor=config.decay_factor, patience=config.patience, mode="min"
+            )
+        )
+    if config.early_stopping:
+        followers.append(
+            keras.callbacks.EarlyStopping(monitor, patience=config.early_stopping, mode="min")
+        )
+    return followers

@@ -1,0 +1,206 @@
+"""Every knob of a training run: once, typed, with its default, help and choices.
+
+Standard library only, so that `--help` and the checks of a command cost no import of TensorFlow.
+"""
+
+import dataclasses
+
+CODECS = (
+    "lab",
+    "lab_offset",
+    "gray_offset",
+    "gray_ab",
+    "gray_rgb",
+    "lab_128",
+    "lightness_rgb",
+    "quantized_ab",
+)
+GENERATORS = ("unet", "residual")
+DISCRIMINATORS = ("none", "patch")
+LOSSES = ("l1", "huber", "mse", "quantized_crossentropy")
+ADVERSARIAL_LOSSES = ("cross_entropy", "least_squares", "hinge", "wasserstein")
+SCHEDULES = ("constant", "cosine", "step", "plateau")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+class ConfigError(ValueError):
+    """A value or a combination of values that no run can have. The message says how to mend it."""
+
+
+def knob(default, text, choices=None, minimum=None, maximum=None):
+    """Declares a field of `Config`: a default and what a reader of `--help` must know."""
+    metadata = {"help": text, "choices": choices, "minimum": minimum, "maximum": maximum}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What a run is. The order is that of `--help`; a recipe states only what differs."""
+
+    model_dir: str = knob("", "Directory of the run: made if absent, resumed if it holds one.")
+    data: str = knob(
+        "",
+        "Training pictures: folder:PATH (recursive), tfds:NAME[:SPLIT], or samples. "
+        "Several, separated by commas, are joined.",
+    )
+    val_data: str = knob("", "Validation pictures, as --data. Empty: no validation.")
+
+    codec: str = knob("lab", "What the networks see of a picture.", CODECS)
+    generator: str = knob("unet", "The network that colors.", GENERATORS)
+    base_filters: int = knob(64, "Width of the generator's first level.", minimum=1)
+    depth: int = knob(8, "Times that `unet` halves the picture.", minimum=2, maximum=12)
+    dropout: float = knob(0.5, "Dropout of `unet`, in its coarse blocks.", minimum=0, maximum=0.95)
+    discriminator: str = knob("none", "The network that judges; none trains without.", DISCRIMINATORS)
+    discriminator_filters: int = knob(64, "Width of the discriminator's first level.", minimum=1)
+
+    loss: str = knob("l1", "Distance of prediction and target.", LOSSES)
+    loss_weight: float = knob(1.0, "Weight of the loss beside the adversarial one.", minimum=0)
+    adversarial_loss: str = knob("cross_entropy", "Pair of adversarial losses.", ADVERSARIAL_LOSSES)
+    pretrain_epochs: int = knob(0, "Epochs of the generator alone, before the adversary.", minimum=0)
+    uniform_share: float = knob(
+        0.5, "Share of the uniform prior in class weights: 1 weighs all colors alike.",
+        minimum=0, maximum=1,
+    )
+    temperature: float = knob(
+        0.38, "Of the annealed mean: 1 gives the mean color, toward 0 the likeliest.",
+        minimum=0.01, maximum=1,
+    )
+
+    image_size: int = knob(256, "Height and width of the training crops, in pixels.", minimum=16)
+    crop_area: float = knob(
+        0.5, "Smallest share of a picture's area that a crop covers; 1 takes all of the shorter "
+        "side.", minimum=0.01, maximum=1,
+    )
+    flip: bool = knob(True, "Mirror half of the crops.")
+    lightness_jitter: float = knob(
+        0.0, "Largest change of lightness gamma and range in training, as a share; chroma stays.",
+        minimum=0, maximum=0.5,
+    )
+    cache: str = knob("none", "Keep encoded pictures: none, memory, or the path of a file.")
+    shuffle_buffer: int = knob(50_000, "Pictures among which the next is drawn.", minimum=1)
+
+    batch_size: int = knob(16, "Pictures in a step, over all devices together.", minimum=1)
+    epochs: int = knob(20, "Epochs to train.", minimum=1)
+    steps_per_epoch: int = knob(
+        0, "Steps between two checkpoints, sheets and lines of history. 0: one pass over the data.",
+        minimum=0,
+    )
+    seed: int = knob(0, "Fixes initial weights, order, crops and dropout.", minimum=0)
+
+    learning_rate: float = knob(2e-4, "Of both optimizers, at its peak.", minimum=0)
+    beta_1: float = knob(0.5, "Adam's decay of the mean.", minimum=0, maximum=0.9999)
+    beta_2: float = knob(0.999, "Adam's decay of the variance.", minimum=0, maximum=0.999999)
+    weight_decay: float = knob(0.0, "Decoupled weight decay (AdamW).", minimum=0)
+    clip_norm: float = knob(0.0, "Largest global norm of the gradient; 0: no clipping.", minimum=0)
+    schedule: str = knob("constant", "Course of the learning rate.", SCHEDULES)
+    warmup_steps: int = knob(0, "Steps of linear warm-up (not for plateau).", minimum=0)
+    decay_epochs: int = knob(10, "Epochs between the drops of `step`.", minimum=1)
+    decay_factor: float = knob(0.5, "Factor of the drops of `step` and `plateau`.", minimum=0.01,
+                               maximum=0.99)
+    patience: int = knob(3, "Epochs without progress before `plateau` drops.", minimum=1)
+    early_stopping: int = knob(0, "Epochs without progress before the run stops; 0: never.",
+                               minimum=0)
+    ema: float = knob(
+        0.0, "Momentum of averaged generator weights, used for sheets and export; 0: no average.",
+        minimum=0, maximum=0.99999,
+    )
+
+    precision: str = knob("float32", "Of layers; variables stay in float32.", PRECISIONS)
+    xla: bool = knob(False, "Compile steps with XLA.")
+    logical_devices: int = knob(
+        0, "Train over so many logical CPU devices; 0: every visible GPU, or the CPU.", minimum=0
+    )
+    keep_checkpoints: int = knob(3, "Latest checkpoints kept.", minimum=1)
+    dry_run: bool = knob(False, "Print the plan, run one step, write nothing.")
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            _check_field(field, getattr(self, field.name))
+        for rule, message in _CROSS_CHECKS:
+            if rule(self):
+                raise ConfigError(message(self))
+
+    @property
+    def is_adversarial(self):
+        """Whether a discriminator trains too."""
+        return self.discriminator != "none"
+
+    @property
+    def is_quantized(self):
+        """Whether the network predicts bins of chroma."""
+        return self.codec == "quantized_ab"
+
+    @property
+    def size_multiple(self):
+        """Pixels that height and width of the generator's input must be a multiple of."""
+        return 2**self.depth if self.generator == "unet" else 16
+
+
+# Each: when it is wrong, and what to say.
+_CROSS_CHECKS = (
+    (
+        lambda c: c.image_size % c.size_multiple,
+        lambda c: (
+            f"`{c.generator}` needs a height and width that are multiples of {c.size_multiple}. "
+            f"Received: --image_size={c.image_size}. Set --image_size="
+            f"{max(1, round(c.image_size / c.size_multiple)) * c.size_multiple}"
+            + (
+                f", or a smaller --depth (now {c.depth})." if c.generator == "unet" else "."
+            )
+        ),
+    ),
+    (
+        lambda c: c.is_quantized != (c.loss == "quantized_crossentropy"),
+        lambda c: (
+            "--codec=quantized_ab and --loss=quantized_crossentropy go together. Received: "
+            f"--codec={c.codec} --loss={c.loss}. Set both, or neither."
+        ),
+    ),
+    (
+        lambda c: c.is_quantized and (c.is_adversarial or c.generator == "unet"),
+        lambda c: (
+            "--codec=quantized_ab predicts bins: it takes --generator=residual and "
+            f"--discriminator=none. Received: --generator={c.generator} "
+            f"--discriminator={c.discriminator}."
+        ),
+    ),
+    (
+        lambda c: c.is_adversarial and c.generator == "residual",
+        lambda c: (
+            "A discriminator judges predictions at the picture's own size, and `residual` predicts "
+            "at a quarter of it. Set --generator=unet, or --discriminator=none."
+        ),
+    ),
+    (
+        lambda c: c.pretrain_epochs and not c.is_adversarial,
+        lambda c: (
+            "--pretrain_epochs comes before adversarial training, and there is none. "
+            "Set --discriminator=patch, or leave --pretrain_epochs out."
+        ),
+    ),
+    (
+        lambda c: c.schedule == "plateau" and c.warmup_steps,
+        lambda c: (
+            "--schedule=plateau starts at the full learning rate. Set --warmup_steps=0, or another "
+            "--schedule."
+        ),
+    ),
+    (
+        lambda c: c.lightness_jitter and c.codec in ("gray_rgb", "lightness_rgb"),
+        lambda c: (
+            f"--lightness_jitter would part the condition from the target of --codec={c.codec}, "
+            "which holds lightness too. Set --lightness_jitter=0."
+        ),
+    ),
+)
+
+
+def _check_field(field, value):
+    meta, name = field.metadata, field.name
+    if meta["choices"] and value not in meta["choices"]:
+        raise ConfigError(f"--{name} is one of {', '.join(meta['choices'])}. Received: {value!r}.")
+    low, high = meta["minimum"], meta["maximum"]
+    # Written so that NaN, which compares false with all, is refused too.
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise ConfigError(f"--{name} is {bounds}. Received: {value}.")

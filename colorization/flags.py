@@ -1,0 +1,56 @@
+"""`Config` as absl flags and as flagfile: the thin shell that commands share."""
+
+import dataclasses
+
+from absl import flags
+
+from colorization import config
+
+_DEFINERS = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float,
+             bool: flags.DEFINE_bool}
+
+
+def define_config_flags():
+    """Defines a flag for each field of `Config`. Called by a command, never at import."""
+    for field in dataclasses.fields(config.Config):
+        text, choices = field.metadata["help"], field.metadata["choices"]
+        if choices:
+            flags.DEFINE_enum(field.name, field.default, choices, text)
+        else:
+            _DEFINERS[field.type](field.name, field.default, text)
+
+
+def config_from_flags():
+    """Reads the parsed flags into a `Config`. Raises `ConfigError` for a bad combination."""
+    values = {f.name: getattr(flags.FLAGS, f.name) for f in dataclasses.fields(config.Config)}
+    return config.Config(**values)
+
+
+def format_flags(settings):
+    """Writes a `Config` as the text of a flagfile that gives it back."""
+    lines = []
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.type is bool:
+            lines.append(f"--{'' if value else 'no'}{field.name}")
+        else:
+            lines.append(f"--{field.name}={value}")
+    return "\n".join(lines) + "\n"
+
+
+def parse_flagfile(path):
+    """Reads a flagfile written by `format_flags`.
+
+    Raises:
+        ConfigError: If the file holds what `Config` does not know.
+    """
+    values, own = {}, flags.FlagValues()
+    for field in dataclasses.fields(config.Config):
+        _DEFINERS[field.type](field.name, field.default, "", flag_values=own)
+    try:
+        own(["recipe", f"--flagfile={path}"])
+    except flags.Error as error:
+        raise config.ConfigError(f"{path} is not a recipe of this version: {error}") from error
+    for field in dataclasses.fields(config.Config):
+        values[field.name] = own[field.name].value
+    return config.Config(**values)

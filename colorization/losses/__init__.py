@@ -1,0 +1,1 @@
+"""Losses: pure functions of predictions and targets, on any Keras backend."""

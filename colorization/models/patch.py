@@ -1,0 +1,48 @@
+"""The discriminator of pix2pix, which judges overlapping patches."""
+
+import keras
+
+from colorization.models.unet import normalize
+
+
+def patch(condition_channels=1, target_channels=2, base_filters=64, num_layers=3, name="patch"):
+    """Builds a convolutional discriminator whose every logit judges one patch of the picture.
+
+    Args:
+        condition_channels: Channels of the condition.
+        target_channels: Channels of the target.
+        base_filters: Width after the first halving; it doubles with each layer, up to eight times.
+        num_layers: Halvings of the picture. A logit sees 16, 34, 70, 142 pixels square at 1, 2, 3,
+            4 of them.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from a list `[condition, target]` of shapes
+        `(batch, height, width, channels)` to logits of shape
+        `(batch, height / 2 ** num_layers - 2, width / 2 ** num_layers - 2, 1)`, in float32.
+
+    Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017,
+    section 6.1.2; padding by one pixel as in its code, which makes 30x30 logits of 256x256 pixels.
+    """
+    condition = keras.Input((None, None, condition_channels), name="condition")
+    target = keras.Input((None, None, target_channels), name="target")
+    x = keras.layers.Concatenate()([condition, target])
+    x = keras.layers.LeakyReLU(0.2)(_conv(x, base_filters, strides=2))
+    for layer in range(1, num_layers + 1):
+        strides = 2 if layer < num_layers else 1
+        x = _conv(x, base_filters * min(2**layer, 8), strides, use_bias=False)
+        x = keras.layers.LeakyReLU(0.2)(normalize(x))
+    logits = _conv(x, 1, strides=1, dtype="float32", name="logits")
+    return keras.Model([condition, target], logits, name=name)
+
+
+def _conv(x, filters, strides, **kwargs):
+    # "same" padding of an even kernel would be lopsided at stride 1.
+    x = keras.layers.ZeroPadding2D(1)(x)
+    return keras.layers.Conv2D(
+        filters,
+        4,
+        strides=strides,
+        kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02),
+        **kwargs,
+    )(x)

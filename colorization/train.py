@@ -1,0 +1,134 @@
+"""Trains a colorizer: `python -m colorization.train --flagfile=RECIPE --data=... --model_dir=RUN`."""
+
+import os
+import sys
+
+
+def main(arguments):
+    """Runs or resumes the training that the flags describe."""
+    from colorization import flags
+    from colorization.config import ConfigError
+
+    if arguments:
+        raise ConfigError(f"train takes flags only. Received: {' '.join(arguments)}.")
+    config = flags.config_from_flags()
+    for name in ("data", "model_dir"):
+        if not getattr(config, name) and not (name == "model_dir" and config.dry_run):
+            raise ConfigError(f"--{name} is needed. Received: nothing. See --help.")
+    train(config)
+
+
+def train(config):
+    """Trains as a `Config` says, from the latest checkpoint of its run directory if there is one.
+
+    Returns:
+        The model, as after the last epoch.
+    """
+    import keras
+    import tensorflow as tf
+
+    from colorization import build
+    from colorization.flags import format_flags
+    from colorization.training import run_directory
+    from pipelines import batches
+
+    model_dir = None if config.dry_run else config.model_dir
+    # Opened first: a wrong --data leaves no directory behind.
+    strategy = build.build_strategy(config)
+    build.sources.open_source(config.data)
+    if model_dir:
+        run_directory.open_run(model_dir, _asked(format_flags(config)))
+    source, found = build.open_pictures(config.data, model_dir)
+    validation = build.open_pictures(config.val_data, model_dir, "val_survey") if config.val_data else None
+    if model_dir:
+        run_directory.write_environment(model_dir, found.fingerprint, config.seed)
+    steps = config.steps_per_epoch or max(1, found.num_usable // config.batch_size)
+
+    keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+    codec = build.build_codec(config)
+    prior = None
+    if config.is_quantized:
+        path = os.path.join(model_dir, "prior.npy") if model_dir else None
+        prior = build.build_prior(source, found, path)
+    with strategy.scope():
+        model, generator = build.build_model(config, steps, prior)
+    _print_plan(config, found, steps, generator, strategy)
+    if config.dry_run:
+        return _one_step(config, model, batches.training_batches(source, found, codec, config))
+    return _fit(config, steps, model, generator, codec, source, found, validation)
+
+
+def _fit(config, steps, model, generator, codec, source, found, validation):
+    from colorization import build
+    from colorization.training import callbacks, checkpoints
+    from pipelines import batches, decode
+
+    saved = checkpoints.Checkpoints(
+        model, os.path.join(config.model_dir, "checkpoints"), config.keep_checkpoints
+    )
+    epoch = saved.restore()
+    if epoch:
+        print(f"Resuming behind epoch {epoch}.", flush=True)
+    shown = validation or (source, found)
+    pictures = next(
+        batches.center_batches(*shown, config.image_size, 8).take(1).as_numpy_iterator()
+    )
+    followers = build.build_followers(config)
+    around = [
+        callbacks.StopAtNonFiniteLoss(steps),
+        *followers,
+        callbacks.History(config.model_dir, epoch, followers),
+        callbacks.SampleSheet(
+            generator, codec, pictures, os.path.join(config.model_dir, "samples"), decode.write_picture
+        ),
+        saved,
+    ]
+    if config.is_adversarial:
+        around.insert(0, callbacks.AdversaryAfter(config.pretrain_epochs))
+    checks = None
+    if validation:
+        checks = batches.center_batches(*validation, config.image_size, config.batch_size)
+        checks = checks.map(codec.encode)
+    model.fit(
+        batches.training_batches(source, found, codec, config, start_step=epoch * steps),
+        initial_epoch=epoch,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        validation_data=checks,
+        callbacks=around,
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    return model
+
+
+def _one_step(config, model, training):
+    logs = model.fit(training.take(1), steps_per_epoch=1, shuffle=False, verbose=0).history
+    print("One step:", ", ".join(f"{name} {values[0]:.4f}" for name, values in logs.items()))
+    print("Dry run: nothing written.")
+    return model
+
+
+def _print_plan(config, found, steps, generator, strategy):
+    print(
+        f"{config.generator}: {generator.count_params():,} parameters, codec {config.codec}, "
+        f"{strategy.num_replicas_in_sync} device(s)\n"
+        f"{found.num_usable:,} pictures ({len(found.damaged)} damaged and {len(found.gray)} gray "
+        f"skipped), {config.epochs} epochs of {steps} steps of {config.batch_size} pictures, "
+        f"{config.image_size} px",
+        flush=True,
+    )
+
+
+def _asked(recipe):
+    # Where a run lies and how many checkpoints it keeps do not change what it computes.
+    free = ("--model_dir=", "--keep_checkpoints=", "--dry_run", "--nodry_run")
+    return "".join(line for line in recipe.splitlines(True) if not line.startswith(free))
+
+
+if __name__ == "__main__":
+    from colorization.commands import run_command
+    from colorization.flags import define_config_flags
+
+    run_command(main, define_config_flags)

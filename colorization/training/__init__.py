@@ -1,0 +1,1 @@
+"""Training: adversarial steps, phases, callbacks, checkpoints and run directories."""

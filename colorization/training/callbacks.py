@@ -1,0 +1,151 @@
+"""What happens around epochs: phases, history, sample sheets, and a stop at non-finite losses."""
+
+import csv
+import math
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from colorization.training.averaging import averaged_weights
+from colorization.training.checkpoints import TrainingError
+from pipelines.color import lab_to_rgb, rgb_to_lab
+
+
+class AdversaryAfter(keras.callbacks.Callback):
+    """Trains the generator alone for the first `num_epochs` epochs."""
+
+    def __init__(self, num_epochs):
+        super().__init__()
+        self.num_epochs = num_epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Traces the step anew when a phase begins."""
+        adversarial = epoch >= self.num_epochs
+        if adversarial != self.model.adversarial:
+            self.model.adversarial = adversarial
+            self.model.make_train_function(force=True)
+
+
+class StopAtNonFiniteLoss(keras.callbacks.Callback):
+    """Ends the run at the first step whose loss is not finite, and names it."""
+
+    def __init__(self, steps_per_epoch):
+        super().__init__()
+        self.steps_per_epoch = steps_per_epoch
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remembers the epoch, to count steps over the run."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Reads the losses: means over the epoch so far, which one NaN turns to NaN."""
+        bad = [name for name, value in logs.items() if not math.isfinite(float(value))]
+        if bad:
+            step = self.epoch * self.steps_per_epoch + batch + 1
+            raise TrainingError(
+                f"{bad[0]} is not finite at step {step} (epoch {self.epoch + 1}). Checkpoints of "
+                "earlier epochs are kept. Lower --learning_rate or set --clip_norm=1, in a new "
+                "--model_dir."
+            )
+
+
+class History(keras.callbacks.Callback):
+    """Keeps one row an epoch in `history.csv` and in TensorBoard's events.
+
+    Args:
+        model_dir: Directory of the run.
+        epoch: Epochs behind the restored checkpoint; later rows, left by a run that was killed
+            before its next checkpoint, are dropped.
+        followers: Callbacks that act on the course of the losses; they are shown the kept rows
+            again, so that their patience survives an interruption.
+    """
+
+    def __init__(self, model_dir, epoch, followers=()):
+        super().__init__()
+        self.path = os.path.join(model_dir, "history.csv")
+        self.followers = followers
+        self.rows = []
+        if os.path.exists(self.path):
+            with open(self.path, newline="") as file:
+                self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epoch]
+        self.writer = tf.summary.create_file_writer(os.path.join(model_dir, "events"))
+
+    def on_train_begin(self, logs=None):
+        """Replays the kept rows to the followers; the checkpoint's own learning rate stays."""
+        rate = getattr(self.model.optimizer, "learning_rate", None)
+        rate = None if self._is_scheduled() else float(rate)
+        for row in self.rows:
+            logs = {k: float(v) for k, v in row.items() if k != "epoch" and v != ""}
+            for follower in self.followers:
+                follower.on_epoch_end(int(row["epoch"]) - 1, dict(logs))
+        if rate is not None:
+            self.model.optimizer.learning_rate = rate
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Writes the row of an epoch."""
+        values = {k: float(v) for k, v in logs.items()}
+        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self.rows.append({"epoch": epoch + 1, **values})
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        with open(self.path + ".part", "w", newline="") as file:
+            table = csv.DictWriter(file, names, restval="")
+            table.writeheader()
+            table.writerows(self.rows)
+        os.replace(self.path + ".part", self.path)
+        with self.writer.as_default(step=epoch + 1):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+        self.writer.flush()
+
+    def _is_scheduled(self):
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        return isinstance(
+            optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule
+        )
+
+
+class SampleSheet(keras.callbacks.Callback):
+    """Draws a sheet after every epoch: a row for each picture, of gray, output and truth.
+
+    Args:
+        network: The generator.
+        codec: Its codec.
+        pictures: uint8 array of shape `(num_pictures, size, size, 3)`.
+        directory: Where the sheets go.
+        write: Function of a path and a uint8 picture that writes it.
+    """
+
+    def __init__(self, network, codec, pictures, directory, write):
+        super().__init__()
+        self.network, self.codec, self.write = network, codec, write
+        self.pictures, self.directory = pictures, directory
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Draws with the averaged weights, as the exported model would."""
+        with averaged_weights(self.network, self.model.optimizer):
+            sheet = draw_sheet(self.network, self.codec, self.pictures)
+        self.write(os.path.join(self.directory, f"epoch_{epoch + 1:04d}.png"), sheet)
+
+
+def draw_sheet(network, codec, pictures):
+    """Colors pictures and sets them in rows of gray, output and truth.
+
+    Args:
+        network: Generator.
+        codec: Its codec.
+        pictures: uint8 array of shape `(num_pictures, size, size, 3)`.
+
+    Returns:
+        uint8 array of shape `(num_pictures * size, 3 * size, 3)`.
+    """
+    lightness = rgb_to_lab(pictures)[..., :1]
+    gray = lab_to_rgb(tf.concat([lightness, tf.zeros_like(pictures[..., 1:], tf.float32)], -1))
+    condition, _ = codec.encode(tf.constant(pictures))
+    colored = codec.decode(condition, network(condition, training=False))
+    truth = tf.cast(pictures, tf.float32) / 255
+    rows = tf.concat([gray, colored, truth], axis=2)
+    rows = tf.reshape(rows, [-1, *rows.shape[2:]])
+    return np.asarray(tf.cast(tf.round(tf.clip_by_value(rows, 0.0, 1.0) * 255), tf.uint8))

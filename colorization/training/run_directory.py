@@ -1,0 +1,68 @@
+"""The run directory: what was asked, on what, with which versions."""
+
+import importlib.metadata
+import json
+import os
+import sys
+
+from colorization.training.checkpoints import TrainingError
+
+RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished.json"
+PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "opencv-python-headless")
+
+
+def open_run(model_dir, recipe):
+    """Makes a run directory, or checks that one belongs to this command.
+
+    Args:
+        model_dir: Path of the directory.
+        recipe: Text of the run's flagfile, one flag a line.
+
+    Raises:
+        TrainingError: If the directory holds another run, or something else.
+    """
+    path = os.path.join(model_dir, RECIPE)
+    if os.path.exists(path):
+        with open(path) as file:
+            _compare(model_dir, file.read(), recipe)
+        return
+    if os.path.exists(model_dir) and (not os.path.isdir(model_dir) or os.listdir(model_dir)):
+        raise TrainingError(
+            f"--model_dir is a new directory, or one that this command made. Received: {model_dir}, "
+            f"which has no {RECIPE}. Choose another."
+        )
+    try:
+        os.makedirs(os.path.join(model_dir, "samples"), exist_ok=True)
+        write_whole(path, recipe)
+    except OSError as error:
+        raise TrainingError(f"--model_dir={model_dir} can't be made: {error.strerror}.") from error
+
+
+def _compare(model_dir, old, new):
+    differing = [
+        f"{was} there, {now} here"
+        for was, now in zip(old.splitlines(), new.splitlines())
+        if was != now
+    ]
+    if differing or len(old.splitlines()) != len(new.splitlines()):
+        raise TrainingError(
+            f"{model_dir} holds a run of another recipe: {'; '.join(differing) or 'other knobs'}. "
+            "Give the same flags to resume it, or another --model_dir."
+        )
+
+
+def write_environment(model_dir, fingerprint, seed):
+    """Notes the versions, the data and the seed of a run."""
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    versions["python"] = sys.version.split()[0]
+    facts = {"versions": versions, "data_fingerprint": fingerprint, "seed": seed}
+    write_whole(os.path.join(model_dir, ENVIRONMENT), json.dumps(facts, indent=1) + "\n")
+
+
+def write_whole(path, text):
+    """Writes a text file whole or not at all."""
+    with open(path + ".part", "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".part", path)

@@ -1,0 +1,1 @@
+"""Pixels in, tensors out: color conversion, codecs, sources and the input chain."""

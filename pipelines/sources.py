@@ -1,0 +1,145 @@
+"""Sources: where pictures come from, each a cheap list of elements and a way to read one.
+
+Law of the file: a source reads encoded pictures, never pixels, in one fixed order. What is wrong
+with a set of pictures is said before training on it.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+class SourceError(ValueError):
+    """A source that names nothing usable. The message says what was expected and received."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Pictures in a fixed order.
+
+    Args:
+        name: The specification it was opened by.
+        elements: Dataset of handles: paths, or encoded pictures.
+        names: One name for each element, for people.
+        read: In-graph function from an element to the encoded picture, a scalar string.
+        listing: Digest of names and sizes: changes when the pictures do.
+    """
+
+    name: str
+    elements: tf.data.Dataset
+    names: list
+    read: Callable
+    listing: str
+
+
+def open_source(specification):
+    """Opens `folder:PATH`, `tfds:NAME[:SPLIT]`, `samples`, or several joined by commas.
+
+    Args:
+        specification: The text of `--data`.
+
+    Returns:
+        A `Source`.
+
+    Raises:
+        SourceError: If the specification is not one of these, or names no pictures.
+    """
+    parts = [_open_one(part.strip()) for part in specification.split(",")]
+    if len(parts) == 1:
+        return parts[0]
+    files, tables = ([p for p in parts if (p.read is tf.io.read_file) == kind] for kind in (1, 0))
+    if tables and files:
+        raise SourceError(
+            "--data joins folders with folders and tfds sets with tfds sets. "
+            f"Received: {specification}."
+        )
+    elements = parts[0].elements
+    for part in parts[1:]:
+        elements = elements.concatenate(part.elements)
+    names = [name for part in parts for name in part.names]
+    listing = _digest(part.listing for part in parts)
+    return Source(specification, elements, names, parts[0].read, listing)
+
+
+def _open_one(specification):
+    kind, _, rest = specification.partition(":")
+    if kind not in _OPENERS or (kind != "samples" and not rest):
+        raise SourceError(
+            "--data is folder:PATH, tfds:NAME[:SPLIT] or samples. "
+            f"Received: {specification or 'nothing'!r}."
+            + (f" Did you mean folder:{specification}?" if os.path.isdir(specification) else "")
+        )
+    return _OPENERS[kind](specification, rest)
+
+
+def _open_folder(specification, path):
+    from pipelines import decode
+
+    if not os.path.isdir(path):
+        raise SourceError(f"{specification} needs a folder. Received: {path}, which is none.")
+    found = []
+    for folder, _, names in os.walk(path):
+        found += [os.path.join(folder, n) for n in names if not n.startswith(".")]
+    found.sort()
+    pictures = [p for p in found if p.lower().endswith(decode.PICTURE_SUFFIXES)]
+    if not pictures:
+        raise SourceError(
+            f"{specification} holds no pictures among its {len(found)} files. Expected files "
+            f"that end in {' '.join(decode.PICTURE_SUFFIXES)}."
+        )
+    return _files(specification, pictures)
+
+
+def _open_samples(specification, _):
+    try:
+        import skimage
+    except ImportError as error:
+        raise SourceError(
+            "The sample pictures are scikit-image's. Install it: pip install scikit-image."
+        ) from error
+    folder = os.path.join(os.path.dirname(skimage.__file__), "data")
+    names = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
+    return _files(specification, [os.path.join(folder, name) for name in names])
+
+
+def _files(specification, paths):
+    listing = _digest(f"{path} {os.path.getsize(path)}" for path in paths)
+    elements = tf.data.Dataset.from_tensor_slices(paths)
+    return Source(specification, elements, paths, tf.io.read_file, listing)
+
+
+def _open_tfds(specification, rest):
+    import tensorflow_datasets as tfds
+
+    name, _, split = rest.partition(":")
+    split = split or "train"
+    try:
+        builder = tfds.builder(name)
+        key = next(k for k, f in builder.info.features.items() if isinstance(f, tfds.features.Image))
+        builder.download_and_prepare()
+        table = builder.as_dataset(
+            split=split,
+            decoders={key: tfds.decode.SkipDecoding()},
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(interleave_cycle_length=1),
+        )
+    except StopIteration:
+        raise SourceError(f"{specification} has no feature that is a picture.") from None
+    except Exception as error:
+        # TFDS raises its own, urllib's and file system errors alike.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SourceError(f"{specification} could not be opened: {reason}") from error
+    elements = table.map(lambda row: row[key])
+    names = [f"{specification}#{i}" for i in range(len(table))]
+    listing = _digest([builder.info.full_name, split, str(len(table))])
+    return Source(specification, elements, names, tf.identity, listing)
+
+
+_OPENERS = {"folder": _open_folder, "samples": _open_samples, "tfds": _open_tfds}
+
+
+def _digest(texts):
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
