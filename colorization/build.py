@@ -8,11 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from colorization import models
+from colorization.config import ConfigError
 from colorization.losses.adversarial import ADVERSARIAL_LOSSES
 from colorization.losses.classification import quantized_crossentropy
 from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES
+from colorization.training import run_directory
 from colorization.training.adversarial import AdversarialModel
-from colorization.training.checkpoints import TrainingError
+from colorization.training.averaging import averaged_weights
+from colorization.training.checkpoints import Checkpoints, TrainingError
 from colorization.training.schedules import learning_rate
 from pipelines import batches, codecs, quantization, sources
 
@@ -112,7 +115,8 @@ def build_strategy(config):
             tf.config.set_logical_device_configuration(cpu, split)
         except RuntimeError as error:
             raise TrainingError("--logical_devices comes before any work on a device.") from error
-        return tf.distribute.MirroredStrategy([d.name for d in tf.config.list_logical_devices("CPU")])
+        devices = [device.name for device in tf.config.list_logical_devices("CPU")]
+        return tf.distribute.MirroredStrategy(devices)
     if tf.config.list_physical_devices("GPU"):
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
@@ -176,3 +180,46 @@ def build_followers(config):
             keras.callbacks.EarlyStopping(monitor, patience=config.early_stopping, mode="min")
         )
     return followers
+
+
+def recipe_path(model_dir):
+    """Path of a run's recipe.
+
+    Raises:
+        ConfigError: If the directory is no run of this program.
+    """
+    path = os.path.join(model_dir, run_directory.RECIPE)
+    if not os.path.isfile(path):
+        raise ConfigError(
+            f"--model_dir names the directory of a run of colorization.train. Received: "
+            f"{model_dir}, which has no {run_directory.RECIPE}."
+        )
+    return path
+
+
+def kept_prior(config, model_dir):
+    """The prior that a run measured, as a list; None for codecs without bins."""
+    if not config.is_quantized:
+        return None
+    return np.load(os.path.join(model_dir, "prior.npy")).tolist()
+
+
+def trained_generator(config, model_dir):
+    """Loads a run's generator with averaged weights, in float32.
+
+    Returns:
+        A pair of the network and the number of epochs behind it.
+
+    Raises:
+        TrainingError: If the run has no checkpoint yet, or a damaged one.
+    """
+    model, generator = build_model(config, 1, kept_prior(config, model_dir))
+    saved = Checkpoints(model, os.path.join(model_dir, "checkpoints"), config.keep_checkpoints)
+    epoch = saved.restore()
+    if not epoch:
+        raise TrainingError(f"{model_dir} has no checkpoint yet: train for at least one epoch.")
+    with averaged_weights(generator, model.optimizer):
+        weights = generator.get_weights()
+    network = build_generator(config, precision="float32")
+    network.set_weights(weights)
+    return network, epoch

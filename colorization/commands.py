@@ -13,10 +13,10 @@ def run_command(main, define_flags):
     """
     # Before TensorFlow starts: its notes on devices and instruction sets are not the user's.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from absl import app, flags
+    from absl import app, logging
 
+    logging.set_verbosity(logging.WARNING)
     define_flags()
-    flags.FLAGS.set_default("logtostderr", True)
 
     def guarded(argv):
         try:

@@ -50,31 +50,43 @@ class Config:
     base_filters: int = knob(64, "Width of the generator's first level.", minimum=1)
     depth: int = knob(8, "Times that `unet` halves the picture.", minimum=2, maximum=12)
     dropout: float = knob(0.5, "Dropout of `unet`, in its coarse blocks.", minimum=0, maximum=0.95)
-    discriminator: str = knob("none", "The network that judges; none trains without.", DISCRIMINATORS)
+    discriminator: str = knob(
+        "none", "The network that judges; none trains without.", DISCRIMINATORS
+    )
     discriminator_filters: int = knob(64, "Width of the discriminator's first level.", minimum=1)
 
     loss: str = knob("l1", "Distance of prediction and target.", LOSSES)
     loss_weight: float = knob(1.0, "Weight of the loss beside the adversarial one.", minimum=0)
     adversarial_loss: str = knob("cross_entropy", "Pair of adversarial losses.", ADVERSARIAL_LOSSES)
-    pretrain_epochs: int = knob(0, "Epochs of the generator alone, before the adversary.", minimum=0)
+    pretrain_epochs: int = knob(
+        0, "Epochs of the generator alone, before the adversary.", minimum=0
+    )
     uniform_share: float = knob(
-        0.5, "Share of the uniform prior in class weights: 1 weighs all colors alike.",
-        minimum=0, maximum=1,
+        0.5,
+        "Share of the uniform prior in class weights: 1 weighs all colors alike.",
+        minimum=0,
+        maximum=1,
     )
     temperature: float = knob(
-        0.38, "Of the annealed mean: 1 gives the mean color, toward 0 the likeliest.",
-        minimum=0.01, maximum=1,
+        0.38,
+        "Of the annealed mean: 1 gives the mean color, toward 0 the likeliest.",
+        minimum=0.01,
+        maximum=1,
     )
 
     image_size: int = knob(256, "Height and width of the training crops, in pixels.", minimum=16)
     crop_area: float = knob(
-        0.5, "Smallest share of a picture's area that a crop covers; 1 takes all of the shorter "
-        "side.", minimum=0.01, maximum=1,
+        0.5,
+        "Smallest share of a picture's area that a crop covers; 1 takes all of the shorter side.",
+        minimum=0.01,
+        maximum=1,
     )
     flip: bool = knob(True, "Mirror half of the crops.")
     lightness_jitter: float = knob(
-        0.0, "Largest change of lightness gamma and range in training, as a share; chroma stays.",
-        minimum=0, maximum=0.5,
+        0.0,
+        "Largest change of lightness gamma and range in training, as a share; chroma stays.",
+        minimum=0,
+        maximum=0.5,
     )
     cache: str = knob("none", "Keep encoded pictures: none, memory, or the path of a file.")
     shuffle_buffer: int = knob(50_000, "Pictures among which the next is drawn.", minimum=1)
@@ -82,7 +94,8 @@ class Config:
     batch_size: int = knob(16, "Pictures in a step, over all devices together.", minimum=1)
     epochs: int = knob(20, "Epochs to train.", minimum=1)
     steps_per_epoch: int = knob(
-        0, "Steps between two checkpoints, sheets and lines of history. 0: one pass over the data.",
+        0,
+        "Steps between two checkpoints, sheets and lines of history. 0: one pass over the data.",
         minimum=0,
     )
     seed: int = knob(0, "Fixes initial weights, order, crops and dropout.", minimum=0)
@@ -95,14 +108,18 @@ class Config:
     schedule: str = knob("constant", "Course of the learning rate.", SCHEDULES)
     warmup_steps: int = knob(0, "Steps of linear warm-up (not for plateau).", minimum=0)
     decay_epochs: int = knob(10, "Epochs between the drops of `step`.", minimum=1)
-    decay_factor: float = knob(0.5, "Factor of the drops of `step` and `plateau`.", minimum=0.01,
-                               maximum=0.99)
+    decay_factor: float = knob(
+        0.5, "Factor of the drops of `step` and `plateau`.", minimum=0.01, maximum=0.99
+    )
     patience: int = knob(3, "Epochs without progress before `plateau` drops.", minimum=1)
-    early_stopping: int = knob(0, "Epochs without progress before the run stops; 0: never.",
-                               minimum=0)
+    early_stopping: int = knob(
+        0, "Epochs without progress before the run stops; 0: never.", minimum=0
+    )
     ema: float = knob(
-        0.0, "Momentum of averaged generator weights, used for sheets and export; 0: no average.",
-        minimum=0, maximum=0.99999,
+        0.0,
+        "Momentum of averaged generator weights, used for sheets and export; 0: no average.",
+        minimum=0,
+        maximum=0.99999,
     )
 
     precision: str = knob("float32", "Of layers; variables stay in float32.", PRECISIONS)
@@ -144,9 +161,7 @@ _CROSS_CHECKS = (
             f"`{c.generator}` needs a height and width that are multiples of {c.size_multiple}. "
             f"Received: --image_size={c.image_size}. Set --image_size="
             f"{max(1, round(c.image_size / c.size_multiple)) * c.size_multiple}"
-            + (
-                f", or a smaller --depth (now {c.depth})." if c.generator == "unet" else "."
-            )
+            + (f", or a smaller --depth (now {c.depth})." if c.generator == "unet" else ".")
         ),
     ),
     (

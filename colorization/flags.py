@@ -6,8 +6,12 @@ from absl import flags
 
 from colorization import config
 
-_DEFINERS = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float,
-             bool: flags.DEFINE_bool}
+_DEFINERS = {
+    str: flags.DEFINE_string,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_bool,
+}
 
 
 def define_config_flags():

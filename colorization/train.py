@@ -1,4 +1,7 @@
-"""Trains a colorizer: `python -m colorization.train --flagfile=RECIPE --data=... --model_dir=RUN`."""
+"""Trains a colorizer.
+
+`python -m colorization.train --flagfile=RECIPE --data=folder:PHOTOS --model_dir=RUN`
+"""
 
 import os
 import sys
@@ -39,7 +42,9 @@ def train(config):
     if model_dir:
         run_directory.open_run(model_dir, _asked(format_flags(config)))
     source, found = build.open_pictures(config.data, model_dir)
-    validation = build.open_pictures(config.val_data, model_dir, "val_survey") if config.val_data else None
+    validation = None
+    if config.val_data:
+        validation = build.open_pictures(config.val_data, model_dir, "val_survey")
     if model_dir:
         run_directory.write_environment(model_dir, found.fingerprint, config.seed)
     steps = config.steps_per_epoch or max(1, found.num_usable // config.batch_size)
@@ -64,9 +69,8 @@ def _fit(config, steps, model, generator, codec, source, found, validation):
     from colorization.training import callbacks, checkpoints
     from pipelines import batches, decode
 
-    saved = checkpoints.Checkpoints(
-        model, os.path.join(config.model_dir, "checkpoints"), config.keep_checkpoints
-    )
+    directories = [os.path.join(config.model_dir, name) for name in ("checkpoints", "samples")]
+    saved = checkpoints.Checkpoints(model, directories[0], config.keep_checkpoints)
     epoch = saved.restore()
     if epoch:
         print(f"Resuming behind epoch {epoch}.", flush=True)
@@ -79,9 +83,7 @@ def _fit(config, steps, model, generator, codec, source, found, validation):
         callbacks.StopAtNonFiniteLoss(steps),
         *followers,
         callbacks.History(config.model_dir, epoch, followers),
-        callbacks.SampleSheet(
-            generator, codec, pictures, os.path.join(config.model_dir, "samples"), decode.write_picture
-        ),
+        callbacks.SampleSheet(generator, codec, pictures, directories[1], decode.write_picture),
         saved,
     ]
     if config.is_adversarial:

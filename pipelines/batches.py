@@ -90,8 +90,12 @@ def _report(source, found):
         if names:
             logging.warning(
                 "%s: %d of %d pictures are %s and are skipped: %s%s",
-                source.name, len(names), found.num_pictures, kind,
-                ", ".join(names[:NUM_NAMED]), ", ..." if len(names) > NUM_NAMED else "",
+                source.name,
+                len(names),
+                found.num_pictures,
+                kind,
+                ", ".join(names[:NUM_NAMED]),
+                ", ..." if len(names) > NUM_NAMED else "",
             )
     if len(found.damaged) > MOST_DAMAGED * found.num_pictures:
         raise SourceError(
@@ -104,7 +108,7 @@ def _report(source, found):
 
 
 def is_gray(picture):
-    """Whether at most a thousandth of the pixels of a uint8 picture differ by 10 between channels."""
+    """Whether at most a thousandth of a uint8 picture's pixels are off gray by over 10 levels."""
     spread = tf.reduce_max(picture, axis=-1) - tf.reduce_min(picture, axis=-1)
     return tf.reduce_mean(tf.cast(spread > 10, tf.float32)) <= 0.001
 
@@ -173,9 +177,7 @@ def training_batches(source, found, codec, options, start_step=0):
         if options.lightness_jitter:
             # Shifted off the seeds of the crops, which count pictures.
             seed = tf.stack([tf.cast(options.seed, tf.int64) + 2**40, step])
-            condition = augment.jitter_lightness(
-                condition, seed, options.lightness_jitter, codec
-            )
+            condition = augment.jitter_lightness(condition, seed, options.lightness_jitter, codec)
         return condition, target
 
     forever = np.iinfo(np.int64).max

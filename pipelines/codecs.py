@@ -2,7 +2,8 @@
 
 Law of the file: `rgb` is float sRGB in `[0, 1]` or uint8, of shape `(..., height, width, 3)`. One
 frozen codec serves training, metrics, inference and the exported graph alike, so that no two of
-them can scale a picture differently. `decode(*encode(rgb))` gives `rgb` back.
+them can scale a picture differently. Where the condition is lightness or the target is RGB,
+`decode(*encode(rgb))` gives `rgb` back; luma is not lightness, and bins are predicted as logits.
 """
 
 import dataclasses
@@ -60,7 +61,7 @@ class Codec:
         """
         if rgb.dtype == tf.uint8 and self.target == "rgb":
             rgb = tf.cast(rgb, tf.float32) / 255
-        lab = color.rgb_to_lab(rgb) if "lightness" in self.condition or self.target == "ab" else None
+        lab = color.rgb_to_lab(rgb)
         gray = lab[..., :1] if self.condition == "lightness" else color.rgb_to_luma(rgb)
         target = lab[..., 1:] if self.target == "ab" else rgb
         return self.condition_scaling.apply(gray), self.target_scaling.apply(target)
@@ -85,14 +86,16 @@ class Codec:
         Args:
             condition: Float tensor of shape `(batch, height, width, 1)`.
             prediction: Float tensor of shape `(batch, h, w, num_outputs)`; where it is smaller
-                than the condition, its chroma is enlarged bilinearly.
+                than the condition, it is enlarged bilinearly.
 
         Returns:
             Float tensor of shape `(batch, height, width, 3)`: sRGB in `[0, 1]`.
         """
+        size = tf.shape(condition)[1:3]
         if self.target == "rgb":
-            return tf.clip_by_value(self.target_scaling.invert(prediction), 0.0, 1.0)
-        ab = tf.image.resize(self.ab(prediction), tf.shape(condition)[1:3])
+            rgb = self.target_scaling.invert(tf.cast(prediction, tf.float32))
+            return tf.clip_by_value(tf.image.resize(rgb, size), 0.0, 1.0)
+        ab = tf.image.resize(self.ab(prediction), size)
         lab = tf.concat([self.lightness(condition), ab], axis=-1)
         return tf.clip_by_value(color.lab_to_rgb(color.reduce_chroma_to_gamut(lab)), 0.0, 1.0)
 

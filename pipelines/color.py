@@ -1,9 +1,9 @@
 """Color conversion between sRGB, luma and CIE L*a*b*, in a TensorFlow graph.
 
-Law of the file: images are channels-last tensors of any leading dimensions. RGB is gamma-encoded
-sRGB, float in `[0, 1]` unless said otherwise; Lab is L* in `[0, 100]` with a* and b* in CIE units
-under D65 and the 2 degree observer. Gradients are finite everywhere, black included, and every
-function compiles under XLA.
+Law of the file: images are channels-last tensors of any leading dimensions, and what comes out is
+float32. RGB is gamma-encoded sRGB, float in `[0, 1]` unless said otherwise; Lab is L* in
+`[0, 100]` with a* and b* in CIE units under D65 and the 2 degree observer. Gradients are finite
+everywhere, black included, and every function compiles under XLA.
 
 Sources: IEC 61966-2-1 (the sRGB curve and primaries), CIE 15 (L*a*b* 1976), ITU-R BT.601 (luma).
 """
@@ -50,7 +50,7 @@ def srgb_to_linear(rgb):
     rgb = tf.convert_to_tensor(rgb)
     if rgb.dtype == tf.uint8:
         return tf.gather(tf.constant(_LINEAR_TABLE), tf.cast(rgb, tf.int32))
-    # The power is taken of a value kept off zero, so that the branch `where` drops has no NaN slope.
+    # The power is taken of a value kept off zero: the branch that `where` drops has a slope too.
     curve = tf.pow((tf.maximum(rgb, 0.04045) + 0.055) / 1.055, 2.4)
     return tf.where(rgb <= 0.04045, rgb / 12.92, curve)
 
@@ -169,4 +169,4 @@ def _check(image, name, integers=False):
             f"`{name}` needs {expected}. Received: dtype={image.dtype.name}. "
             "Convert with tf.cast(image, tf.float32), and scale to the stated range."
         )
-    return image
+    return image if image.dtype == tf.uint8 else tf.cast(image, tf.float32)

@@ -118,7 +118,7 @@ def _encode(suffix, rgb):
         if suffix == ".png":
             return tf.io.encode_png(rgb).numpy()
         return tf.io.encode_jpeg(rgb, quality=95, chroma_downsampling=False).numpy()
-    except tf.errors.InvalidArgumentError as error:
+    except tf.errors.OpError as error:
         # JPEG ends at 65,535 pixels a side.
         reason = error.message.split(" [Op:")[0].split("}} ")[-1]
         raise OSError(f"{reason} (shape={tuple(np.shape(rgb))})") from error

@@ -101,7 +101,9 @@ def class_weights(prior, uniform_share=0.5):
         Float32 array of shape `(num_bins,)` whose mean under the prior is 1.
     """
     prior = np.asarray(prior, np.float64)
-    weights = 1 / ((1 - uniform_share) * prior + uniform_share / len(prior))
+    mixed = (1 - uniform_share) * prior + uniform_share / len(prior)
+    # A color that never occurs, and gets no share, is never a target either.
+    weights = np.divide(1, mixed, out=np.zeros_like(mixed), where=mixed > 0)
     return (weights / np.sum(prior * weights)).astype(np.float32)
 
 

@@ -118,7 +118,8 @@ def _open_tfds(specification, rest):
     split = split or "train"
     try:
         builder = tfds.builder(name)
-        key = next(k for k, f in builder.info.features.items() if isinstance(f, tfds.features.Image))
+        features = builder.info.features
+        key = next(k for k in features if isinstance(features[k], tfds.features.Image))
         builder.download_and_prepare()
         table = builder.as_dataset(
             split=split,

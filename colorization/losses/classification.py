@@ -21,7 +21,8 @@ def quantized_crossentropy(class_weights):
     Returns:
         A function `loss(target, logits)` of tensors of shapes `(batch, height, width, 2)`, ab in
         CIE units, and `(batch, h, w, num_bins)`, that returns the weighted cross-entropy of shape
-        `(batch, h, w)`, in nats. The target is averaged over the pixels that a logit stands for.
+        `(batch, h, w)`, in nats. The target is averaged over the pixels that a logit stands for;
+        it raises `ValueError` where these are no whole squares.
     """
     indices, weights = (ops.convert_to_tensor(t) for t in quantization.soft_encoding_table())
     class_weights = ops.convert_to_tensor(class_weights, "float32")
@@ -29,7 +30,7 @@ def quantized_crossentropy(class_weights):
 
     def loss(target, logits):
         logits = ops.cast(logits, "float32")
-        factor = target.shape[1] // logits.shape[1]
+        factor = _reduction(target.shape, logits.shape)
         target = ops.average_pool(ops.cast(target, "float32"), factor)
         cell = ops.cast(ops.clip(ops.round(target), -reach, reach), "int32") + reach
         row = cell[..., 0] * side + cell[..., 1]
@@ -41,3 +42,15 @@ def quantized_crossentropy(class_weights):
 
     loss.__name__ = "quantized_crossentropy"
     return loss
+
+
+def _reduction(target, logits):
+    """Pixels of the target's side that a logit stands for."""
+    if None not in (target[1], target[2], logits[1], logits[2]):
+        factor = target[1] // logits[1]
+        if factor and (logits[1] * factor, logits[2] * factor) == tuple(target[1:3]):
+            return factor
+    raise ValueError(
+        "Logits stand for whole squares of target pixels, and both sizes are known when the loss "
+        f"is traced. Received: target of shape {tuple(target)}, logits of shape {tuple(logits)}."
+    )

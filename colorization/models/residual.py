@@ -2,6 +2,8 @@
 
 import keras
 
+from colorization.models.upsampling import BilinearUpsampling2D
+
 
 def residual(num_outputs, base_filters=32, num_blocks=(0, 1, 2, 4), name="residual"):
     """Builds a fully convolutional encoder-decoder for pictures of any size divisible by 16.
@@ -30,14 +32,14 @@ def residual(num_outputs, base_filters=32, num_blocks=(0, 1, 2, 4), name="residu
     x = keras.layers.Conv2D(filters[0], 5, strides=2, padding="same", use_bias=False)(condition)
     x = _normalize(x)
     skips = []
-    for level, (width, blocks) in enumerate(zip(filters, num_blocks)):
+    for level, (width, blocks) in enumerate(zip(filters, num_blocks, strict=True)):
         if level > 0:
             x = _conv(x, width, strides=2)
         for _ in range(blocks):
             x = _block(x, width, sees_all=level == len(filters) - 1)
         skips.append(x)
-    for skip, width in zip(skips[-2:0:-1], filters[-2:0:-1]):
-        x = keras.layers.UpSampling2D(interpolation="bilinear")(x)
+    for skip, width in zip(skips[-2:0:-1], filters[-2:0:-1], strict=True):
+        x = BilinearUpsampling2D()(x)
         x = keras.layers.Concatenate()([x, skip])
         x = _conv(x, width)
         x = _block(x, width)
@@ -64,9 +66,7 @@ def _block(x, width, sees_all=False):
     if sees_all:
         whole = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
         whole = keras.layers.Conv2D(width // 4, 1, activation="relu")(whole)
-        y = keras.layers.Multiply()(
-            [y, keras.layers.Conv2D(width, 1, activation="sigmoid")(whole)]
-        )
+        y = keras.layers.Multiply()([y, keras.layers.Conv2D(width, 1, activation="sigmoid")(whole)])
         y = keras.layers.Add()([y, keras.layers.Conv2D(width, 1)(whole)])
     x = keras.layers.Add()([x, y])
     return keras.layers.Activation("relu")(x)

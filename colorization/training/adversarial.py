@@ -29,7 +29,9 @@ class AdversarialModel(keras.Model):
         # distributed batch cannot do.
         self.built = True
 
-    def compile(self, optimizer, discriminator_optimizer, adversarial_loss, distance, weight, **kwargs):
+    def compile(
+        self, optimizer, discriminator_optimizer, adversarial_loss, distance, weight, **kwargs
+    ):
         """Sets optimizers and losses, and builds the optimizers so that checkpoints hold them.
 
         Args:

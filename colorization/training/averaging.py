@@ -19,5 +19,5 @@ def averaged_weights(network, optimizer):
     try:
         yield network
     finally:
-        for variable, value in zip(network.trainable_variables, own):
+        for variable, value in zip(network.trainable_variables, own, strict=True):
             variable.assign(value)

@@ -102,9 +102,7 @@ class History(keras.callbacks.Callback):
 
     def _is_scheduled(self):
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        return isinstance(
-            optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule
-        )
+        return isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
 
 
 class SampleSheet(keras.callbacks.Callback):
@@ -127,7 +125,8 @@ class SampleSheet(keras.callbacks.Callback):
         """Draws with the averaged weights, as the exported model would."""
         with averaged_weights(self.network, self.model.optimizer):
             sheet = draw_sheet(self.network, self.codec, self.pictures)
-        self.write(os.path.join(self.directory, f"epoch_{epoch + 1:04d}.png"), sheet)
+        path = os.path.join(self.directory, f"epoch_{epoch + 1:04d}.png")
+        self.write(path, sheet, overwrite=True)
 
 
 def draw_sheet(network, codec, pictures):

@@ -28,8 +28,8 @@ def open_run(model_dir, recipe):
         return
     if os.path.exists(model_dir) and (not os.path.isdir(model_dir) or os.listdir(model_dir)):
         raise TrainingError(
-            f"--model_dir is a new directory, or one that this command made. Received: {model_dir}, "
-            f"which has no {RECIPE}. Choose another."
+            "--model_dir is a new directory, or one that this command made. Received: "
+            f"{model_dir}, which has no {RECIPE}. Choose another."
         )
     try:
         os.makedirs(os.path.join(model_dir, "samples"), exist_ok=True)
@@ -41,7 +41,7 @@ def open_run(model_dir, recipe):
 def _compare(model_dir, old, new):
     differing = [
         f"{was} there, {now} here"
-        for was, now in zip(old.splitlines(), new.splitlines())
+        for was, now in zip(old.splitlines(), new.splitlines(), strict=False)
         if was != now
     ]
     if differing or len(old.splitlines()) != len(new.splitlines()):

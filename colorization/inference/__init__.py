@@ -1,0 +1,1 @@
+"""Photo in, colored photo out: any size, its own lightness kept."""

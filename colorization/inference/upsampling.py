@@ -1,0 +1,93 @@
+"""Edge-aware enlargement of chroma: a guided filter led by the photo's own lightness.
+
+Law of the file: tensors are float32, `(batch, height, width, channels)`; L* is in `[0, 100]`, ab in
+CIE units. Pure functions that run in a graph, for any height and width from 1 up.
+
+Chroma is predicted coarsely, lightness is known at every pixel. In every window at the working
+size `ab = slope * L + intercept` is fitted; slope and intercept vary smoothly, so they may be
+enlarged bilinearly, and the photo's full-size lightness puts the edges back where they are.
+
+Sources: He, Sun, Tang, "Guided Image Filtering", TPAMI 2013, equations 5, 6 and 8; He, Sun, "Fast
+Guided Filter", arXiv:1505.00996.
+"""
+
+import tensorflow as tf
+
+RADIUS = 8
+EPSILON = 20.0
+
+
+def box_mean(image, radius):
+    """Averages over square windows; at the border, over the part of the window inside.
+
+    Args:
+        image: Float tensor of shape `(batch, height, width, channels)`.
+        radius: Pixels on each side of the center: windows are `2 * radius + 1` wide.
+
+    Returns:
+        Float tensor of the same shape.
+    """
+    size = 2 * radius + 1
+    # Padding of "SAME" pooling is left out of the mean, and a mean of means is exact here because
+    # the windows are rectangles also where the border cuts them.
+    image = tf.nn.avg_pool2d(image, [size, 1], strides=1, padding="SAME")
+    return tf.nn.avg_pool2d(image, [1, size], strides=1, padding="SAME")
+
+
+def fit(lightness, ab, radius=RADIUS, epsilon=EPSILON):
+    """Fits chroma as a local linear function of lightness.
+
+    Args:
+        lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
+        ab: Float tensor of shape `(batch, height, width, 2)`.
+        radius: Of the windows, in pixels; default 8.
+        epsilon: Variance of L* below which a window counts as flat, in L* units squared; default
+            20, which snaps quarter-resolution chroma to edges without copying texture into it.
+
+    Returns:
+        Float tensor of shape `(batch, height, width, 4)`: the slopes of a and b, then their
+        intercepts at L* = 0.
+    """
+    mean_lightness, mean_ab = box_mean(lightness, radius), box_mean(ab, radius)
+    variance = box_mean(lightness**2, radius) - mean_lightness**2
+    covariance = box_mean(lightness * ab, radius) - mean_lightness * mean_ab
+    slope = covariance / (tf.maximum(variance, 0.0) + epsilon)
+    return box_mean(tf.concat([slope, mean_ab - slope * mean_lightness], axis=-1), radius)
+
+
+def enlarge_rows(coefficients, top, num_rows, height, width):
+    """Enlarges coefficients bilinearly and returns some rows of the result.
+
+    Args:
+        coefficients: Float tensor of shape `(batch, h, w, channels)`.
+        top: First row wanted, in `[0, height)`.
+        num_rows: Number of rows wanted.
+        height: Rows of the whole enlargement.
+        width: Columns of the enlargement.
+
+    Returns:
+        Float tensor of shape `(batch, num_rows, width, channels)`: the same rows as those of the
+        whole enlargement, pixel centers aligned as in `tf.image.resize`.
+    """
+    last = tf.shape(coefficients)[1] - 1
+    ratio = tf.cast(last + 1, tf.float32) / tf.cast(height, tf.float32)
+    rows = (tf.cast(tf.range(top, top + num_rows), tf.float32) + 0.5) * ratio - 0.5
+    above = tf.floor(rows)
+    weight = (rows - above)[:, None, None]
+    upper = tf.gather(coefficients, tf.clip_by_value(tf.cast(above, tf.int32), 0, last), axis=1)
+    lower = tf.gather(coefficients, tf.clip_by_value(tf.cast(above, tf.int32) + 1, 0, last), axis=1)
+    return tf.image.resize(upper + (lower - upper) * weight, [num_rows, width])
+
+
+def apply(lightness, coefficients):
+    """Computes chroma from lightness and coefficients of the same size.
+
+    Args:
+        lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
+        coefficients: Float tensor of shape `(batch, height, width, 4)`, as `fit` returns them.
+
+    Returns:
+        Float tensor of shape `(batch, height, width, 2)`: ab.
+    """
+    slope, intercept = tf.split(coefficients, 2, axis=-1)
+    return slope * lightness + intercept

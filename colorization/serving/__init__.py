@@ -1,0 +1,1 @@
+"""Serving: trained models as files that run without this code."""

@@ -1,0 +1,57 @@
+"""SavedModels in TF Serving's layout: `<name>/<version>/`, with what they are beside the graph."""
+
+import json
+import os
+import shutil
+
+import tensorflow as tf
+
+CARD = os.path.join("assets.extra", "colorization.json")
+
+
+class ExportError(ValueError):
+    """A model that can't be exported where or as asked. The message says how to mend it."""
+
+
+def next_version(directory):
+    """The version after the highest in a model's directory; 1 in an empty or absent one."""
+    names = os.listdir(directory) if os.path.isdir(directory) else []
+    return max((int(name) for name in names if name.isdigit()), default=0) + 1
+
+
+def save(graph, directory, version, card):
+    """Writes one version of a model, whole or not at all.
+
+    Args:
+        graph: A `colorization.inference.graph.ColorizationGraph`. Its `arrays`, uint8 RGB photos of
+            one size in and out, becomes the default signature, and one of its own name.
+        directory: Of the model; its last part is the model's name.
+        version: Positive integer.
+        card: Dict of what the model is, for JSON.
+
+    Returns:
+        The path of the version.
+
+    Raises:
+        ExportError: If that version exists, or the place can't be written to.
+    """
+    path = os.path.join(directory, str(version))
+    if os.path.exists(path):
+        raise ExportError(f"{path} exists. Leave --version out to write the next one.")
+    # A name that is no number: a server that watches the directory passes it by.
+    partial = os.path.join(directory, f".{version}.part")
+    try:
+        os.makedirs(directory, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        arrays = graph.arrays.get_concrete_function()
+        signatures = {"serving_default": arrays, "arrays": arrays}
+        tf.saved_model.save(graph, partial, signatures=signatures)
+        card = {"name": os.path.basename(os.path.abspath(directory)), "version": version, **card}
+        os.makedirs(os.path.dirname(os.path.join(partial, CARD)))
+        with open(os.path.join(partial, CARD), "w") as file:
+            json.dump(card, file, indent=1)
+        os.rename(partial, path)
+    except (OSError, tf.errors.OpError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise ExportError(f"{path} could not be written: {error}.") from error
+    return path

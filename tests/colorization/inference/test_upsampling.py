@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import scipy.ndimage
+import tensorflow as tf
+
+from colorization.inference import upsampling
+
+RNG = np.random.default_rng(0)
+
+
+def noise(*shape, scale=100.0):
+    return (RNG.random(shape) * scale).astype(np.float32)
+
+
+def window_mean(plane, radius):
+    """Mean over each window by its definition, pixel by pixel."""
+    height, width = plane.shape
+    mean = np.empty((height, width))
+    for y in range(height):
+        for x in range(width):
+            rows = slice(max(0, y - radius), y + radius + 1)
+            mean[y, x] = plane[rows, max(0, x - radius) : x + radius + 1].mean()
+    return mean
+
+
+def guided_filter(guide, plane, radius, epsilon):
+    """He et al. 2013, algorithm 1, in float64."""
+    guide, plane = guide.astype(np.float64), plane.astype(np.float64)
+    mean_guide, mean_plane = window_mean(guide, radius), window_mean(plane, radius)
+    variance = window_mean(guide * guide, radius) - mean_guide**2
+    covariance = window_mean(guide * plane, radius) - mean_guide * mean_plane
+    slope = covariance / (variance + epsilon)
+    intercept = mean_plane - slope * mean_guide
+    return window_mean(slope, radius) * guide + window_mean(intercept, radius)
+
+
+@pytest.mark.parametrize("shape", [(40, 31), (5, 60), (1, 1), (3, 2)])
+def test_box_mean_is_scipys(shape):
+    plane = noise(*shape)
+    ours = upsampling.box_mean(plane[None, ..., None], 8)[0, ..., 0]
+    inside = scipy.ndimage.uniform_filter(np.ones(shape), 17, mode="constant")
+    expected = scipy.ndimage.uniform_filter(plane.astype(float), 17, mode="constant") / inside
+    np.testing.assert_allclose(ours, expected, rtol=1e-4)
+
+
+def test_equals_the_guided_filter_of_the_paper():
+    lightness, ab = noise(2, 23, 30, 1), noise(2, 23, 30, 2) - 50
+    ours = upsampling.apply(lightness, upsampling.fit(lightness, ab, radius=3, epsilon=20.0))
+    for picture in range(2):
+        for channel in range(2):
+            expected = guided_filter(lightness[picture, ..., 0], ab[picture, ..., channel], 3, 20.0)
+            np.testing.assert_allclose(ours[picture, ..., channel], expected, atol=2e-2)
+
+
+def enlarged(lightness, coefficients):
+    height, width = lightness.shape[1:3]
+    rows = upsampling.enlarge_rows(coefficients, 0, height, height, width)
+    return upsampling.apply(lightness, rows).numpy()
+
+
+def test_constant_chroma_stays_constant():
+    ab = np.broadcast_to(np.float32([30, -45]), (1, 20, 28, 2))
+    coefficients = upsampling.fit(noise(1, 20, 28, 1), ab)
+    result = enlarged(noise(1, 83, 111, 1), coefficients)
+    np.testing.assert_allclose(result, np.broadcast_to([30, -45], result.shape), atol=2e-2)
+
+
+def test_edges_of_lightness_sharpen_chroma():
+    bright = np.zeros((1, 256, 256, 1), np.float32)
+    bright[:, :, 101:] = 1
+    full_lightness, truth = 25 + 50 * bright, bright * np.float32([40, -30])
+    lightness = tf.image.resize(full_lightness, (128, 128), antialias=True)
+    quarter = tf.image.resize(truth, (32, 32), antialias=True)
+    working = tf.image.resize(quarter, (128, 128))
+    ours = enlarged(full_lightness, upsampling.fit(lightness, working))
+    bilinear = tf.image.resize(quarter, (256, 256)).numpy()
+
+    def root_mean_square(error):
+        return np.sqrt(np.mean(error[:, :, 91:111] ** 2))
+
+    assert root_mean_square(ours - truth) < root_mean_square(bilinear - truth) / 2
+
+
+def test_flat_lightness_gives_smooth_chroma_back():
+    ab = np.stack(np.meshgrid(np.arange(40.0), np.arange(50.0)), axis=-1)[None].astype(np.float32)
+    flat = np.full((1, 50, 40, 1), 60, np.float32)
+    result = upsampling.apply(flat, upsampling.fit(flat, ab))
+    np.testing.assert_allclose(result[:, 17:-17, 17:-17], ab[:, 17:-17, 17:-17], atol=2e-2)
+
+
+@pytest.mark.parametrize("size", [(37, 61), (4, 7), (1, 1), (90, 5)])
+def test_strips_are_rows_of_the_whole(size):
+    coefficients = noise(2, 9, 13, 4)
+    height, width = size
+    whole = tf.image.resize(coefficients, size).numpy()
+    for step in (1, 7, height):
+        strips = [
+            upsampling.enlarge_rows(coefficients, top, min(step, height - top), height, width)
+            for top in range(0, height, step)
+        ]
+        np.testing.assert_allclose(np.concatenate(strips, axis=1), whole, atol=1e-3)
+
+
+def test_extremes_are_finite():
+    for level in (0.0, 100.0):
+        lightness = np.full((1, 3, 50, 1), level, np.float32)
+        coefficients = upsampling.fit(lightness, noise(1, 3, 50, 2, scale=1e3))
+        assert np.isfinite(enlarged(np.full((1, 1, 1, 1), level, np.float32), coefficients)).all()

@@ -1,0 +1,114 @@
+"""What every network keeps to, whatever its architecture."""
+
+import keras
+import numpy as np
+import pytest
+
+from colorization.models.patch import patch
+from colorization.models.residual import residual
+from colorization.models.unet import unet
+
+# Name: (small build, channels of the inputs, shape of the output for 32x48 pixels).
+MODELS = {
+    "unet": (lambda: unet(2, depth=4, base_filters=4), [1], (32, 48, 2)),
+    "unet_linear": (
+        lambda: unet(3, depth=2, base_filters=4, output_activation="linear"),
+        [1],
+        (32, 48, 3),
+    ),
+    "patch": (lambda: patch(base_filters=4), [1, 2], (2, 4, 1)),
+    "patch_one_layer": (lambda: patch(3, 3, base_filters=4, num_layers=1), [3, 3], (14, 22, 1)),
+    "residual": (
+        lambda: residual(5, base_filters=4, num_blocks=(1, 1, 1, 2)),
+        [1],
+        (8, 12, 5),
+    ),
+}
+
+
+@pytest.fixture(params=MODELS)
+def case(request):
+    """A small model whose every weight matters, its inputs, and the shape it should return."""
+    build, channels, shape = MODELS[request.param]
+    keras.utils.set_random_seed(1)
+    model = build()
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        noise = random.normal(0, 0.1, weight.shape)
+        weight.assign(np.abs(1 + noise) if "variance" in weight.name else weight + noise)
+    inputs = [random.uniform(-1, 1, (2, 32, 48, count)).astype(np.float32) for count in channels]
+    return model, inputs if len(inputs) > 1 else inputs[0], shape
+
+
+def predict(model, inputs):
+    return keras.ops.convert_to_numpy(model(inputs, training=False))
+
+
+def test_shape_and_dtype(case):
+    model, inputs, shape = case
+    output = predict(model, inputs)
+    assert output.shape == (2, *shape)
+    assert output.dtype == np.float32
+    assert np.isfinite(output).all() and output.std() > 0
+    assert model.output_shape == (None, None, None, shape[-1])
+
+
+def test_save_and_reload(case, tmp_path):
+    model, inputs, _ = case
+    model.save(tmp_path / "model.keras")
+    reloaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(predict(reloaded, inputs), predict(model, inputs))
+    assert reloaded.name == model.name
+
+
+def test_batch_of_two_is_two_batches_of_one(case):
+    model, inputs, _ = case
+    together = predict(model, inputs)
+    for i in range(2):
+        one = keras.tree.map_structure(lambda part, i=i: part[i : i + 1], inputs)
+        np.testing.assert_allclose(predict(model, one)[0], together[i], rtol=1e-4, atol=1e-5)
+
+
+def test_normalization_spans_replicas(case):
+    model, _, _ = case
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert norms and all(layer.synchronized for layer in norms)
+
+
+def test_training_moves_every_weight(case):
+    model, inputs, shape = case
+    model.compile("sgd", "mse")
+    before = [weight.numpy().copy() for weight in model.trainable_weights]
+    # Twice, since weights behind a scale that starts at zero wait for it.
+    model.fit(inputs, np.ones((2, *shape), np.float32), epochs=2, verbose=0)
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert np.any(weight.numpy() != old), weight.path
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_mixed_precision_returns_float32(name):
+    build, channels, shape = MODELS[name]
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    inputs = [np.zeros((1, 32, 48, count), np.float32) for count in channels]
+    output = model(inputs if len(inputs) > 1 else inputs[0])
+    assert output.dtype == "float32"
+    assert output.shape == (1, *shape)
+    halves = {layer.compute_dtype for layer in model.layers}
+    assert halves == {"bfloat16", "float32"}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_global_seed_decides_the_weights(name):
+    build = MODELS[name][0]
+    builds = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        builds.append(build().get_weights())
+    for first, again in zip(*builds[:2], strict=True):
+        np.testing.assert_array_equal(first, again)
+    assert any(np.any(a != b) for a, b in zip(builds[0], builds[2], strict=True))

@@ -1,0 +1,55 @@
+"""The PatchGAN discriminator against the published architecture."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from colorization.models.patch import patch
+
+
+@pytest.mark.parametrize(("num_layers", "side"), [(1, 16), (2, 34), (3, 70), (4, 142)])
+def test_receptive_field(num_layers, side):
+    model = patch(base_filters=2, num_layers=num_layers)
+    pictures = [tf.random.normal((1, 224, 224, channels)) for channels in (1, 2)]
+    with tf.GradientTape() as tape:
+        tape.watch(pictures)
+        logits = model(pictures, training=False)
+        middle = logits.shape[1] // 2
+        logit = logits[0, middle, middle, 0]
+    for gradient in tape.gradient(logit, pictures):
+        seen = np.abs(gradient).sum(axis=(0, -1)) > 0
+        rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+        assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == side
+        assert seen[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+
+
+def test_a_change_outside_the_patch_goes_unseen():
+    model = patch(base_filters=2)
+    pictures = [np.random.default_rng(0).normal(size=(1, 128, 128, c)) for c in (1, 2)]
+    pictures = [picture.astype(np.float32) for picture in pictures]
+    before = model(pictures, training=False)
+    pictures[1][0, 70:, 70:] += 1
+    after = model(pictures, training=False)
+    changed = np.flatnonzero(np.abs(after - before)[0].max(axis=(1, 2)))
+    # Logit i begins at pixel 8 i - 23 and sees 70.
+    assert changed[0] == next(i for i in range(14) if 8 * i - 23 + 69 >= 70)
+
+
+def test_size_of_the_published_code():
+    widths = [3, 64, 128, 256, 512, 1]
+    expected = sum(16 * a * b for a, b in zip(widths, widths[1:], strict=False))
+    expected += 64 + 1 + 2 * (128 + 256 + 512)  # Biases where there is no batch norm.
+    model = patch()
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == expected == 2_765_633
+
+
+@pytest.mark.parametrize(("size", "logits"), [(256, 30), (128, 14), (64, 6)])
+def test_logits_of_a_picture(size, logits):
+    model = patch(base_filters=2)
+    shape = model([np.zeros((1, size, size, c), np.float32) for c in (1, 2)]).shape
+    assert shape == (1, logits, logits, 1)
+
+
+def test_width_stops_at_eight_times():
+    kernels = [w.shape for w in patch(base_filters=4, num_layers=5).weights if w.name == "kernel"]
+    assert [shape[-1] for shape in kernels] == [4, 8, 16, 32, 32, 32, 1]
