@@ -1,5 +1,6 @@
 """What all commands share: quiet start, one line for a user's mistake, an exit status."""
 
+import contextlib
 import os
 import sys
 
@@ -11,14 +12,14 @@ def run_command(main, define_flags):
         main: Function of the positional arguments; returns an exit status or None.
         define_flags: Function that defines the command's flags.
     """
-    # Before TensorFlow starts: its notes on devices and instruction sets are not the user's.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from absl import app, logging
+    from absl import app, flags, logging
 
-    logging.set_verbosity(logging.WARNING)
     define_flags()
 
     def guarded(argv):
+        # Here, since absl sets it to INFO after parsing, and marks it as the user's wish.
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)
         try:
             sys.exit(main(argv[1:]))
         except KeyboardInterrupt:
@@ -33,3 +34,17 @@ def run_command(main, define_flags):
             sys.exit(1)
 
     app.run(guarded)
+
+
+def import_quietly():
+    """Imports TensorFlow without its notes about the machine, which no setting of its own stops."""
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    with open(os.devnull, "wb") as nowhere, contextlib.ExitStack() as stack:
+        kept = os.dup(2)
+        stack.callback(os.close, kept)
+        stack.callback(os.dup2, kept, 2)
+        os.dup2(nowhere.fileno(), 2)
+        import tensorflow  # noqa: F401

@@ -35,13 +35,14 @@ def knob(default, text, choices=None, minimum=None, maximum=None):
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What a run is. The order is that of `--help`; a recipe states only what differs."""
+    """What a run is. A recipe states only what differs from these defaults."""
 
     model_dir: str = knob("", "Directory of the run: made if absent, resumed if it holds one.")
     data: str = knob(
         "",
-        "Training pictures: folder:PATH (recursive), tfds:NAME[:SPLIT], or samples. "
-        "Several, separated by commas, are joined.",
+        "Training pictures: folder:PATH (recursive), tfds:NAME[:SPLIT] (prepared under the "
+        "environment's TFDS_DATA_DIR, by default ~/tensorflow_datasets), or samples. Several, "
+        "separated by commas, are joined.",
     )
     val_data: str = knob("", "Validation pictures, as --data. Empty: no validation.")
 
@@ -77,7 +78,8 @@ class Config:
     image_size: int = knob(256, "Height and width of the training crops, in pixels.", minimum=16)
     crop_area: float = knob(
         0.5,
-        "Smallest share of a picture's area that a crop covers; 1 takes all of the shorter side.",
+        "Smallest share of a picture's area that is drawn for a crop; the crop is what of it lies "
+        "in the picture, no longer than 4:3.",
         minimum=0.01,
         maximum=1,
     )
@@ -88,7 +90,9 @@ class Config:
         minimum=0,
         maximum=0.5,
     )
-    cache: str = knob("none", "Keep encoded pictures: none, memory, or the path of a file.")
+    cache: str = knob(
+        "none", "Keep encoded pictures: none, memory, or a folder, for later runs too."
+    )
     shuffle_buffer: int = knob(50_000, "Pictures among which the next is drawn.", minimum=1)
 
     batch_size: int = knob(16, "Pictures in a step, over all devices together.", minimum=1)
@@ -98,7 +102,9 @@ class Config:
         "Steps between two checkpoints, sheets and lines of history. 0: one pass over the data.",
         minimum=0,
     )
-    seed: int = knob(0, "Fixes initial weights, order, crops and dropout.", minimum=0)
+    seed: int = knob(
+        0, "Fixes initial weights, order, crops and dropout.", minimum=0, maximum=2**32 - 1
+    )
 
     learning_rate: float = knob(2e-4, "Of both optimizers, at its peak.", minimum=0)
     beta_1: float = knob(0.5, "Adam's decay of the mean.", minimum=0, maximum=0.9999)
@@ -215,7 +221,9 @@ def _check_field(field, value):
     if meta["choices"] and value not in meta["choices"]:
         raise ConfigError(f"--{name} is one of {', '.join(meta['choices'])}. Received: {value!r}.")
     low, high = meta["minimum"], meta["maximum"]
-    # Written so that NaN, which compares false with all, is refused too.
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
+    # NaN compares false with all.
+    if field.type is float and not abs(value) < float("inf"):
+        raise ConfigError(f"--{name} is a finite number. Received: {value}.")
+    if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"at least {low}" if high is None else f"from {low} to {high}"
         raise ConfigError(f"--{name} is {bounds}. Received: {value}.")

@@ -89,7 +89,7 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0):
     network, epoch = build.trained_generator(config, model_dir)
     codec = build.build_codec(config)
     graph = ColorizationGraph(network, codec, size, config.size_multiple)
-    card = {
+    description = {
         "codec": config.codec,
         "epochs": epoch,
         "working_size": size,
@@ -98,7 +98,7 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0):
         "prior": build.kept_prior(config, model_dir),
     }
     version = version or saved_model.next_version(output)
-    return saved_model.save(graph, output, version, card)
+    return saved_model.save(graph, output, version, description)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`Config` as absl flags and as flagfile: the thin shell that commands share."""
 
 import dataclasses
+import sys
 
 from absl import flags
 
@@ -16,12 +17,14 @@ _DEFINERS = {
 
 def define_config_flags():
     """Defines a flag for each field of `Config`. Called by a command, never at import."""
+    # As flags of the command: `--help` lists no other module's.
+    owner = {"module_name": sys.argv[0]}
     for field in dataclasses.fields(config.Config):
         text, choices = field.metadata["help"], field.metadata["choices"]
         if choices:
-            flags.DEFINE_enum(field.name, field.default, choices, text)
+            flags.DEFINE_enum(field.name, field.default, choices, text, **owner)
         else:
-            _DEFINERS[field.type](field.name, field.default, text)
+            _DEFINERS[field.type](field.name, field.default, text, **owner)
 
 
 def config_from_flags():
@@ -52,9 +55,11 @@ def parse_flagfile(path):
     for field in dataclasses.fields(config.Config):
         _DEFINERS[field.type](field.name, field.default, "", flag_values=own)
     try:
-        own(["recipe", f"--flagfile={path}"])
+        _, *words = own(["recipe", f"--flagfile={path}"])
     except flags.Error as error:
         raise config.ConfigError(f"{path} is not a recipe of this version: {error}") from error
+    if words:
+        raise config.ConfigError(f"{path} holds flags only. Received: {' '.join(words)}.")
     for field in dataclasses.fields(config.Config):
         values[field.name] = own[field.name].value
     return config.Config(**values)

@@ -9,7 +9,7 @@ import sys
 
 def main(arguments):
     """Runs or resumes the training that the flags describe."""
-    from colorization import flags
+    from colorization import commands, flags
     from colorization.config import ConfigError
 
     if arguments:
@@ -18,6 +18,7 @@ def main(arguments):
     for name in ("data", "model_dir"):
         if not getattr(config, name) and not (name == "model_dir" and config.dry_run):
             raise ConfigError(f"--{name} is needed. Received: nothing. See --help.")
+    commands.import_quietly()
     train(config)
 
 
@@ -36,9 +37,10 @@ def train(config):
     from pipelines import batches
 
     model_dir = None if config.dry_run else config.model_dir
-    # Opened first: a wrong --data leaves no directory behind.
+    # Opened first: a wrong --data or --cache leaves no directory behind.
     strategy = build.build_strategy(config)
     build.sources.open_source(config.data)
+    batches.check_cache(config.cache)
     if model_dir:
         run_directory.open_run(model_dir, _asked(format_flags(config)))
     source, found = build.open_pictures(config.data, model_dir)
@@ -66,14 +68,15 @@ def train(config):
 
 def _fit(config, steps, model, generator, codec, source, found, validation):
     from colorization import build
-    from colorization.training import callbacks, checkpoints
+    from colorization.training import callbacks, checkpoints, run_directory
     from pipelines import batches, decode
 
     directories = [os.path.join(config.model_dir, name) for name in ("checkpoints", "samples")]
     saved = checkpoints.Checkpoints(model, directories[0], config.keep_checkpoints)
     epoch = saved.restore()
+    is_finished = run_directory.is_finished(config.model_dir)
     if epoch:
-        print(f"Resuming behind epoch {epoch}.", flush=True)
+        print(f"{'Finished' if is_finished else 'Resuming'} behind epoch {epoch}.", flush=True)
     shown = validation or (source, found)
     pictures = next(
         batches.center_batches(*shown, config.image_size, 8).take(1).as_numpy_iterator()
@@ -95,13 +98,15 @@ def _fit(config, steps, model, generator, codec, source, found, validation):
     model.fit(
         batches.training_batches(source, found, codec, config, start_step=epoch * steps),
         initial_epoch=epoch,
-        epochs=config.epochs,
+        # A run that stopped early has no epochs left, whatever its recipe says.
+        epochs=epoch if is_finished else config.epochs,
         steps_per_epoch=steps,
         validation_data=checks,
         callbacks=around,
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 2,
     )
+    run_directory.mark_finished(config.model_dir)
     return model
 
 

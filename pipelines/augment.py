@@ -10,7 +10,8 @@ def random_resized_crop(picture, seed, size, smallest_area, flip):
         picture: uint8 tensor of shape `(height, width, 3)`, at least 1 by 1.
         seed: Integer tensor of shape `(2,)`.
         size: Height and width of the result, in pixels.
-        smallest_area: Share of the picture's area that the crop covers at least, in `(0, 1]`.
+        smallest_area: Share of the picture's area that is drawn at least, in `(0, 1]`. What of the
+            drawn window lies outside the picture, or makes it longer than 4:3, is cut away.
         flip: Whether to mirror half of the results.
 
     Returns:

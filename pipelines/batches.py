@@ -100,11 +100,14 @@ def _report(source, found):
     if len(found.damaged) > MOST_DAMAGED * found.num_pictures:
         raise SourceError(
             f"{source.name}: {len(found.damaged)} of {found.num_pictures} files are damaged or no "
-            f"pictures, more than {MOST_DAMAGED:.0%}; the first is {found.damaged[0]}. Remove "
-            "them, or point --data at the pictures."
+            f"JPEG, PNG, GIF, BMP or opaque WebP pictures, more than {MOST_DAMAGED:.0%}; the first "
+            f"is {found.damaged[0]}. Remove or convert them, or point --data at the pictures."
         )
     if not found.num_usable:
-        raise SourceError(f"{source.name}: all {found.num_pictures} pictures are gray.")
+        raise SourceError(
+            f"{source.name}: training needs pictures in color, and of {found.num_pictures} "
+            f"{len(found.gray)} are gray. Point --data at others."
+        )
 
 
 def is_gray(picture):
@@ -136,6 +139,19 @@ def usable(source, found):
     return kept.apply(tf.data.experimental.assert_cardinality(found.num_usable))
 
 
+def check_cache(where):
+    """Checks a `--cache`: `"none"`, `"memory"` or a folder.
+
+    Raises:
+        SourceError: If it is none of these.
+    """
+    if where not in ("none", "memory") and not os.path.isdir(where):
+        raise SourceError(
+            f"--cache is none, memory or a folder that exists. Received: {where or 'nothing'}. "
+            "Make the folder, or choose another."
+        )
+
+
 def training_batches(source, found, codec, options, start_step=0):
     """Builds the endless training chain.
 
@@ -150,11 +166,18 @@ def training_batches(source, found, codec, options, start_step=0):
     Returns:
         Dataset of pairs `(condition, target)`, float32, of shapes `(batch_size, image_size,
         image_size, channels)`.
+
+    Raises:
+        SourceError: If `options.cache` is a folder that does not exist or can't be written.
     """
+    check_cache(options.cache)
     encoded = usable(source, found)
     if options.cache != "none":
         encoded = encoded.map(source.read, PARALLEL)
-        encoded = encoded.cache("" if options.cache == "memory" else options.cache)
+        if options.cache == "memory":
+            encoded = encoded.cache()
+        else:
+            encoded = _cache_on_disk(encoded, options.cache, found)
     read = source.read if options.cache == "none" else tf.identity
     buffer = min(found.num_usable, options.shuffle_buffer)
     start = start_step * options.batch_size
@@ -186,6 +209,24 @@ def training_batches(source, found, codec, options, start_step=0):
     batches = pictures.map(crop, PARALLEL).batch(options.batch_size, drop_remainder=True)
     steps = tf.data.Dataset.range(start_step, forever)
     return _prefetch(tf.data.Dataset.zip(steps, batches).map(encode))
+
+
+def _cache_on_disk(encoded, folder, found):
+    # Not `Dataset.cache`: that would take the pictures of another source for these, and stop at the
+    # lock that an interrupted run leaves.
+    path = os.path.join(folder, f"pictures-{found.fingerprint}.tfrecord")
+    if not os.path.exists(path):
+        part = f"{path}.{os.getpid()}.part"
+        try:
+            with tf.io.TFRecordWriter(part) as writer:
+                for picture in encoded.as_numpy_iterator():
+                    writer.write(picture)
+            os.replace(part, path)
+        except (OSError, tf.errors.OpError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise SourceError(f"--cache={folder} can't be written: {reason}") from error
+    pictures = tf.data.TFRecordDataset(path)
+    return pictures.apply(tf.data.experimental.assert_cardinality(found.num_usable))
 
 
 def center_batches(source, found, size, batch_size):

@@ -35,7 +35,9 @@ def bin_centers():
         for level in (0, 255)
         for axis in range(3)
     ]
-    ab = color.rgb_to_lab(np.concatenate(faces)).numpy()[:, 1:]
+    # Also when first asked for while a graph is traced.
+    with tf.init_scope():
+        ab = color.rgb_to_lab(np.concatenate(faces)).numpy()[:, 1:]
     centers = np.unique(np.round(ab / STEP).astype(np.int32), axis=0) * STEP
     return _frozen(centers.astype(np.float32))
 

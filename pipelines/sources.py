@@ -54,7 +54,7 @@ def open_source(specification):
     if tables and files:
         raise SourceError(
             "--data joins folders with folders and tfds sets with tfds sets. "
-            f"Received: {specification}."
+            f"Received: {specification}. Train on one kind."
         )
     elements = parts[0].elements
     for part in parts[1:]:
@@ -69,7 +69,7 @@ def _open_one(specification):
     if kind not in _OPENERS or (kind != "samples" and not rest):
         raise SourceError(
             "--data is folder:PATH, tfds:NAME[:SPLIT] or samples. "
-            f"Received: {specification or 'nothing'!r}."
+            f"Received: {repr(specification) if specification else 'nothing'}."
             + (f" Did you mean folder:{specification}?" if os.path.isdir(specification) else "")
         )
     return _OPENERS[kind](specification, rest)
@@ -79,16 +79,20 @@ def _open_folder(specification, path):
     from pipelines import decode
 
     if not os.path.isdir(path):
-        raise SourceError(f"{specification} needs a folder. Received: {path}, which is none.")
+        raise SourceError(
+            f"{specification} needs a folder. Received: {path}, which is none. Check the path."
+        )
     found = []
-    for folder, _, names in os.walk(path):
+    for folder, folders, names in os.walk(path):
+        # Hidden folders hold thumbnails and the like. In place: `walk` stays out of what is gone.
+        folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(folder, n) for n in names if not n.startswith(".")]
     found.sort()
     pictures = [p for p in found if p.lower().endswith(decode.PICTURE_SUFFIXES)]
     if not pictures:
         raise SourceError(
             f"{specification} holds no pictures among its {len(found)} files. Expected files "
-            f"that end in {' '.join(decode.PICTURE_SUFFIXES)}."
+            f"that end in {' '.join(decode.PICTURE_SUFFIXES)}. Check the path."
         )
     return _files(specification, pictures)
 
@@ -106,9 +110,15 @@ def _open_samples(specification, _):
 
 
 def _files(specification, paths):
-    listing = _digest(f"{path} {os.path.getsize(path)}" for path in paths)
-    elements = tf.data.Dataset.from_tensor_slices(paths)
+    listing = _digest(f"{path} {_size(path)}" for path in paths)
+    # As bytes: a file system's names need not be UTF-8.
+    elements = tf.data.Dataset.from_tensor_slices([os.fsencode(path) for path in paths])
     return Source(specification, elements, paths, tf.io.read_file, listing)
+
+
+def _size(path):
+    # A link that leads nowhere is a damaged picture, which the survey counts.
+    return os.path.getsize(path) if os.path.exists(path) else "missing"
 
 
 def _open_tfds(specification, rest):
@@ -143,4 +153,4 @@ _OPENERS = {"folder": _open_folder, "samples": _open_samples, "tfds": _open_tfds
 
 
 def _digest(texts):
-    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+    return hashlib.sha256("\n".join(texts).encode(errors="surrogateescape")).hexdigest()

@@ -56,18 +56,18 @@ class ColorizationGraph(tf.Module):
         self._size_multiple = size_multiple
 
     @tf.function(input_signature=[_PHOTOS])
-    def predict(self, photos):
-        """Predicts the color of whole photos, as coefficients that `apply` turns into ab.
+    def predict(self, images):
+        """Predicts the color of whole images, as coefficients that `apply` turns into ab.
 
         Args:
-            photos: uint8 tensor of shape `(batch, height, width, 3)`.
+            images: uint8 tensor of shape `(batch, height, width, 3)`.
 
         Returns:
             Float tensor of shape `(batch, h, w, 4)` at the working size: see `upsampling.fit`.
         """
-        size = self._working_shape(tf.shape(photos)[1], tf.shape(photos)[2])
+        size = self._working_shape(tf.shape(images)[1], tf.shape(images)[2])
         # On uint8 this op averages without a float copy of the photo.
-        rgb = tf.cast(tf.image.resize(photos, size, antialias=True), tf.float32) / 255
+        rgb = tf.cast(tf.image.resize(images, size, antialias=True), tf.float32) / 255
         rgb.set_shape([None, None, None, 3])
         condition, _ = self._codec.encode(rgb)
         prediction = self.network(condition, training=False)
@@ -95,18 +95,18 @@ class ColorizationGraph(tf.Module):
         return _to_rgb(lab)
 
     @tf.function(input_signature=[_PHOTOS])
-    def arrays(self, photos):
+    def arrays(self, images):
         """Colors whole photos.
 
         Args:
-            photos: uint8 tensor of shape `(batch, height, width, 3)`.
+            images: uint8 tensor of shape `(batch, height, width, 3)`.
 
         Returns:
             uint8 tensor of the same shape.
         """
-        shape = tf.shape(photos)
+        shape = tf.shape(images)
         height, step = shape[1], strip_rows(shape[0], shape[2])
-        coefficients = self.predict(photos)
+        coefficients = self.predict(images)
         num_strips = (height + step - 1) // step
         strips = tf.TensorArray(
             tf.uint8, num_strips, infer_shape=False, element_shape=[None, None, None, 3]
@@ -114,7 +114,7 @@ class ColorizationGraph(tf.Module):
 
         def color_strip(index, strips):
             top = index * step
-            colored = self.apply(photos[:, top : top + step], coefficients, top, height)
+            colored = self.apply(images[:, top : top + step], coefficients, top, height)
             # Rows come first, because that is where strips of unlike height can be joined.
             return index + 1, strips.write(index, tf.transpose(colored, [1, 0, 2, 3]))
 

@@ -6,7 +6,7 @@ import shutil
 
 import tensorflow as tf
 
-CARD = os.path.join("assets.extra", "colorization.json")
+from colorization.inference.colorizer import DESCRIPTION
 
 
 class ExportError(ValueError):
@@ -19,7 +19,7 @@ def next_version(directory):
     return max((int(name) for name in names if name.isdigit()), default=0) + 1
 
 
-def save(graph, directory, version, card):
+def save(graph, directory, version, description):
     """Writes one version of a model, whole or not at all.
 
     Args:
@@ -27,7 +27,7 @@ def save(graph, directory, version, card):
             one size in and out, becomes the default signature, and one of its own name.
         directory: Of the model; its last part is the model's name.
         version: Positive integer.
-        card: Dict of what the model is, for JSON.
+        description: Dict of what the model is, for JSON.
 
     Returns:
         The path of the version.
@@ -46,10 +46,11 @@ def save(graph, directory, version, card):
         arrays = graph.arrays.get_concrete_function()
         signatures = {"serving_default": arrays, "arrays": arrays}
         tf.saved_model.save(graph, partial, signatures=signatures)
-        card = {"name": os.path.basename(os.path.abspath(directory)), "version": version, **card}
-        os.makedirs(os.path.dirname(os.path.join(partial, CARD)))
-        with open(os.path.join(partial, CARD), "w") as file:
-            json.dump(card, file, indent=1)
+        name = os.path.basename(os.path.abspath(directory))
+        description = {"name": name, "version": version, **description}
+        os.makedirs(os.path.join(partial, os.path.dirname(DESCRIPTION)))
+        with open(os.path.join(partial, DESCRIPTION), "w") as file:
+            json.dump(description, file, indent=1)
         os.rename(partial, path)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(partial, ignore_errors=True)

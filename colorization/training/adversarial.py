@@ -61,7 +61,7 @@ class AdversarialModel(keras.Model):
 
     def train_step(self, data):
         """Updates both networks once, or the generator alone while `adversarial` is false."""
-        condition, target = data
+        condition, target = data[:2]
         with tf.GradientTape() as tape:
             prediction = self.generator(condition, training=True)
             distance = tf.reduce_mean(self.distance(target, prediction))
@@ -83,7 +83,7 @@ class AdversarialModel(keras.Model):
 
     def test_step(self, data):
         """Measures the distance alone: it is the loss that means the same in every phase."""
-        condition, target = data
+        condition, target = data[:2]
         prediction = self.generator(condition, training=False)
         distance = tf.reduce_mean(self.distance(target, prediction))
         return self._record(loss=distance, distance=distance)

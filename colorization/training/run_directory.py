@@ -7,7 +7,7 @@ import sys
 
 from colorization.training.checkpoints import TrainingError
 
-RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished.json"
+RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished"
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "opencv-python-headless")
 
 
@@ -25,15 +25,16 @@ def open_run(model_dir, recipe):
     if os.path.exists(path):
         with open(path) as file:
             _compare(model_dir, file.read(), recipe)
-        return
-    if os.path.exists(model_dir) and (not os.path.isdir(model_dir) or os.listdir(model_dir)):
+    elif os.path.exists(model_dir) and (not os.path.isdir(model_dir) or os.listdir(model_dir)):
         raise TrainingError(
             "--model_dir is a new directory, or one that this command made. Received: "
             f"{model_dir}, which has no {RECIPE}. Choose another."
         )
     try:
+        os.makedirs(model_dir, exist_ok=True)
+        if not os.path.exists(path):
+            write_whole(path, recipe)
         os.makedirs(os.path.join(model_dir, "samples"), exist_ok=True)
-        write_whole(path, recipe)
     except OSError as error:
         raise TrainingError(f"--model_dir={model_dir} can't be made: {error.strerror}.") from error
 
@@ -53,10 +54,27 @@ def _compare(model_dir, old, new):
 
 def write_environment(model_dir, fingerprint, seed):
     """Notes the versions, the data and the seed of a run."""
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    versions = {name: _version(name) for name in PACKAGES}
     versions["python"] = sys.version.split()[0]
     facts = {"versions": versions, "data_fingerprint": fingerprint, "seed": seed}
     write_whole(os.path.join(model_dir, ENVIRONMENT), json.dumps(facts, indent=1) + "\n")
+
+
+def mark_finished(model_dir):
+    """Notes that a run has had its last epoch, be it by early stopping."""
+    write_whole(os.path.join(model_dir, FINISHED), "")
+
+
+def is_finished(model_dir):
+    """Whether a run has had its last epoch."""
+    return os.path.exists(os.path.join(model_dir, FINISHED))
+
+
+def _version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # Installed under another name, such as tensorflow-cpu.
 
 
 def write_whole(path, text):

@@ -20,8 +20,8 @@ class Inverter(tf.Module):
     """Stands in for an exported model; what it does to a photo is easy to tell."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
-    def predict(self, photos):
-        return tf.zeros([tf.shape(photos)[0], 1, 1, 4])
+    def predict(self, images):
+        return tf.zeros([tf.shape(images)[0], 1, 1, 4])
 
     @tf.function(
         input_signature=[

@@ -1,0 +1,87 @@
+"""Colors the sample photographs: `python -m colorization.demo`.
+
+Takes scikit-image's own photographs, turns them gray, colors them with the released model by the
+ordinary command, and sets gray, colored and original side by side on one sheet.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+
+FOLDER = "demo"
+HEIGHT = 256
+
+
+def main():
+    """Writes `demo/` and prints where the sheet lies."""
+    from colorization import colorize
+    from pipelines import decode, sources
+
+    names = sources.open_source("samples").names
+    originals = [decode.read_picture(name) for name in names]
+    with tempfile.TemporaryDirectory() as gray_folder:
+        for name, original in zip(names, originals, strict=True):
+            stem = os.path.splitext(os.path.basename(name))[0]
+            decode.write_picture(os.path.join(gray_folder, f"{stem}.png"), to_gray(original))
+        status = colorize.main(["colorize", gray_folder, f"--output={FOLDER}", "--overwrite"])
+        if status:
+            return status
+        rows = []
+        for gray_name in sorted(os.listdir(gray_folder)):
+            index = next(i for i, n in enumerate(names) if gray_name[:-4] in n)
+            gray = decode.read_picture(os.path.join(gray_folder, gray_name))
+            colored = decode.read_picture(os.path.join(FOLDER, gray_name))
+            rows.append([gray, colored, originals[index]])
+    path = os.path.join(FOLDER, "before_after.png")
+    decode.write_picture(path, sheet(rows, HEIGHT), overwrite=True)
+    print(f"Gray, colored and original side by side: {os.path.abspath(path)}")
+    return 0
+
+
+def to_gray(picture):
+    """Keeps the lightness of a uint8 picture and drops its chroma."""
+    import numpy as np
+    import tensorflow as tf
+
+    from pipelines import color
+
+    lightness = color.rgb_to_lab(picture)[..., :1]
+    lab = tf.concat([lightness, tf.zeros_like(lightness), tf.zeros_like(lightness)], axis=-1)
+    return np.clip(np.round(color.lab_to_rgb(lab).numpy() * 255), 0, 255).astype(np.uint8)
+
+
+def sheet(rows, height):
+    """Sets rows of pictures of any sizes on one white sheet, each picture `height` pixels high.
+
+    Args:
+        rows: Lists of uint8 arrays of shape `(h, w, 3)`.
+        height: Of every row, in pixels.
+
+    Returns:
+        uint8 array of shape `(len(rows) * height, widest row, 3)`.
+    """
+    import cv2
+    import numpy as np
+
+    strips = []
+    for row in rows:
+        scaled = [
+            cv2.resize(
+                picture,
+                (max(1, round(picture.shape[1] * height / picture.shape[0])), height),
+                interpolation=cv2.INTER_AREA if picture.shape[0] > height else cv2.INTER_CUBIC,
+            )
+            for picture in row
+        ]
+        strips.append(np.concatenate(scaled, axis=1))
+    widest = max(strip.shape[1] for strip in strips)
+    padded = [
+        np.pad(strip, ((0, 0), (0, widest - strip.shape[1]), (0, 0)), constant_values=255)
+        for strip in strips
+    ]
+    return np.concatenate(padded)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

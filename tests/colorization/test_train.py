@@ -1,0 +1,293 @@
+"""Whole runs of the training command, on a few small pictures."""
+
+import csv
+import dataclasses
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from colorization import train
+from colorization.config import Config
+from colorization.training.checkpoints import Checkpoints, TrainingError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+CLASSIFICATION = dict(
+    codec="quantized_ab",
+    loss="quantized_crossentropy",
+    generator="residual",
+    base_filters=4,
+    image_size=32,
+    learning_rate=1e-3,
+    ema=0.5,
+    clip_norm=1.0,
+    schedule="cosine",
+    warmup_steps=2,
+    lightness_jitter=0.1,
+)
+ADVERSARIAL = dict(
+    generator="unet",
+    depth=4,
+    base_filters=4,
+    discriminator="patch",
+    discriminator_filters=4,
+    loss_weight=10.0,
+    pretrain_epochs=1,
+    image_size=32,
+    ema=0.5,
+    schedule="plateau",
+    patience=1,
+    early_stopping=50,
+)
+REGRESSION = dict(
+    generator="unet",
+    depth=4,
+    base_filters=4,
+    loss="huber",
+    image_size=32,
+    ema=0.5,
+    schedule="cosine",
+    lightness_jitter=0.1,
+)
+SMALL = dict(batch_size=4, epochs=4, steps_per_epoch=3, seed=5)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    for index in range(10):
+        corners = random.integers(0, 256, (3, 3, 3), dtype=np.uint8)
+        picture = cv2.resize(corners, (48, 40), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / f"{index}.png"), picture)
+    return folder
+
+
+def _config(pictures, model_dir, **knobs):
+    return Config(data=f"folder:{pictures}", model_dir=str(model_dir), **(SMALL | knobs))
+
+
+def _state(model):
+    optimizers = [model.optimizer, getattr(model, "discriminator_optimizer", None)]
+    variables = list(model.variables)
+    for optimizer in filter(None, optimizers):
+        variables += optimizer.variables
+    return [variable.numpy() for variable in variables]
+
+
+def _history(model_dir):
+    with open(pathlib.Path(model_dir) / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _assert_equal(first, second):
+    assert len(first) == len(second)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        REGRESSION,
+        pytest.param(CLASSIFICATION, marks=pytest.mark.slow),
+        pytest.param(ADVERSARIAL, marks=pytest.mark.slow),
+    ],
+    ids=["regression", "classification", "gan"],
+)
+def test_a_run_interrupted_and_resumed_equals_one_never_interrupted(
+    recipe, pictures, tmp_path, monkeypatch
+):
+    knobs = recipe | {"val_data": f"folder:{pictures}"}
+    whole = train.train(_config(pictures, tmp_path / "whole", **knobs))
+
+    save = Checkpoints.on_epoch_end
+
+    def save_until_second(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        save(self, epoch, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "on_epoch_end", save_until_second)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(_config(pictures, tmp_path / "broken", **knobs))
+    resumed = train.train(_config(pictures, tmp_path / "broken", **knobs))
+
+    _assert_equal(_state(whole), _state(resumed))
+    assert _history(tmp_path / "whole") == _history(tmp_path / "broken")
+
+
+@pytest.fixture(scope="module")
+def finished(pictures, tmp_path_factory):
+    """A finished run: its configuration and its state."""
+    config = _config(
+        pictures, tmp_path_factory.mktemp("finished") / "run", **REGRESSION, keep_checkpoints=2
+    )
+    return config, _state(train.train(config))
+
+
+def test_a_finished_run_is_left_as_it_is(finished):
+    config, state = finished
+    _assert_equal(state, _state(train.train(config)))
+    assert len(_history(config.model_dir)) == SMALL["epochs"]
+
+
+def test_the_last_checkpoints_are_kept(finished):
+    folder = pathlib.Path(finished[0].model_dir) / "checkpoints"
+    assert {path.name.split(".")[0] for path in folder.glob("ckpt-*")} == {"ckpt-3", "ckpt-4"}
+
+
+def test_a_run_says_what_it_was(finished):
+    model_dir = pathlib.Path(finished[0].model_dir)
+    names = {path.name for path in model_dir.iterdir()}
+    assert {"recipe.flags", "environment.json", "history.csv", "events", "survey.json"} <= names
+    sheet = cv2.imread(str(model_dir / "samples/epoch_0004.png"))
+    assert sheet.shape == (8 * 32, 3 * 32, 3)
+
+
+def test_tensorboard_reads_the_losses(finished):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    model_dir = finished[0].model_dir
+    events = EventAccumulator(f"{model_dir}/events").Reload()
+    written = [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("loss")]
+    expected = [float(row["loss"]) for row in _history(model_dir)]
+    np.testing.assert_allclose(written, expected, rtol=1e-6)
+
+
+def test_another_recipe_is_refused_with_the_differing_flags(finished):
+    with pytest.raises(TrainingError, match="--epochs=4 there, --epochs=5 here"):
+        train.train(dataclasses.replace(finished[0], epochs=5))
+
+
+def test_a_foreign_directory_is_refused(pictures, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/thesis.txt").write_text("precious")
+    with pytest.raises(TrainingError, match="recipe.flags"):
+        train.train(_config(pictures, tmp_path / "run", **REGRESSION))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.slow
+def test_changed_pictures_are_refused(pictures, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in pictures.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    train.train(_config(copy, tmp_path / "run", **REGRESSION))
+    (copy / "0.png").unlink()
+    with pytest.raises(TrainingError, match="changed since the run began"):
+        train.train(_config(copy, tmp_path / "run", **REGRESSION))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(pictures, tmp_path):
+    knobs = REGRESSION | {"learning_rate": 1e38, "loss": "mse", "steps_per_epoch": 30}
+    with pytest.raises(TrainingError, match=r"not finite at step \d+ \(epoch \d\)"):
+        train.train(_config(pictures, tmp_path / "run", **knobs))
+
+
+def test_a_dry_run_writes_nothing(pictures, tmp_path, capsys):
+    train.train(_config(pictures, tmp_path / "run", **ADVERSARIAL, dry_run=True))
+    assert "One step: " in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_the_earlier_checkpoint(pictures, tmp_path, monkeypatch):
+    config = _config(pictures, tmp_path / "run", **REGRESSION)
+    save, calls = tf.train.CheckpointManager.save, []
+
+    def fail_third(self, **arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        return save(self, **arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.CheckpointManager, "save", fail_third)
+        with pytest.raises(TrainingError, match="No space left on device"):
+            train.train(config)
+    resumed = train.train(config)
+    whole = train.train(_config(pictures, tmp_path / "whole", **REGRESSION))
+    _assert_equal(_state(whole), _state(resumed))
+
+
+def test_a_damaged_checkpoint_is_named(finished, tmp_path):
+    shutil.copytree(finished[0].model_dir, tmp_path / "run")
+    (tmp_path / "run/checkpoints/ckpt-4.index").write_bytes(b"")
+    with pytest.raises(TrainingError, match="ckpt-4"):
+        train.train(dataclasses.replace(finished[0], model_dir=str(tmp_path / "run")))
+
+
+@pytest.mark.slow
+def test_early_stopping_ends_the_run_for_good(pictures, tmp_path):
+    # A learning rate of 0 makes no progress.
+    knobs = REGRESSION | {"learning_rate": 0.0, "early_stopping": 1, "epochs": 9, "crop_area": 1.0}
+    config = _config(pictures, tmp_path / "run", **knobs, val_data=f"folder:{pictures}")
+    train.train(config)
+    rows = _history(tmp_path / "run")
+    assert len(rows) < 9
+    train.train(config)
+    assert _history(tmp_path / "run") == rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "knobs",
+    [{"precision": "bfloat16"}, {"precision": "float16"}, {"xla": True}, {"schedule": "step"}],
+    ids=lambda knobs: "".join(f"{k}={v}" for k, v in knobs.items()),
+)
+@pytest.mark.parametrize("recipe", [CLASSIFICATION, ADVERSARIAL], ids=["classification", "gan"])
+def test_every_way_of_computing_trains_and_resumes(recipe, knobs, pictures, tmp_path):
+    config = _config(pictures, tmp_path / "run", **(recipe | {"epochs": 2} | knobs))
+    state = _state(train.train(config))
+    assert all(np.isfinite(value).all() for value in state if value.dtype.kind == "f")
+    _assert_equal(state, _state(train.train(config)))
+
+
+def _command(pictures, model_dir, recipe, **knobs):
+    values = SMALL | recipe | knobs
+    flags = [f"--{name}={value}" for name, value in values.items()]
+    return [
+        sys.executable, "-m", "colorization.train", f"--data=folder:{pictures}",
+        f"--model_dir={model_dir}", *flags,
+    ]  # fmt: skip
+
+
+def _losses(pictures, model_dir, recipe, devices):
+    knobs = {"epochs": 20, "steps_per_epoch": 1, "logical_devices": devices}
+    subprocess.run(_command(pictures, model_dir, recipe, **knobs), check=True, cwd=ROOT)
+    columns = [name for name in _history(model_dir)[0] if name.endswith(("loss", "distance"))]
+    return np.array([[float(row[c] or 0) for c in columns] for row in _history(model_dir)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [CLASSIFICATION, ADVERSARIAL], ids=["classification", "gan"])
+def test_two_devices_have_the_losses_of_one(recipe, pictures, tmp_path):
+    # Dropout draws one mask for each device, so that it is the one thing that can't agree.
+    recipe = recipe | {"dropout": 0.0}
+    one = _losses(pictures, tmp_path / "one", recipe, 1)
+    two = _losses(pictures, tmp_path / "two", recipe, 2)
+    assert len(one) == 20
+    np.testing.assert_allclose(two, one, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_weights(pictures, tmp_path):
+    command = _command(pictures, tmp_path / "run", CLASSIFICATION, epochs=6)
+    broken = subprocess.Popen(command, cwd=ROOT)
+    while not list(tmp_path.glob("run/checkpoints/ckpt-2*")) and broken.poll() is None:
+        os.sched_yield()
+    broken.send_signal(signal.SIGKILL)
+    assert broken.wait() == -signal.SIGKILL
+    resumed = train.train(_config(pictures, tmp_path / "run", **(CLASSIFICATION | {"epochs": 6})))
+    whole = train.train(_config(pictures, tmp_path / "whole", **(CLASSIFICATION | {"epochs": 6})))
+    _assert_equal(_state(whole), _state(resumed))
