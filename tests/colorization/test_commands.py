@@ -1,0 +1,134 @@
+"""Commands: one line for a user's mistake, a traceback for a bug, and an exit status."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from colorization import commands
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def call(*arguments):
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def run(body, *arguments):
+    """Runs a command whose main has this body."""
+    program = (
+        "import logging, absl.logging\n"
+        "from colorization import commands, config\n"
+        f"def main(words):\n    {body}\n"
+        "commands.run_command(main, lambda: None)\n"
+    )
+    return call("-c", program, *arguments)
+
+
+def test_a_mistake_of_the_user_is_one_line():
+    error = "raise config.ConfigError('--depth is at least 2. Received: 1.')"
+    assert run(error) == (1, "", "ConfigError: --depth is at least 2. Received: 1.\n")
+
+
+@pytest.mark.parametrize(
+    "bug, last",
+    [
+        ("int('two')", "ValueError: invalid literal for int()"),
+        ("open('/nowhere/at/all')", "FileNotFoundError"),
+        ("{}['key']", "KeyError: 'key'"),
+    ],
+)
+def test_a_bug_keeps_its_traceback(bug, last):
+    status, _, errors = run(bug)
+    assert status == 1 and "Traceback (most recent call last)" in errors
+    assert errors.strip().splitlines()[-1].startswith(last)
+
+
+@pytest.mark.parametrize(
+    "body, status", [("pass", 0), ("return None", 0), ("return 0", 0), ("return 3", 3)]
+)
+def test_status_is_what_main_returns(body, status):
+    assert run(body) == (status, "", "")
+
+
+def test_interruption():
+    assert run("raise KeyboardInterrupt") == (130, "", "Stopped.\n")
+
+
+def test_main_gets_the_words_that_are_no_flags():
+    assert run("print(words)", "a", "--verbosity=-1", "b") == (0, "['a', 'b']\n", "")
+
+
+def test_warnings_are_told_and_notes_are_not():
+    body = "logging.info('note'); absl.logging.info('note'); logging.warning('mind')"
+    status, _, errors = run(body)
+    assert status == 0 and errors.endswith("mind\n") and "note" not in errors
+    assert run(body, "--verbosity=0")[2].count("note") == 2
+
+
+def train(*arguments):
+    return call("-m", "colorization.train", *arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--nonsense"], "FATAL Flags parsing error: Unknown command line flag 'nonsense'"),
+        (["--codec=cubist"], "FATAL .*--codec=cubist: value should be one of <lab|"),
+        (["--epochs=many"], "FATAL .*--epochs=many: invalid literal"),
+        (["--flagfile=nowhere"], "FATAL .*Unable to open flagfile.*nowhere"),
+    ],
+)
+def test_flags_that_do_not_parse(arguments, message):
+    status, output, errors = train(*arguments)
+    assert (status, output) == (1, "") and "Traceback" not in errors
+    assert re.match(message, errors) and "--helpshort" in errors
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "--data is needed. Received: nothing. See --help."),
+        (["--data=samples"], "--model_dir is needed. Received: nothing. See --help."),
+        (["--dry_run"], "--data is needed. Received: nothing. See --help."),
+        (["samples"], "train takes flags only. Received: samples."),
+        (["--learning_rate=nan"], "--learning_rate is a finite number. Received: nan."),
+        (["--schedule=plateau", "--warmup_steps=1"], "--schedule=plateau starts at the full"),
+    ],
+)
+def test_runs_that_can_not_be(arguments, message):
+    status, output, errors = train(*arguments)
+    assert (status, output, errors.count("\n")) == (1, "", 1)
+    assert errors.startswith(f"ConfigError: {message}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--data=folder:{folder}/none"], "folder:{folder}/none needs a folder"),
+        (["--data=samples", "--cache={folder}/none"], "--cache is none, memory or a folder that"),
+    ],
+)
+def test_wrong_pictures_are_one_line_and_leave_nothing(flags, message, tmp_path):
+    flags = [flag.replace("{folder}", str(tmp_path)) for flag in flags]
+    status, output, errors = train(*flags, f"--model_dir={tmp_path}/run")
+    assert (status, output, errors.count("\n")) == (1, "", 1)
+    assert errors.startswith("SourceError: " + message.replace("{folder}", str(tmp_path)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_tensorflow_is_imported_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", object())
+    monkeypatch.setattr(os, "dup", lambda _: pytest.fail("not needed"))
+    commands.import_quietly()

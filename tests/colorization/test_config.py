@@ -1,0 +1,169 @@
+"""Config: what no run can have is refused at the door, by the name of its flag."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from colorization import config
+from colorization.config import Config, ConfigError
+
+FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+CHOICES = [name for name, field in FIELDS.items() if field.metadata["choices"]]
+BOUNDS = [
+    (name, side)
+    for name, field in FIELDS.items()
+    for side in ("minimum", "maximum")
+    if field.metadata[side] is not None
+]
+FLOATS = [name for name, field in FIELDS.items() if field.type is float]
+
+
+def test_defaults_are_a_run():
+    assert Config() == Config(**{name: field.default for name, field in FIELDS.items()})
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_knob_is_typed_and_described(name):
+    field = FIELDS[name]
+    assert field.type in (str, int, float, bool) and type(field.default) is field.type
+    assert field.metadata["help"].endswith(".")
+    if field.type in (int, float):
+        assert field.metadata["minimum"] is not None
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices(name):
+    choices = FIELDS[name].metadata["choices"]
+    expected = rf"^--{name} is one of {', '.join(choices)}\. Received: 'cubist'\.$"
+    with pytest.raises(ConfigError, match=expected):
+        Config(**{name: "cubist"})
+
+
+@pytest.mark.parametrize("name, side", BOUNDS)
+def test_bounds(name, side):
+    field, beyond = FIELDS[name], {"minimum": -1, "maximum": 1}[side]
+    limit = field.metadata[side]
+    value = limit + beyond * (1 if field.type is int else 1e-9)
+    with pytest.raises(ConfigError, match=rf"^--{name} is .*{limit}.*Received: "):
+        Config(**{name: value})
+    try:
+        Config(**{name: limit})
+    except ConfigError as error:
+        # The limit itself is fine, if not with every other default.
+        assert not str(error).startswith((f"--{name} is at least", f"--{name} is from"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", FLOATS)
+def test_numbers_are_finite(name, value):
+    with pytest.raises(ConfigError, match=f"^--{name} is a finite number. Received: {value}"):
+        Config(**{name: value})
+
+
+QUANTIZED = {"codec": "quantized_ab", "loss": "quantized_crossentropy", "generator": "residual"}
+CROSS_CHECKS = {
+    "unet size": (
+        {"image_size": 150},
+        "`unet` .* multiples of 256. Received: --image_size=150. Set --image_size=256, or a "
+        r"smaller --depth \(now 8\)",
+        {"image_size": 152, "depth": 3},
+    ),
+    "residual size": (
+        {"generator": "residual", "image_size": 90},
+        "`residual` .* multiples of 16. Received: --image_size=90. Set --image_size=96.",
+        {"generator": "residual", "image_size": 96},
+    ),
+    "bins without their loss": (
+        QUANTIZED | {"loss": "l1"},
+        "Received: --codec=quantized_ab --loss=l1. Set both",
+        QUANTIZED,
+    ),
+    "loss without its bins": (
+        {"loss": "quantized_crossentropy"},
+        "Received: --codec=lab --loss=quantized_crossentropy. Set both",
+        {},
+    ),
+    "bins of a unet": (
+        QUANTIZED | {"generator": "unet"},
+        "takes --generator=residual .* Received: --generator=unet",
+        QUANTIZED,
+    ),
+    "bins before an adversary": (
+        QUANTIZED | {"discriminator": "patch"},
+        "--discriminator=none. Received: --generator=residual --discriminator=patch",
+        QUANTIZED,
+    ),
+    "residual before an adversary": (
+        {"generator": "residual", "discriminator": "patch"},
+        "Set --generator=unet, or --discriminator=none",
+        {"discriminator": "patch"},
+    ),
+    "pretraining for nothing": (
+        {"pretrain_epochs": 2},
+        "--pretrain_epochs .* Set --discriminator=patch",
+        {"pretrain_epochs": 2, "discriminator": "patch"},
+    ),
+    "plateau after a warm-up": (
+        {"schedule": "plateau", "warmup_steps": 5},
+        "Set --warmup_steps=0, or another --schedule",
+        {"schedule": "plateau"},
+    ),
+    "jitter of gray to RGB": (
+        {"codec": "gray_rgb", "lightness_jitter": 0.1},
+        "--codec=gray_rgb, which holds lightness too. Set --lightness_jitter=0",
+        {"codec": "gray_rgb"},
+    ),
+    "jitter of lightness to RGB": (
+        {"codec": "lightness_rgb", "lightness_jitter": 0.1},
+        "--codec=lightness_rgb, which holds lightness too. Set --lightness_jitter=0",
+        {"codec": "lab", "lightness_jitter": 0.1},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CROSS_CHECKS)
+def test_cross_checks(name):
+    wrong, message, mended = CROSS_CHECKS[name]
+    with pytest.raises(ConfigError, match=message) as caught:
+        Config(**wrong)
+    assert "\n" not in str(caught.value)
+    Config(**mended)
+
+
+def test_every_cross_check_is_tested(monkeypatch):
+    for check in config._CROSS_CHECKS:
+        # Each alone, whatever comes before it.
+        with monkeypatch.context() as alone:
+            alone.setattr(config, "_CROSS_CHECKS", (check,))
+            assert any(is_refused(wrong) for wrong, _, _ in CROSS_CHECKS.values())
+
+
+def is_refused(values):
+    try:
+        Config(**values)
+    except ConfigError:
+        return True
+    return False
+
+
+def test_properties():
+    assert not Config().is_adversarial and Config(discriminator="patch").is_adversarial
+    assert not Config().is_quantized and Config(**QUANTIZED).is_quantized
+    assert Config().size_multiple == 256
+    assert Config(depth=3).size_multiple == 8
+    assert Config(**QUANTIZED, depth=3).size_multiple == 16
+
+
+def test_standard_library_only():
+    """So that help and refusals come at once."""
+    program = (
+        "import sys; before = set(sys.modules); import colorization.config;"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    assert set(loaded.stdout.decode().split()) <= sys.stdlib_module_names | {"colorization"}

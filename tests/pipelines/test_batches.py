@@ -1,0 +1,421 @@
+"""The chain: what is skipped, in which order pictures come, and that a run can start anywhere."""
+
+import collections
+import dataclasses
+import logging
+import os
+import shutil
+import types
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines import batches, codecs, color, decode, quantization
+from pipelines.sources import SourceError, open_source
+
+CODEC = codecs.CODECS["lab"]
+
+
+def store(folder, **pictures):
+    for name, picture in pictures.items():
+        cv2.imwrite(str(folder / f"{name}.png"), np.asarray(picture)[..., ::-1])
+
+
+def solid(*rgb, height=20, width=24):
+    return np.full((height, width, 3), rgb, np.uint8)
+
+
+def store_colors(folder, count):
+    """Solid pictures that are told apart by their green."""
+    store(folder, **{f"{i:03d}": solid(250, 10 * i, 0) for i in range(count)})
+
+
+def surveyed(folder):
+    source = open_source(f"folder:{folder}")
+    return source, batches.survey(source)
+
+
+def counted(source):
+    """The same source, and how often each of its files is read."""
+    reads = collections.Counter()
+
+    def read(path):
+        reads[path.numpy()] += 1
+        return tf.io.read_file(path)
+
+    def read_in_graph(path):
+        return tf.ensure_shape(tf.py_function(read, [path], tf.string), [])
+
+    return dataclasses.replace(source, read=read_in_graph), reads
+
+
+def options(**changes):
+    defaults = dict(
+        image_size=16,
+        crop_area=0.5,
+        flip=True,
+        lightness_jitter=0.1,
+        cache="none",
+        shuffle_buffer=100,
+        batch_size=5,
+        seed=3,
+    )
+    return types.SimpleNamespace(**(defaults | changes))
+
+
+def train(source, found, count, start=0, codec=CODEC, **changes):
+    """The first batches of a training chain: conditions and targets side by side."""
+    chain = batches.training_batches(source, found, codec, options(**changes), start)
+    return [np.concatenate(pair, axis=-1) for pair in chain.take(count).as_numpy_iterator()]
+
+
+def order(source, found, count, start=0, **changes):
+    """Indices of solid pictures in the order of training."""
+    changes |= {"lightness_jitter": 0.0}
+    chain = train(source, found, count, start, codecs.CODECS["gray_rgb"], **changes)
+    green = np.concatenate([batch[:, 0, 0, 2] for batch in chain])
+    return np.round((green + 1) * 127.5 / 10).astype(int).tolist()
+
+
+@pytest.fixture(scope="module")
+def colors(tmp_path_factory):
+    """Twelve solid pictures: source and survey."""
+    folder = tmp_path_factory.mktemp("colors")
+    store_colors(folder, 12)
+    return surveyed(folder)
+
+
+@pytest.fixture(scope="module")
+def pictures(picture_folder):
+    return surveyed(picture_folder)
+
+
+# Surveys.
+
+
+def test_survey_of_whole_pictures(pictures):
+    source, found = pictures
+    assert (found.num_pictures, found.num_usable) == (12, 12)
+    assert found.damaged == found.gray == found.skipped == []
+    assert found.listing == source.listing
+
+
+@pytest.fixture
+def mixed(tmp_path, picture_folder):
+    """Sixty whole pictures, five files that are none, and a gray one."""
+    for copy in range(5):
+        shutil.copytree(picture_folder, tmp_path / "whole" / str(copy))
+    whole = (picture_folder / "00.png").read_bytes()
+    photo = (picture_folder / "more" / "02.jpg").read_bytes()
+    broken = bytearray(whole)
+    broken[len(whole) // 2] ^= 255
+    damaged = {
+        "cut.png": whole[: len(whole) // 2],
+        "cut.jpg": photo[: len(photo) // 2],
+        "empty.png": b"",
+        "renamed.jpg": b"Dear diary, today",
+        "wrong.png": bytes(broken),
+    }
+    for name, data in damaged.items():
+        (tmp_path / name).write_bytes(data)
+    store(tmp_path, gray=solid(90, 90, 90))
+    return tmp_path, sorted(str(tmp_path / name) for name in damaged)
+
+
+def test_survey_skips_and_names_what_is_no_use(mixed, caplog):
+    folder, damaged = mixed
+    source, found = surveyed(folder)
+    assert found.damaged == damaged and found.gray == [str(folder / "gray.png")]
+    assert (found.num_pictures, found.num_usable) == (66, 60)
+    assert [source.names[i] for i in found.skipped] == sorted(damaged + found.gray)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{source.name}: 5 of 66 pictures are damaged and are skipped: {', '.join(damaged)}",
+        f"{source.name}: 1 of 66 pictures are gray and are skipped: {folder / 'gray.png'}",
+    ]
+    left = [path.decode() for path in batches.usable(source, found).as_numpy_iterator()]
+    assert left == [name for name in source.names if "/whole/" in name]
+    assert batches.usable(source, found).cardinality() == 60
+
+
+def test_survey_names_ten(tmp_path, caplog):
+    store(tmp_path, **{f"{i:02d}": solid(i, i, i) for i in range(11)}, red=solid(255, 0, 0))
+    with caplog.at_level(logging.WARNING):
+        _, found = surveyed(tmp_path)
+    assert len(found.gray) == 11
+    assert "09.png, ..." in caplog.text and "10.png" not in caplog.text
+
+
+@pytest.mark.parametrize("num_damaged", [1, 2])
+def test_survey_stops_at_more_than_a_tenth_damaged(num_damaged, tmp_path):
+    store_colors(tmp_path, 10 - num_damaged)
+    for index in range(num_damaged):
+        (tmp_path / f"torn{index}.jpg").write_bytes(b"torn")
+    if num_damaged == 1:
+        assert surveyed(tmp_path)[1].num_usable == 9
+        return
+    with pytest.raises(SourceError, match="2 of 10 files are damaged.* the first is .*torn0.jpg"):
+        surveyed(tmp_path)
+
+
+def test_survey_stops_where_all_is_gray(tmp_path):
+    store(tmp_path, a=solid(0, 0, 0), b=solid(90, 95, 100))
+    with pytest.raises(SourceError, match="needs pictures in color, and of 2 2 are gray. Point"):
+        surveyed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "num_off, spread, gray", [(0, 0, True), (1, 11, True), (2, 11, False), (1000, 10, True)]
+)
+def test_is_gray_allows_a_thousandth_off(num_off, spread, gray):
+    picture = np.full((50, 20, 3), 100, np.uint8)
+    picture.reshape(1000, 3)[:num_off, 0] += spread
+    assert bool(batches.is_gray(picture)) == gray
+    mapped = tf.data.Dataset.from_tensors(picture).map(batches.is_gray)
+    assert next(mapped.as_numpy_iterator()) == gray
+
+
+def test_fingerprint_follows_contents(tmp_path):
+    for name, level in (("a", 0), ("b", 90)):
+        cv2.imwrite(str(tmp_path / f"{name}.bmp"), solid(250, level, 0))
+    first = surveyed(tmp_path)[1]
+    assert surveyed(tmp_path)[1] == first
+    cv2.imwrite(str(tmp_path / "a.bmp"), solid(250, 5, 0))
+    changed = surveyed(tmp_path)[1]
+    # What a listing can't see, the contents tell.
+    assert changed.listing == first.listing and changed.fingerprint != first.fingerprint
+    (tmp_path / "b.bmp").unlink()
+    assert surveyed(tmp_path)[1].fingerprint not in (first.fingerprint, changed.fingerprint)
+
+
+def test_survey_is_kept(mixed, tmp_path):
+    found = surveyed(mixed[0])[1]
+    path = str(tmp_path / "survey.json")
+    batches.save_survey(found, path)
+    assert batches.load_survey(path) == found
+    assert not os.path.exists(path + ".part")
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[(1, 1), (1, 300), (300, 1)], pytest.param([(4000, 6000)], marks=pytest.mark.slow)],
+)
+def test_extreme_sizes_go_through(sizes, tmp_path):
+    red = (200, 40, 40)
+    for height, width in sizes:
+        picture = solid(*red[::-1], height=height, width=width)
+        cv2.imwrite(str(tmp_path / f"{height}x{width}.jpg"), picture)
+    source, found = surveyed(tmp_path)
+    assert found.num_usable == len(sizes)
+    batch = train(source, found, 1, batch_size=len(sizes), lightness_jitter=0.0)[0]
+    expected = np.concatenate(CODEC.encode(solid(*red, height=16, width=16)), axis=-1)
+    np.testing.assert_allclose(batch, np.tile(expected, (len(sizes), 1, 1, 1)), atol=0.02)
+    centers = next(batches.center_batches(source, found, 16, 4).as_numpy_iterator())
+    np.testing.assert_allclose(centers.astype(int), np.tile(red, (len(sizes), 16, 16, 1)), atol=2)
+
+
+# Training.
+
+
+def test_batches_have_the_shapes_of_the_codec(pictures):
+    for name in ("lab", "gray_rgb"):
+        spec = batches.training_batches(*pictures, codecs.CODECS[name], options()).element_spec
+        channels = codecs.CODECS[name].num_outputs
+        assert [part.shape.as_list() for part in spec] == [[5, 16, 16, 1], [5, 16, 16, channels]]
+        assert {part.dtype for part in spec} == {tf.float32}
+
+
+def test_batches_follow_the_seed(pictures):
+    first = train(*pictures, 6)
+    np.testing.assert_array_equal(first, train(*pictures, 6))
+    assert not np.array_equal(first[0], train(*pictures, 1, seed=4)[0])
+    # And nothing else: not the program's own seed, nor what was drawn before.
+    tf.random.set_seed(99)
+    tf.random.uniform([3])
+    np.testing.assert_array_equal(first, train(*pictures, 6))
+
+
+@pytest.mark.parametrize("buffer", [1, 4, 100])
+def test_each_picture_comes_once_a_pass(colors, buffer):
+    found = np.reshape(order(*colors, 12, shuffle_buffer=buffer), (5, 12))
+    assert all(sorted(one_pass) == list(range(12)) for one_pass in found)
+    if buffer == 1:
+        assert all(one_pass == list(range(12)) for one_pass in found.tolist())
+    else:
+        assert len({tuple(one_pass) for one_pass in found}) == 5
+        other = order(*colors, 12, shuffle_buffer=buffer, seed=4)
+        assert not np.array_equal(found.ravel(), other)
+
+
+@pytest.mark.parametrize("start", [2, 13])
+@pytest.mark.parametrize("buffer", [4, 100])
+def test_a_run_can_start_at_any_step(pictures, start, buffer):
+    """Twelve pictures in fives: the third batch lies across the end of the first pass."""
+    whole = train(*pictures, start + 3, shuffle_buffer=buffer)
+    np.testing.assert_array_equal(train(*pictures, 3, start, shuffle_buffer=buffer), whole[start:])
+
+
+def test_a_start_reads_nothing_that_came_before(pictures):
+    source, reads = counted(pictures[0])
+    train(source, pictures[1], 1, start=1000, batch_size=2)
+    # What `take` and the prefetching behind it ask for: not two thousand.
+    assert sum(reads.values()) < 50
+
+
+@pytest.mark.parametrize("batch_size", [1, 12, 30])
+def test_batches_of_any_size(colors, batch_size):
+    found = order(*colors, 3, batch_size=batch_size)
+    assert found == order(*colors, 18, batch_size=5)[: 3 * batch_size]
+
+
+def test_crop_area_and_flip_are_taken_over(tmp_path):
+    """Red is the column and green the row, in one picture."""
+    rows, columns = np.mgrid[:128, :128]
+    store(tmp_path, a=np.stack([2 * columns, 2 * rows, 0 * rows], axis=-1))
+    source, found = surveyed(tmp_path)
+    rgb = codecs.CODECS["gray_rgb"]
+
+    def spans(**changes):
+        batch = train(source, found, 1, codec=rgb, batch_size=64, lightness_jitter=0.0, **changes)
+        return batch[0][:, 0, -1, 1] - batch[0][:, 0, 0, 1]
+
+    assert np.all(spans(flip=False) > 0)
+    assert 0.3 < np.mean(spans(flip=True) > 0) < 0.7
+    assert abs(spans(crop_area=0.05)).min() < 0.8 < abs(spans(crop_area=0.7)).min()
+
+
+def test_jitter_is_another_for_every_picture_of_every_step(tmp_path):
+    store(tmp_path, a=solid(200, 90, 30))
+    source, found = surveyed(tmp_path)
+    still, jittered = (
+        np.array(train(source, found, 3, lightness_jitter=amount)) for amount in (0.0, 0.2)
+    )
+    np.testing.assert_array_equal(still[..., 1:], jittered[..., 1:])
+    assert np.ptp(still[..., 0]) < 1e-6
+    assert len(np.unique(jittered[:, :, 0, 0, 0].round(5))) == 15
+
+
+def test_image_size(pictures):
+    assert train(*pictures, 1, image_size=24)[0].shape == (5, 24, 24, 3)
+
+
+def test_codec_of_a_batch_is_the_codec_of_a_picture(colors):
+    encoded = np.concatenate(CODEC.encode(np.stack([solid(250, 10 * i, 0) for i in range(12)])), -1)
+    found = order(*colors, 2, batch_size=6)
+    np.testing.assert_allclose(
+        np.concatenate(train(*colors, 2, batch_size=6, lightness_jitter=0.0))[:, 0, 0],
+        encoded[found, 0, 0],
+        atol=1e-6,
+    )
+
+
+# Caches.
+
+
+@pytest.mark.parametrize("buffer", [4, 100])
+def test_caches_change_nothing_but_the_reading(pictures, tmp_path, buffer):
+    expected = train(*pictures, 10, shuffle_buffer=buffer)
+    for cache in ("none", "memory", str(tmp_path)):
+        source, reads = counted(pictures[0])
+        found = train(source, pictures[1], 10, cache=cache, shuffle_buffer=buffer)
+        np.testing.assert_array_equal(found, expected)
+        # Ten batches of five are four passes over twelve pictures, and a little.
+        assert len(reads) == 12
+        assert set(reads.values()) == {1} if cache != "none" else min(reads.values()) >= 4
+
+
+def test_memory_lasts_over_many_passes_and_starts(pictures):
+    source, reads = counted(pictures[0])
+    found = train(source, pictures[1], 3, start=50, cache="memory")
+    np.testing.assert_array_equal(found, train(*pictures, 3, start=50))
+    train(source, pictures[1], 50, cache="memory")
+    assert set(reads.values()) == {2}  # Once for each of the two chains.
+
+
+def test_disk_serves_later_runs(pictures, tmp_path):
+    train(*pictures, 1, cache=str(tmp_path))
+    source, reads = counted(pictures[0])
+    found = train(source, pictures[1], 3, start=7, cache=str(tmp_path))
+    np.testing.assert_array_equal(found, train(*pictures, 3, start=7))
+    assert not reads
+    assert [path.name for path in tmp_path.iterdir()] == [
+        f"pictures-{pictures[1].fingerprint}.tfrecord"
+    ]
+
+
+def test_disk_keeps_sources_apart(pictures, colors, tmp_path):
+    train(*pictures, 1, cache=str(tmp_path))
+    assert order(*colors, 3, cache=str(tmp_path)) == order(*colors, 3)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_disk_forgets_what_an_interruption_left(pictures, tmp_path):
+    source, _ = counted(pictures[0])
+
+    def torn(path):
+        return tf.py_function(lambda _: 1 / 0, [path], tf.string)
+
+    with pytest.raises(SourceError, match="can't be written"):
+        train(dataclasses.replace(source, read=torn), pictures[1], 1, cache=str(tmp_path))
+    expected = train(*pictures, 3)
+    np.testing.assert_array_equal(train(*pictures, 3, cache=str(tmp_path)), expected)
+
+
+@pytest.mark.parametrize("cache", ["", "Memory", "missing/folder"])
+def test_wrong_caches(cache, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    message = rf"--cache is none, memory or a folder that exists\. Received: {cache or 'nothing'}"
+    for refuse in (batches.check_cache, lambda cache: train(*pictures, 1, cache=cache)):
+        with pytest.raises(SourceError, match=message):
+            refuse(cache)
+    assert not list(tmp_path.iterdir())
+
+
+def test_right_caches(tmp_path):
+    for cache in ("none", "memory", str(tmp_path)):
+        batches.check_cache(cache)
+
+
+# One pass in order.
+
+
+def test_center_batches_keep_the_order(mixed):
+    source, found = surveyed(mixed[0])
+    chain = batches.center_batches(source, found, 16, 25)
+    assert chain.cardinality() == 3
+    whole = list(chain.as_numpy_iterator())
+    assert [batch.shape for batch in whole] == [(n, 16, 16, 3) for n in (25, 25, 10)]
+    assert all(batch.dtype == np.uint8 for batch in whole)
+    names = [name for name in source.names if name not in found.damaged + found.gray]
+    for crop, name in zip(np.concatenate(whole), names, strict=True):
+        picture = decode.decode_in_graph(tf.io.read_file(name)).numpy()
+        side = min(picture.shape[:2])
+        top, left = ((length - side) // 2 for length in picture.shape[:2])
+        square = picture[top : top + side, left : left + side]
+        if side <= 32:
+            expected = cv2.resize(square, (16, 16), interpolation=cv2.INTER_LINEAR)
+        else:
+            expected = cv2.resize(square, (16, 16), interpolation=cv2.INTER_AREA)
+        np.testing.assert_allclose(crop.astype(int), expected, atol=12)
+        assert abs(crop.astype(int) - expected).mean() < 2
+
+
+def test_prior_of_one_color_is_its_encoding(tmp_path):
+    store(tmp_path, a=solid(255, 0, 0), b=solid(255, 0, 0, height=90, width=40))
+    prior = batches.measure_prior(*surveyed(tmp_path))
+    centers = quantization.bin_centers()
+    assert prior.shape == (len(centers),) and prior.sum() == pytest.approx(1)
+    # The published ab of red, as a mean of the bins around it.
+    assert np.count_nonzero(prior) <= 10
+    np.testing.assert_allclose(prior @ centers, [80.09, 67.20], atol=5)
+
+
+def test_prior_of_two_colors_is_half_and_half(tmp_path):
+    store(tmp_path, a=solid(255, 0, 0), b=solid(0, 0, 255, height=90, width=40))
+    prior = batches.measure_prior(*surveyed(tmp_path))
+    distance = np.linalg.norm(quantization.bin_centers() - (80.09, 67.20), axis=1)
+    assert prior[distance < 30].sum() == pytest.approx(0.5)
+    lab = color.rgb_to_lab(np.float32([0, 0, 1])).numpy()
+    distance = np.linalg.norm(quantization.bin_centers() - lab[1:], axis=1)
+    assert prior[distance < 30].sum() == pytest.approx(0.5)
