@@ -17,7 +17,7 @@ from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
 from colorization.training.checkpoints import Checkpoints, TrainingError
 from colorization.training.schedules import learning_rate
-from pipelines import batches, codecs, quantization, sources
+from pipelines import batches, codecs, quantization, sources, surveys
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -133,16 +133,16 @@ def build_survey(config_source, path=None):
         TrainingError: If the pictures changed since the run began.
     """
     if path and os.path.exists(path):
-        found = batches.load_survey(path)
+        found = surveys.load_survey(path)
         if found.listing != config_source.listing:
             raise TrainingError(
                 f"The pictures of {config_source.name} changed since the run began, so that it "
                 "can't go on as if never interrupted. Restore them, or take a new --model_dir."
             )
         return found
-    found = batches.survey(config_source)
+    found = surveys.survey(config_source)
     if path:
-        batches.save_survey(found, path)
+        surveys.save_survey(found, path)
     return found
 
 
@@ -204,8 +204,15 @@ def kept_prior(config, model_dir):
     return np.load(os.path.join(model_dir, "prior.npy")).tolist()
 
 
-def trained_generator(config, model_dir):
+def trained_generator(config, model_dir, rarity=1.0):
     """Loads a run's generator with averaged weights, in float32.
+
+    Args:
+        config: The run's `Config`.
+        model_dir: Its directory.
+        rarity: How much of the class weights of training the predictions keep, for quantized
+            codecs: at 1 rare colors stay as likely as the weights made them, at 0 the network says
+            how likely they are.
 
     Returns:
         A pair of the network and the number of epochs behind it.
@@ -213,7 +220,8 @@ def trained_generator(config, model_dir):
     Raises:
         TrainingError: If the run has no checkpoint yet, or a damaged one.
     """
-    model, generator = build_model(config, 1, kept_prior(config, model_dir))
+    prior = kept_prior(config, model_dir)
+    model, generator = build_model(config, 1, prior)
     saved = Checkpoints(model, os.path.join(model_dir, "checkpoints"), config.keep_checkpoints)
     epoch = saved.restore()
     if not epoch:
@@ -222,4 +230,9 @@ def trained_generator(config, model_dir):
         weights = generator.get_weights()
     network = build_generator(config, precision="float32")
     network.set_weights(weights)
+    if config.is_quantized and rarity < 1:
+        # Trained with weights, the network's odds are the true ones times the weights.
+        weights = quantization.class_weights(prior, config.uniform_share)
+        bias = network.get_layer("prediction").bias
+        bias.assign(bias - (1 - rarity) * np.log(np.where(weights > 0, weights, 1)))
     return network, epoch

@@ -12,13 +12,12 @@ folder is colored with all folders in it. Damaged files are named and passed ove
 status is 1 if there were any.
 """
 
-import contextlib
-import os
 import sys
 import time
 
 from absl import flags
 
+from colorization import commands
 from colorization.inference import plan
 
 
@@ -88,7 +87,7 @@ def _run(argv):
             _fail(f"{job.source}: {job.problem}")
     num_colored = 0
     if todo:
-        _import_quietly()
+        commands.import_quietly()
         from colorization.inference import colorizer
 
         try:
@@ -135,20 +134,6 @@ def _color(jobs, colorizer, values):
 def _fail(message):
     print(message, file=sys.stderr, flush=True)
     return 1
-
-
-def _import_quietly():
-    """Imports TensorFlow without its notes about the machine, which no setting of its own stops."""
-    if "tensorflow" in sys.modules:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    with open(os.devnull, "wb") as nowhere, contextlib.ExitStack() as stack:
-        kept = os.dup(2)
-        stack.callback(os.close, kept)
-        stack.callback(os.dup2, kept, 2)
-        os.dup2(nowhere.fileno(), 2)
-        import tensorflow  # noqa: F401
 
 
 if __name__ == "__main__":

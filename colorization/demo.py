@@ -5,7 +5,6 @@ ordinary command, and sets gray, colored and original side by side on one sheet.
 """
 
 import os
-import shutil
 import sys
 import tempfile
 
@@ -48,7 +47,9 @@ def to_gray(picture):
 
     lightness = color.rgb_to_lab(picture)[..., :1]
     lab = tf.concat([lightness, tf.zeros_like(lightness), tf.zeros_like(lightness)], axis=-1)
-    return np.clip(np.round(color.lab_to_rgb(lab).numpy() * 255), 0, 255).astype(np.uint8)
+    # One channel for all: the published white point is rounded, and may part them by a level.
+    level = np.clip(np.round(color.lab_to_rgb(lab).numpy()[..., 1:2] * 255), 0, 255)
+    return np.repeat(level.astype(np.uint8), 3, axis=-1)
 
 
 def sheet(rows, height):

@@ -33,28 +33,39 @@ def define_flags():
         lower_bound=0,
         upper_bound=1,
     )
+    flags.DEFINE_float(
+        "rarity",
+        1.0,
+        "How much of the class weights of training a model of quantized chroma keeps: 1 gives "
+        "rare, vivid colors their chance, 0 as much of it as they have in the training pictures.",
+        lower_bound=0,
+        upper_bound=1,
+    )
 
 
 def main(arguments):
     """Exports the run that the flags name."""
     from absl import flags
 
+    from colorization import commands
     from colorization.config import ConfigError
 
     options = flags.FLAGS
     if arguments or not options.model_dir:
         raise ConfigError("export takes --model_dir=RUN and other flags only. See --help.")
+    commands.import_quietly()
     path = export(
         options.model_dir,
         options.output or os.path.join(options.model_dir, "saved_model"),
         options.version,
         options.working_size,
         options.temperature,
+        options.rarity,
     )
     print(f"Exported {options.model_dir} to {path}")
 
 
-def export(model_dir, output, version=0, working_size=0, temperature=0.0):
+def export(model_dir, output, version=0, working_size=0, temperature=0.0, rarity=1.0):
     """Writes the latest checkpoint of a run, with averaged weights, as SavedModel.
 
     Args:
@@ -63,6 +74,7 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0):
         version: Version to write; 0 takes the next free one.
         working_size: Short side of what the network sees, in pixels; 0 takes the training size.
         temperature: Of the annealed mean; 0 takes the recipe's.
+        rarity: Share of the class weights of training that is kept, in `[0, 1]`.
 
     Returns:
         The path of the version.
@@ -86,7 +98,7 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0):
             f"--working_size is a multiple of {config.size_multiple} for `{config.generator}`. "
             f"Received: {working_size}."
         )
-    network, epoch = build.trained_generator(config, model_dir)
+    network, epoch = build.trained_generator(config, model_dir, rarity)
     codec = build.build_codec(config)
     graph = ColorizationGraph(network, codec, size, config.size_multiple)
     description = {
@@ -94,6 +106,7 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0):
         "epochs": epoch,
         "working_size": size,
         "temperature": config.temperature if config.is_quantized else None,
+        "rarity": rarity if config.is_quantized else None,
         "recipe": flags.format_flags(config).splitlines(),
         "prior": build.kept_prior(config, model_dir),
     }

@@ -2,9 +2,6 @@
 
 import collections
 import dataclasses
-import logging
-import os
-import shutil
 import types
 
 import cv2
@@ -13,28 +10,9 @@ import pytest
 import tensorflow as tf
 
 from pipelines import batches, codecs, color, decode, quantization
-from pipelines.sources import SourceError, open_source
+from pipelines.sources import SourceError
 
 CODEC = codecs.CODECS["lab"]
-
-
-def store(folder, **pictures):
-    for name, picture in pictures.items():
-        cv2.imwrite(str(folder / f"{name}.png"), np.asarray(picture)[..., ::-1])
-
-
-def solid(*rgb, height=20, width=24):
-    return np.full((height, width, 3), rgb, np.uint8)
-
-
-def store_colors(folder, count):
-    """Solid pictures that are told apart by their green."""
-    store(folder, **{f"{i:03d}": solid(250, 10 * i, 0) for i in range(count)})
-
-
-def surveyed(folder):
-    source = open_source(f"folder:{folder}")
-    return source, batches.survey(source)
 
 
 def counted(source):
@@ -80,142 +58,33 @@ def order(source, found, count, start=0, **changes):
 
 
 @pytest.fixture(scope="module")
-def colors(tmp_path_factory):
-    """Twelve solid pictures: source and survey."""
-    folder = tmp_path_factory.mktemp("colors")
-    store_colors(folder, 12)
-    return surveyed(folder)
+def colors(surveyed, tmp_path_factory):
+    """Twelve solid pictures, told apart by their green: source and survey."""
+    greens = {f"{i:03d}": (250, 10 * i, 0) for i in range(12)}
+    return surveyed(tmp_path_factory.mktemp("colors"), **greens)
 
 
 @pytest.fixture(scope="module")
-def pictures(picture_folder):
+def pictures(surveyed, picture_folder):
     return surveyed(picture_folder)
-
-
-# Surveys.
-
-
-def test_survey_of_whole_pictures(pictures):
-    source, found = pictures
-    assert (found.num_pictures, found.num_usable) == (12, 12)
-    assert found.damaged == found.gray == found.skipped == []
-    assert found.listing == source.listing
-
-
-@pytest.fixture
-def mixed(tmp_path, picture_folder):
-    """Sixty whole pictures, five files that are none, and a gray one."""
-    for copy in range(5):
-        shutil.copytree(picture_folder, tmp_path / "whole" / str(copy))
-    whole = (picture_folder / "00.png").read_bytes()
-    photo = (picture_folder / "more" / "02.jpg").read_bytes()
-    broken = bytearray(whole)
-    broken[len(whole) // 2] ^= 255
-    damaged = {
-        "cut.png": whole[: len(whole) // 2],
-        "cut.jpg": photo[: len(photo) // 2],
-        "empty.png": b"",
-        "renamed.jpg": b"Dear diary, today",
-        "wrong.png": bytes(broken),
-    }
-    for name, data in damaged.items():
-        (tmp_path / name).write_bytes(data)
-    store(tmp_path, gray=solid(90, 90, 90))
-    return tmp_path, sorted(str(tmp_path / name) for name in damaged)
-
-
-def test_survey_skips_and_names_what_is_no_use(mixed, caplog):
-    folder, damaged = mixed
-    source, found = surveyed(folder)
-    assert found.damaged == damaged and found.gray == [str(folder / "gray.png")]
-    assert (found.num_pictures, found.num_usable) == (66, 60)
-    assert [source.names[i] for i in found.skipped] == sorted(damaged + found.gray)
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{source.name}: 5 of 66 pictures are damaged and are skipped: {', '.join(damaged)}",
-        f"{source.name}: 1 of 66 pictures are gray and are skipped: {folder / 'gray.png'}",
-    ]
-    left = [path.decode() for path in batches.usable(source, found).as_numpy_iterator()]
-    assert left == [name for name in source.names if "/whole/" in name]
-    assert batches.usable(source, found).cardinality() == 60
-
-
-def test_survey_names_ten(tmp_path, caplog):
-    store(tmp_path, **{f"{i:02d}": solid(i, i, i) for i in range(11)}, red=solid(255, 0, 0))
-    with caplog.at_level(logging.WARNING):
-        _, found = surveyed(tmp_path)
-    assert len(found.gray) == 11
-    assert "09.png, ..." in caplog.text and "10.png" not in caplog.text
-
-
-@pytest.mark.parametrize("num_damaged", [1, 2])
-def test_survey_stops_at_more_than_a_tenth_damaged(num_damaged, tmp_path):
-    store_colors(tmp_path, 10 - num_damaged)
-    for index in range(num_damaged):
-        (tmp_path / f"torn{index}.jpg").write_bytes(b"torn")
-    if num_damaged == 1:
-        assert surveyed(tmp_path)[1].num_usable == 9
-        return
-    with pytest.raises(SourceError, match="2 of 10 files are damaged.* the first is .*torn0.jpg"):
-        surveyed(tmp_path)
-
-
-def test_survey_stops_where_all_is_gray(tmp_path):
-    store(tmp_path, a=solid(0, 0, 0), b=solid(90, 95, 100))
-    with pytest.raises(SourceError, match="needs pictures in color, and of 2 2 are gray. Point"):
-        surveyed(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "num_off, spread, gray", [(0, 0, True), (1, 11, True), (2, 11, False), (1000, 10, True)]
-)
-def test_is_gray_allows_a_thousandth_off(num_off, spread, gray):
-    picture = np.full((50, 20, 3), 100, np.uint8)
-    picture.reshape(1000, 3)[:num_off, 0] += spread
-    assert bool(batches.is_gray(picture)) == gray
-    mapped = tf.data.Dataset.from_tensors(picture).map(batches.is_gray)
-    assert next(mapped.as_numpy_iterator()) == gray
-
-
-def test_fingerprint_follows_contents(tmp_path):
-    for name, level in (("a", 0), ("b", 90)):
-        cv2.imwrite(str(tmp_path / f"{name}.bmp"), solid(250, level, 0))
-    first = surveyed(tmp_path)[1]
-    assert surveyed(tmp_path)[1] == first
-    cv2.imwrite(str(tmp_path / "a.bmp"), solid(250, 5, 0))
-    changed = surveyed(tmp_path)[1]
-    # What a listing can't see, the contents tell.
-    assert changed.listing == first.listing and changed.fingerprint != first.fingerprint
-    (tmp_path / "b.bmp").unlink()
-    assert surveyed(tmp_path)[1].fingerprint not in (first.fingerprint, changed.fingerprint)
-
-
-def test_survey_is_kept(mixed, tmp_path):
-    found = surveyed(mixed[0])[1]
-    path = str(tmp_path / "survey.json")
-    batches.save_survey(found, path)
-    assert batches.load_survey(path) == found
-    assert not os.path.exists(path + ".part")
 
 
 @pytest.mark.parametrize(
     "sizes",
     [[(1, 1), (1, 300), (300, 1)], pytest.param([(4000, 6000)], marks=pytest.mark.slow)],
 )
-def test_extreme_sizes_go_through(sizes, tmp_path):
+def test_extreme_sizes_go_through(sizes, surveyed, tmp_path):
     red = (200, 40, 40)
     for height, width in sizes:
-        picture = solid(*red[::-1], height=height, width=width)
+        picture = np.full((height, width, 3), red[::-1], np.uint8)
         cv2.imwrite(str(tmp_path / f"{height}x{width}.jpg"), picture)
     source, found = surveyed(tmp_path)
     assert found.num_usable == len(sizes)
     batch = train(source, found, 1, batch_size=len(sizes), lightness_jitter=0.0)[0]
-    expected = np.concatenate(CODEC.encode(solid(*red, height=16, width=16)), axis=-1)
+    expected = np.concatenate(CODEC.encode(np.full((16, 16, 3), red, np.uint8)), axis=-1)
     np.testing.assert_allclose(batch, np.tile(expected, (len(sizes), 1, 1, 1)), atol=0.02)
     centers = next(batches.center_batches(source, found, 16, 4).as_numpy_iterator())
     np.testing.assert_allclose(centers.astype(int), np.tile(red, (len(sizes), 16, 16, 1)), atol=2)
-
-
-# Training.
 
 
 def test_batches_have_the_shapes_of_the_codec(pictures):
@@ -269,11 +138,10 @@ def test_batches_of_any_size(colors, batch_size):
     assert found == order(*colors, 18, batch_size=5)[: 3 * batch_size]
 
 
-def test_crop_area_and_flip_are_taken_over(tmp_path):
+def test_crop_area_and_flip_are_taken_over(surveyed, tmp_path):
     """Red is the column and green the row, in one picture."""
     rows, columns = np.mgrid[:128, :128]
-    store(tmp_path, a=np.stack([2 * columns, 2 * rows, 0 * rows], axis=-1))
-    source, found = surveyed(tmp_path)
+    source, found = surveyed(tmp_path, a=np.stack([2 * columns, 2 * rows, 0 * rows], axis=-1))
     rgb = codecs.CODECS["gray_rgb"]
 
     def spans(**changes):
@@ -285,9 +153,8 @@ def test_crop_area_and_flip_are_taken_over(tmp_path):
     assert abs(spans(crop_area=0.05)).min() < 0.8 < abs(spans(crop_area=0.7)).min()
 
 
-def test_jitter_is_another_for_every_picture_of_every_step(tmp_path):
-    store(tmp_path, a=solid(200, 90, 30))
-    source, found = surveyed(tmp_path)
+def test_jitter_is_another_for_every_picture_of_every_step(surveyed, tmp_path):
+    source, found = surveyed(tmp_path, a=(200, 90, 30))
     still, jittered = (
         np.array(train(source, found, 3, lightness_jitter=amount)) for amount in (0.0, 0.2)
     )
@@ -301,16 +168,13 @@ def test_image_size(pictures):
 
 
 def test_codec_of_a_batch_is_the_codec_of_a_picture(colors):
-    encoded = np.concatenate(CODEC.encode(np.stack([solid(250, 10 * i, 0) for i in range(12)])), -1)
+    encoded = np.concatenate(CODEC.encode(np.stack([(250, 10 * i, 0) for i in range(12)])), -1)
     found = order(*colors, 2, batch_size=6)
     np.testing.assert_allclose(
         np.concatenate(train(*colors, 2, batch_size=6, lightness_jitter=0.0))[:, 0, 0],
         encoded[found, 0, 0],
         atol=1e-6,
     )
-
-
-# Caches.
 
 
 @pytest.mark.parametrize("buffer", [4, 100])
@@ -377,10 +241,7 @@ def test_right_caches(tmp_path):
         batches.check_cache(cache)
 
 
-# One pass in order.
-
-
-def test_center_batches_keep_the_order(mixed):
+def test_center_batches_keep_the_order(surveyed, mixed):
     source, found = surveyed(mixed[0])
     chain = batches.center_batches(source, found, 16, 25)
     assert chain.cardinality() == 3
@@ -401,9 +262,9 @@ def test_center_batches_keep_the_order(mixed):
         assert abs(crop.astype(int) - expected).mean() < 2
 
 
-def test_prior_of_one_color_is_its_encoding(tmp_path):
-    store(tmp_path, a=solid(255, 0, 0), b=solid(255, 0, 0, height=90, width=40))
-    prior = batches.measure_prior(*surveyed(tmp_path))
+def test_prior_of_one_color_is_its_encoding(surveyed, tmp_path):
+    other = np.full((90, 40, 3), (255, 0, 0))
+    prior = batches.measure_prior(*surveyed(tmp_path, a=(255, 0, 0), b=other))
     centers = quantization.bin_centers()
     assert prior.shape == (len(centers),) and prior.sum() == pytest.approx(1)
     # The published ab of red, as a mean of the bins around it.
@@ -411,9 +272,9 @@ def test_prior_of_one_color_is_its_encoding(tmp_path):
     np.testing.assert_allclose(prior @ centers, [80.09, 67.20], atol=5)
 
 
-def test_prior_of_two_colors_is_half_and_half(tmp_path):
-    store(tmp_path, a=solid(255, 0, 0), b=solid(0, 0, 255, height=90, width=40))
-    prior = batches.measure_prior(*surveyed(tmp_path))
+def test_prior_of_two_colors_is_half_and_half(surveyed, tmp_path):
+    other = np.full((90, 40, 3), (0, 0, 255))
+    prior = batches.measure_prior(*surveyed(tmp_path, a=(255, 0, 0), b=other))
     distance = np.linalg.norm(quantization.bin_centers() - (80.09, 67.20), axis=1)
     assert prior[distance < 30].sum() == pytest.approx(0.5)
     lab = color.rgb_to_lab(np.float32([0, 0, 1])).numpy()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import batches, codecs
+from pipelines import batches, codecs, surveys
 from pipelines.sources import SourceError, open_source
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -195,7 +195,7 @@ def test_tfds_gives_the_same_training_batches_again(prepared):
             batch_size=4,
             seed=1,
         )
-        found = batches.survey(source)
+        found = surveys.survey(source)
         chain = batches.training_batches(source, found, codecs.CODECS["lab"], options)
         return [target.numpy() for _, target in chain.take(5)]
 

@@ -1,0 +1,45 @@
+"""Every recipe, shrunk: parsed, trained for a step, saved, loaded, and put to work on a picture."""
+
+import dataclasses
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+
+import colorization
+from colorization import export, flags, train
+from colorization.inference.colorizer import Colorizer
+
+RECIPES = sorted((pathlib.Path(colorization.__file__).parent / "recipes").glob("*.flags"))
+
+
+def test_there_are_recipes():
+    assert {path.stem for path in RECIPES} >= {"chroma", "pix2pix"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_goes_all_the_way(recipe, picture_folder, tmp_path):
+    config = flags.parse_flagfile(recipe)
+    config = dataclasses.replace(
+        config,
+        data=f"folder:{picture_folder}",
+        model_dir=str(tmp_path / "run"),
+        base_filters=4,
+        discriminator_filters=4,
+        depth=min(config.depth, 5),
+        image_size=32,
+        batch_size=2,
+        # One epoch of each phase.
+        pretrain_epochs=min(config.pretrain_epochs, 1),
+        epochs=2,
+        steps_per_epoch=1,
+    )
+    train.train(config)
+    path = export.export(config.model_dir, str(tmp_path / "model"))
+    photo = np.random.default_rng(0).integers(0, 256, (37, 51), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    colored = Colorizer(path).colorize(tmp_path / "photo.png")
+    assert colored.shape == (37, 51, 3)
+    assert (colored.max(axis=-1) > colored.min(axis=-1)).any()

@@ -1,0 +1,94 @@
+"""Surveys: what is left out, named and counted, and when that is too much."""
+
+import logging
+import os
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines import surveys
+from pipelines.sources import SourceError
+
+
+def test_survey_of_whole_pictures(surveyed, picture_folder):
+    source, found = surveyed(picture_folder)
+    assert (found.num_pictures, found.num_usable) == (12, 12)
+    assert found.damaged == found.gray == found.skipped == []
+    assert found.listing == source.listing
+
+
+def test_survey_skips_and_names_what_is_no_use(surveyed, mixed, caplog):
+    folder, damaged = mixed
+    source, found = surveyed(folder)
+    assert found.damaged == damaged and found.gray == [str(folder / "gray.png")]
+    assert (found.num_pictures, found.num_usable) == (66, 60)
+    assert [source.names[i] for i in found.skipped] == sorted(damaged + found.gray)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{source.name}: 5 of 66 pictures are damaged and are skipped: {', '.join(damaged)}",
+        f"{source.name}: 1 of 66 pictures are gray and are skipped: {folder / 'gray.png'}",
+    ]
+    left = [path.decode() for path in surveys.usable(source, found).as_numpy_iterator()]
+    assert left == [name for name in source.names if "/whole/" in name]
+    assert surveys.usable(source, found).cardinality() == 60
+
+
+def test_survey_names_ten(surveyed, tmp_path, caplog):
+    grays = {f"{i:02d}": (i, i, i) for i in range(11)}
+    with caplog.at_level(logging.WARNING):
+        _, found = surveyed(tmp_path, red=(255, 0, 0), **grays)
+    assert len(found.gray) == 11
+    assert "09.png, ..." in caplog.text and "10.png" not in caplog.text
+
+
+@pytest.mark.parametrize("num_damaged", [1, 2])
+def test_survey_stops_at_more_than_a_tenth_damaged(num_damaged, surveyed, tmp_path):
+    for index in range(num_damaged):
+        (tmp_path / f"torn{index}.jpg").write_bytes(b"torn")
+    whole = {f"{i}": (250, 10 * i, 0) for i in range(10 - num_damaged)}
+    if num_damaged == 1:
+        assert surveyed(tmp_path, **whole)[1].num_usable == 9
+        return
+    with pytest.raises(SourceError, match="2 of 10 files are damaged.* the first is .*torn0.jpg"):
+        surveyed(tmp_path, **whole)
+
+
+def test_survey_stops_where_all_is_gray(surveyed, tmp_path):
+    with pytest.raises(SourceError, match="needs pictures in color, and of 2 2 are gray. Point"):
+        surveyed(tmp_path, a=(0, 0, 0), b=(90, 95, 100))
+
+
+@pytest.mark.parametrize(
+    "num_off, spread, gray", [(0, 0, True), (1, 11, True), (2, 11, False), (1000, 10, True)]
+)
+def test_is_gray_allows_a_thousandth_off(num_off, spread, gray):
+    picture = np.full((50, 20, 3), 100, np.uint8)
+    picture.reshape(1000, 3)[:num_off, 0] += spread
+    assert bool(surveys.is_gray(picture)) == gray
+    mapped = tf.data.Dataset.from_tensors(picture).map(surveys.is_gray)
+    assert next(mapped.as_numpy_iterator()) == gray
+
+
+def test_fingerprint_follows_contents(surveyed, tmp_path):
+    def store(name, level):
+        cv2.imwrite(str(tmp_path / name), np.full((20, 24, 3), (0, level, 250), np.uint8))
+
+    store("a.bmp", 0)
+    store("b.bmp", 90)
+    first = surveyed(tmp_path)[1]
+    assert surveyed(tmp_path)[1] == first
+    store("a.bmp", 5)
+    changed = surveyed(tmp_path)[1]
+    # What a listing can't see, the contents tell.
+    assert changed.listing == first.listing and changed.fingerprint != first.fingerprint
+    (tmp_path / "b.bmp").unlink()
+    assert surveyed(tmp_path)[1].fingerprint not in (first.fingerprint, changed.fingerprint)
+
+
+def test_survey_is_kept(surveyed, mixed, tmp_path):
+    found = surveyed(mixed[0])[1]
+    path = str(tmp_path / "survey.json")
+    surveys.save_survey(found, path)
+    assert surveys.load_survey(path) == found
+    assert not os.path.exists(path + ".part")
