@@ -122,11 +122,11 @@ def build_strategy(config):
     return tf.distribute.get_strategy()
 
 
-def build_survey(config_source, path=None):
+def build_survey(source, path=None):
     """Surveys a source, or reads the survey that the run keeps of it.
 
     Args:
-        config_source: A `pipelines.sources.Source`.
+        source: A `pipelines.sources.Source`.
         path: Where the run keeps it; None keeps none.
 
     Raises:
@@ -134,13 +134,13 @@ def build_survey(config_source, path=None):
     """
     if path and os.path.exists(path):
         found = surveys.load_survey(path)
-        if found.listing != config_source.listing:
+        if found.listing != source.listing:
             raise TrainingError(
-                f"The pictures of {config_source.name} changed since the run began, so that it "
+                f"The pictures of {source.name} changed since the run began, so that it "
                 "can't go on as if never interrupted. Restore them, or take a new --model_dir."
             )
         return found
-    found = surveys.survey(config_source)
+    found = surveys.survey(source)
     if path:
         surveys.save_survey(found, path)
     return found

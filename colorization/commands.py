@@ -26,9 +26,10 @@ def run_command(main, define_flags):
             print("Stopped.", file=sys.stderr)
             sys.exit(130)
         except (ValueError, RuntimeError, OSError) as error:
-            # The project's own errors say all that a user needs; others are bugs, and keep their
-            # traceback.
-            if not type(error).__module__.startswith(("colorization", "pipelines")):
+            # The project's own errors say all that a user needs, and the system's name the file;
+            # others are bugs, and keep their traceback.
+            is_own = type(error).__module__.startswith(("colorization", "pipelines"))
+            if not is_own and not isinstance(error, OSError):
                 raise
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             sys.exit(1)

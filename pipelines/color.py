@@ -127,10 +127,12 @@ def reduce_chroma_to_gamut(lab, num_steps=10):
         inside = (linear >= -1e-4) & (linear <= 1 + 1e-4)
         return tf.reduce_all(inside, axis=-1, keepdims=True)
 
-    low = tf.zeros_like(lightness)
-    for step in range(1, num_steps + 1):
-        middle = low + 0.5**step
-        low = tf.where(fits(middle), middle, low)
+    def halve(width, low):
+        return width / 2, tf.where(fits(low + width), low + width, low)
+
+    # A loop in the graph: unrolled, it would be most of an exported model.
+    start = (tf.constant(0.5), tf.zeros_like(lightness))
+    _, low = tf.while_loop(lambda *_: True, halve, start, maximum_iterations=num_steps)
     scale = tf.where(fits(tf.ones_like(low)), tf.ones_like(low), low)
     return tf.concat([lightness, ab * scale], axis=-1)
 

@@ -40,11 +40,16 @@ def test_a_mistake_of_the_user_is_one_line():
     assert run(error) == (1, "", "ConfigError: --depth is at least 2. Received: 1.\n")
 
 
+def test_an_error_of_the_system_is_one_line():
+    status, _, errors = run("open('/nowhere/at/all')")
+    assert (status, len(errors.splitlines())) == (1, 1)
+    assert errors.startswith("FileNotFoundError: ") and "/nowhere/at/all" in errors
+
+
 @pytest.mark.parametrize(
     "bug, last",
     [
         ("int('two')", "ValueError: invalid literal for int()"),
-        ("open('/nowhere/at/all')", "FileNotFoundError"),
         ("{}['key']", "KeyError: 'key'"),
     ],
 )

@@ -29,6 +29,12 @@ def surveyed():
 
 
 @pytest.fixture(scope="session")
+def pictures(surveyed, picture_folder):
+    """Twelve whole pictures: source and survey."""
+    return surveyed(picture_folder)
+
+
+@pytest.fixture(scope="session")
 def mixed(tmp_path_factory, picture_folder):
     """Sixty whole pictures, five files that are none, and a gray one: folder, names of the five."""
     folder = tmp_path_factory.mktemp("mixed")

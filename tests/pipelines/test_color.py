@@ -115,8 +115,17 @@ def reduced(rgb):
     return color.reduce_chroma_to_gamut(color.rgb_to_lab(rgb) * [1.0, 1.5, 1.5])
 
 
-@pytest.mark.parametrize("convert", [as_lab, there_and_back, reduced, color.rgb_to_luma])
-@pytest.mark.parametrize("kind", ["rgb", "levels"])
+@pytest.mark.parametrize(
+    ("convert", "kind"),
+    [
+        (as_lab, "rgb"),
+        (as_lab, "levels"),
+        (there_and_back, "rgb"),
+        (reduced, "rgb"),
+        (color.rgb_to_luma, "rgb"),
+        (color.rgb_to_luma, "levels"),
+    ],
+)
 def test_runs_the_same_everywhere(convert, kind, request):
     pictures = request.getfixturevalue(kind)
     eager = convert(pictures).numpy()

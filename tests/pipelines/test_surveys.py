@@ -12,8 +12,8 @@ from pipelines import surveys
 from pipelines.sources import SourceError
 
 
-def test_survey_of_whole_pictures(surveyed, picture_folder):
-    source, found = surveyed(picture_folder)
+def test_survey_of_whole_pictures(pictures):
+    source, found = pictures
     assert (found.num_pictures, found.num_usable) == (12, 12)
     assert found.damaged == found.gray == found.skipped == []
     assert found.listing == source.listing

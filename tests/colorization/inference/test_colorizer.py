@@ -12,26 +12,26 @@ from pipelines import codecs, decode
 RNG = np.random.default_rng(0)
 
 
-def export(folder, seed):
-    keras.utils.set_random_seed(seed)
+@pytest.fixture(scope="module")
+def chroma(tmp_path_factory):
+    """A folder of two versions of a model, of unlike weights."""
+    folder = tmp_path_factory.mktemp("models") / "chroma"
     network = keras.Sequential(
         [
             keras.Input((None, None, 1)),
             keras.layers.Conv2D(8, 5, 4, "same", activation="relu"),
-            keras.layers.Conv2D(2, 1, kernel_initializer=keras.initializers.RandomNormal()),
+            keras.layers.Conv2D(2, 1),
         ]
     )
     subject = graph.ColorizationGraph(network, codecs.CODECS["lab"], 32, 16)
-    tf.saved_model.save(subject, str(folder), {"serving_default": subject.arrays})
-    (folder / "assets.extra").mkdir()
-    (folder / colorizer.DESCRIPTION).write_text(json.dumps({"name": "chroma", "version": seed}))
-
-
-@pytest.fixture(scope="module")
-def chroma(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models") / "chroma"
     for version in (2, 10):
-        export(folder / str(version), version)
+        for weight in network.weights:
+            weight.assign(np.random.default_rng(version).normal(0, 0.05, weight.shape))
+        path = folder / str(version)
+        tf.saved_model.save(subject, str(path), {"serving_default": subject.arrays})
+        (path / "assets.extra").mkdir()
+        description = json.dumps({"name": "chroma", "version": version})
+        (path / colorizer.DESCRIPTION).write_text(description)
     (folder / "README.md").write_text("A model card.")
     return folder
 
