@@ -272,8 +272,10 @@ def _losses(pictures, model_dir, recipe, devices):
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", [CLASSIFICATION, ADVERSARIAL], ids=["classification", "gan"])
 def test_two_devices_have_the_losses_of_one(recipe, pictures, tmp_path):
-    # Dropout draws one mask for each device, so that it is the one thing that can't agree.
-    recipe = recipe | {"dropout": 0.0}
+    # Dropout draws one mask for each device. At a full learning rate Adam turns the last digit of a
+    # gradient near zero into a whole step, and the runs part as they do for one thread and two:
+    # benchmarks/two_devices.py shows both.
+    recipe = recipe | {"dropout": 0.0, "learning_rate": 1e-5}
     one = _losses(pictures, tmp_path / "one", recipe, 1)
     two = _losses(pictures, tmp_path / "two", recipe, 2)
     assert len(one) == 20
