@@ -19,7 +19,7 @@ from pipelines import decode
 
 _DATA = flags.DEFINE_list("data", None, "Folders of color pictures.", required=True)
 _MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
-_SHEET = flags.DEFINE_string("sheet", None, "PNG to write: gray, colored and truth.")
+_SHEET = flags.DEFINE_string("sheet", None, "JPEG or PNG to write: gray, colored and truth.")
 _NUM_SHOWN = flags.DEFINE_integer(
     "num_shown", 24, "Pictures on the sheet, evenly over the folders."
 )

@@ -15,6 +15,7 @@ from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES
 from colorization.training import run_directory
 from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
+from colorization.training.callbacks import DropOnPlateau
 from colorization.training.checkpoints import Checkpoints, TrainingError
 from colorization.training.schedules import learning_rate
 from pipelines import batches, codecs, quantization, sources, surveys
@@ -171,9 +172,7 @@ def build_followers(config):
     followers = []
     if config.schedule == "plateau":
         followers.append(
-            keras.callbacks.ReduceLROnPlateau(
-                monitor, factor=config.decay_factor, patience=config.patience, mode="min"
-            )
+            DropOnPlateau(monitor, factor=config.decay_factor, patience=config.patience, mode="min")
         )
     if config.early_stopping:
         followers.append(

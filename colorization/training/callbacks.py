@@ -75,19 +75,18 @@ class History(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Replays the kept rows to the followers; the checkpoint's own learning rate stays."""
-        rate = getattr(self.model.optimizer, "learning_rate", None)
-        rate = None if self._is_scheduled() else float(rate)
+        rate = _learning_rate(self.model)
         for row in self.rows:
             logs = {k: float(v) for k, v in row.items() if k != "epoch" and v != ""}
             for follower in self.followers:
                 follower.on_epoch_end(int(row["epoch"]) - 1, dict(logs))
-        if rate is not None:
-            self.model.optimizer.learning_rate = rate
+        if _learning_rate(self.model) != rate:
+            _set_learning_rate(self.model, rate)
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes the row of an epoch."""
         values = {k: float(v) for k, v in logs.items()}
-        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        values["learning_rate"] = _learning_rate(self.model)
         self.rows.append({"epoch": epoch + 1, **values})
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         with open(self.path + ".part", "w", newline="") as file:
@@ -100,9 +99,25 @@ class History(keras.callbacks.Callback):
                 tf.summary.scalar(name, value)
         self.writer.flush()
 
-    def _is_scheduled(self):
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        return isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
+
+class DropOnPlateau(keras.callbacks.ReduceLROnPlateau):
+    """Lowers the learning rate of both optimizers where progress stops."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the monitored loss; the discriminator's rate follows the generator's."""
+        super().on_epoch_end(epoch, logs)
+        _set_learning_rate(self.model, _learning_rate(self.model))
+
+
+def _learning_rate(model):
+    # A variable mirrored over devices is no number by itself.
+    return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+
+
+def _set_learning_rate(model, rate):
+    for name in ("optimizer", "discriminator_optimizer"):
+        if hasattr(model, name):
+            getattr(model, name).learning_rate = rate
 
 
 class SampleSheet(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from colorization.losses.adversarial import ADVERSARIAL_LOSSES
 from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
-from colorization.training.callbacks import AdversaryAfter
+from colorization.training.callbacks import AdversaryAfter, DropOnPlateau
 
 
 def _linear(inputs, name):
@@ -105,3 +105,17 @@ def test_without_an_average_the_weights_are_lent_as_they_are():
     optimizer = keras.optimizers.SGD(1.0)
     with averaged_weights(generator, optimizer):
         assert generator.get_weights()[0].item() == 1
+
+
+def test_both_learning_rates_drop_on_a_plateau():
+    condition, target = _batch()
+    model = _model(rate=0.0)  # No progress.
+    model.optimizer.learning_rate = model.discriminator_optimizer.learning_rate = 1e-9
+    drop = DropOnPlateau("loss", factor=0.5, patience=1, min_delta=1.0, mode="min")
+    model.adversarial = False
+    model.fit(condition, target, epochs=3, verbose=0, callbacks=[drop])
+    rates = [
+        float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        for optimizer in (model.optimizer, model.discriminator_optimizer)
+    ]
+    assert rates[0] == rates[1] == pytest.approx(1e-9 / 4)
