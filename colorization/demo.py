@@ -14,7 +14,9 @@ HEIGHT = 256
 
 def main():
     """Writes `demo/` and prints where the sheet lies."""
-    from colorization import colorize
+    from colorization import colorize, commands
+
+    commands.import_quietly()
     from pipelines import decode, sources
 
     names = sources.open_source("samples").names
