@@ -44,7 +44,7 @@ def main(_):
                 process = _start(f"{folder}/broken", recipe)
                 try:
                     # Start-up takes part of every life: a moment anywhere in it.
-                    process.wait(timeout=moments.uniform(0, seconds * 0.6))
+                    process.wait(timeout=moments.uniform(0, seconds * 0.4))
                     break
                 except subprocess.TimeoutExpired:
                     process.kill()
