@@ -107,7 +107,12 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0, rarity
         "working_size": size,
         "temperature": config.temperature if config.is_quantized else None,
         "rarity": rarity if config.is_quantized else None,
-        "recipe": flags.format_flags(config).splitlines(),
+        # Not where its maker's pictures lie: a model travels.
+        "recipe": [
+            line
+            for line in flags.format_flags(config).splitlines()
+            if not line.startswith(("--data=", "--val_data=", "--model_dir=", "--cache="))
+        ],
         "prior": build.kept_prior(config, model_dir),
     }
     version = version or saved_model.next_version(output)

@@ -72,6 +72,7 @@ def test_the_description_holds_name_version_and_recipe(exported, run):
     assert (description["name"], description["version"], description["epochs"]) == ("small", 1, 2)
     assert description["working_size"] == 32
     assert "--generator=unet" in description["recipe"]
+    assert str(run) not in json.dumps(description) and "folder:" not in json.dumps(description)
 
 
 def test_each_export_is_the_next_version_and_the_highest_is_loaded(exported, run):
