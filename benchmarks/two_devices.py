@@ -3,9 +3,9 @@
 `python benchmarks/two_devices.py --data=folder:PHOTOS`
 
 Runs 20 steps of each recipe on one logical CPU device, on two, and once more on one with a single
-thread. The last computes the same sums in another order, and no more: how far it parts from the
-first is what rounding alone does under Adam. Prints the largest relative difference of any loss
-over the first 1, 5, 10 and 20 steps. Dropout is off: each device draws masks of its own.
+thread, which computes some of the same sums in another order and no more. Prints the largest
+relative difference of any loss over the first 1, 5, 10 and 20 steps. Dropout is off: each device
+draws masks of its own.
 """
 
 import csv
