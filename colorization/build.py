@@ -17,6 +17,7 @@ from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
 from colorization.training.callbacks import DropOnPlateau
 from colorization.training.checkpoints import Checkpoints, TrainingError
+from colorization.training.optimizers import AdamW
 from colorization.training.schedules import learning_rate
 from pipelines import batches, codecs, quantization, sources, surveys
 
@@ -88,7 +89,7 @@ def build_model(config, steps_per_epoch, prior=None):
 
 
 def _optimizer(config, steps_per_epoch, averaged=True):
-    optimizer = keras.optimizers.AdamW(
+    optimizer = AdamW(
         learning_rate(config, steps_per_epoch),
         weight_decay=config.weight_decay,
         beta_1=config.beta_1,
