@@ -24,11 +24,11 @@ _COMMON = ["--image_size=32", "--batch_size=4", "--steps_per_epoch=8", "--ema=0.
 _RECIPES = {
     "classification": [
         "--codec=quantized_ab", "--loss=quantized_crossentropy", "--generator=residual",
-        "--base_filters=4", "--epochs=150", "--schedule=cosine", "--lightness_jitter=0.1",
+        "--base_filters=4", "--epochs=300", "--schedule=cosine", "--lightness_jitter=0.1",
     ],
     "gan": [
         "--generator=unet", "--depth=4", "--base_filters=4", "--discriminator=patch",
-        "--discriminator_filters=4", "--epochs=150", "--pretrain_epochs=50",
+        "--discriminator_filters=4", "--epochs=300", "--pretrain_epochs=100",
     ],
 }  # fmt: skip
 
@@ -44,7 +44,7 @@ def main(_):
                 process = _start(f"{folder}/broken", recipe)
                 try:
                     # Start-up takes part of every life: a moment anywhere in it.
-                    process.wait(timeout=moments.uniform(0, seconds * 0.4))
+                    process.wait(timeout=moments.uniform(0, seconds * 0.2))
                     break
                 except subprocess.TimeoutExpired:
                     process.kill()
