@@ -15,7 +15,7 @@ from absl import app, flags
 
 from colorization import colorize, demo
 from colorization.metrics import color as metrics
-from pipelines import decode
+from pipelines import photos
 
 _DATA = flags.DEFINE_list("data", None, "Folders of color pictures.", required=True)
 _MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
@@ -42,19 +42,19 @@ def main(_):
             ]
             number = _NUM_SHOWN.value // len(_DATA.value)
             for path in paths[:: max(1, len(paths) // number)][:number]:
-                truth = decode.read_picture(path)
-                colored = decode.read_picture(pathlib.Path(output) / path.relative_to(folder))
+                truth = photos.read_picture(path)
+                colored = photos.read_picture(pathlib.Path(output) / path.relative_to(folder))
                 shown.append([demo.to_gray(truth), colored, truth])
         means = np.mean(rows, axis=0)
         name = "/".join(folder.parts[-2:])
         print(f"{name:28}{len(rows):7}{means[0]:8.2f}{means[1]:8.2f}{means[2]:9.1f}{means[3]:8.1f}")
     if _SHEET.value:
         pairs = [left + right for left, right in zip(shown[::2], shown[1::2], strict=True)]
-        decode.write_picture(_SHEET.value, demo.sheet(pairs, 150), overwrite=True)
+        photos.write_picture(_SHEET.value, demo.sheet(pairs, 150), overwrite=True)
 
 
 def _measure(path, colored_path):
-    truth, colored = decode.read_picture(path), decode.read_picture(colored_path)
+    truth, colored = photos.read_picture(path), photos.read_picture(colored_path)
     return (
         metrics.psnr(truth, colored),
         metrics.psnr(truth, demo.to_gray(truth)),

@@ -17,25 +17,25 @@ def main():
     from colorization import colorize, commands
 
     commands.import_quietly()
-    from pipelines import decode, sources
+    from pipelines import photos, sources
 
     names = sources.open_source("samples").names
-    originals = [decode.read_picture(name) for name in names]
+    originals = [photos.read_picture(name) for name in names]
     with tempfile.TemporaryDirectory() as gray_folder:
         for name, original in zip(names, originals, strict=True):
             stem = os.path.splitext(os.path.basename(name))[0]
-            decode.write_picture(os.path.join(gray_folder, f"{stem}.png"), to_gray(original))
+            photos.write_picture(os.path.join(gray_folder, f"{stem}.png"), to_gray(original))
         status = colorize.main(["colorize", gray_folder, f"--output={FOLDER}", "--overwrite"])
         if status:
             return status
         rows = []
         for gray_name in sorted(os.listdir(gray_folder)):
             index = next(i for i, n in enumerate(names) if gray_name[:-4] in n)
-            gray = decode.read_picture(os.path.join(gray_folder, gray_name))
-            colored = decode.read_picture(os.path.join(FOLDER, gray_name))
+            gray = photos.read_picture(os.path.join(gray_folder, gray_name))
+            colored = photos.read_picture(os.path.join(FOLDER, gray_name))
             rows.append([gray, colored, originals[index]])
     path = os.path.join(FOLDER, "before_after.png")
-    decode.write_picture(path, sheet(rows, HEIGHT), overwrite=True)
+    photos.write_picture(path, sheet(rows, HEIGHT), overwrite=True)
     print(f"Gray, colored and original side by side: {os.path.abspath(path)}")
     return 0
 

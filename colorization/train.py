@@ -69,7 +69,7 @@ def train(config):
 def _fit(config, steps, model, generator, codec, source, found, validation):
     from colorization import build
     from colorization.training import callbacks, checkpoints, run_directory
-    from pipelines import batches, decode
+    from pipelines import batches, photos
 
     directories = [os.path.join(config.model_dir, name) for name in ("checkpoints", "samples")]
     saved = checkpoints.Checkpoints(model, directories[0], config.keep_checkpoints)
@@ -86,7 +86,7 @@ def _fit(config, steps, model, generator, codec, source, found, validation):
         callbacks.StopAtNonFiniteLoss(steps),
         *followers,
         callbacks.History(config.model_dir, epoch, followers),
-        callbacks.SampleSheet(generator, codec, pictures, directories[1], decode.write_picture),
+        callbacks.SampleSheet(generator, codec, pictures, directories[1], photos.write_picture),
         saved,
     ]
     if config.is_adversarial:

@@ -2,12 +2,14 @@
 
 import tensorflow as tf
 
+from pipelines import decode
 
-def random_resized_crop(picture, seed, size, smallest_area, flip):
+
+def random_resized_crop(encoded, seed, size, smallest_area, flip):
     """Cuts a random part of a picture and resizes it.
 
     Args:
-        picture: uint8 tensor of shape `(height, width, 3)`, at least 1 by 1.
+        encoded: Scalar string tensor: a picture file's bytes, as for `decode.decode_in_graph`.
         seed: Integer tensor of shape `(2,)`.
         size: Height and width of the result, in pixels.
         smallest_area: Share of the picture's area that is drawn at least, in `(0, 1]`. What of the
@@ -17,40 +19,54 @@ def random_resized_crop(picture, seed, size, smallest_area, flip):
     Returns:
         uint8 tensor of shape `(size, size, 3)`.
 
+    Raises:
+        tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the crop is.
+
     Source: Szegedy et al., "Going Deeper with Convolutions", 2015, section 6.
     """
     draws = tf.random.stateless_uniform([5], seed)
-    shape = tf.shape(picture)
-    height, width = tf.cast(shape[0], tf.float32), tf.cast(shape[1], tf.float32)
-    area = height * width * (smallest_area + (1 - smallest_area) * draws[0])
-    # A picture much longer than wide is cut to a window of about its shorter side's shape.
-    ratio = tf.exp((2 * draws[1] - 1) * tf.math.log(4 / 3))
-    crop_height = tf.cast(tf.round(tf.minimum(tf.sqrt(area / ratio), height)), tf.int32)
-    crop_width = tf.cast(tf.round(tf.minimum(tf.sqrt(area * ratio), width)), tf.int32)
-    crop_height, crop_width = _limit_aspect(crop_height, crop_width)
-    crop_height, crop_width = tf.maximum(crop_height, 1), tf.maximum(crop_width, 1)
-    top = tf.cast(draws[2] * tf.cast(shape[0] - crop_height + 1, tf.float32), tf.int32)
-    left = tf.cast(draws[3] * tf.cast(shape[1] - crop_width + 1, tf.float32), tf.int32)
-    crop = picture[top : top + crop_height, left : left + crop_width]
+
+    def window(shape):
+        return _random_window(shape, draws[:4], smallest_area)
+
+    crop = resize(decode.decode_window(encoded, window, size), size)
     if flip:
-        crop = tf.cond(draws[4] < 0.5, lambda: crop[:, ::-1], lambda: crop)
-    return resize(crop, size)
+        # Not `crop[:, ::-1]`, which takes longer than the resizing.
+        crop = tf.cond(draws[4] < 0.5, lambda: tf.reverse(crop, [1]), lambda: crop)
+    return crop
 
 
-def center_crop(picture, size):
+def _random_window(shape, draws, smallest_area):
+    lengths = tf.cast(shape, tf.float32)
+    area = tf.reduce_prod(lengths) * (smallest_area + (1 - smallest_area) * draws[0])
+    # A picture much longer than wide is cut to a window of about its shorter side's shape.
+    root = tf.exp((2 * draws[1] - 1) * tf.math.log(4 / 3) / 2)
+    drawn = tf.sqrt(area) * tf.stack([1 / root, root])
+    window = tf.cast(tf.round(tf.minimum(drawn, lengths)), tf.int32)
+    window = tf.maximum(tf.minimum(window, tf.reduce_min(window) * 4 // 3), 1)
+    start = tf.cast(draws[2:] * tf.cast(shape - window + 1, tf.float32), tf.int32)
+    return tf.concat([start, window], axis=0)
+
+
+def center_crop(encoded, size):
     """Cuts the central square of a picture and resizes it.
 
     Args:
-        picture: uint8 tensor of shape `(height, width, 3)`.
+        encoded: Scalar string tensor: a picture file's bytes, as for `decode.decode_in_graph`.
         size: Height and width of the result, in pixels.
 
     Returns:
         uint8 tensor of shape `(size, size, 3)`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the crop is.
     """
-    shape = tf.shape(picture)
-    side = tf.minimum(shape[0], shape[1])
-    top, left = (shape[0] - side) // 2, (shape[1] - side) // 2
-    return resize(picture[top : top + side, left : left + side], size)
+
+    def window(shape):
+        square = tf.repeat(tf.reduce_min(shape), 2)
+        return tf.concat([(shape - square) // 2, square], axis=0)
+
+    return resize(decode.decode_window(encoded, window, size), size)
 
 
 def resize(picture, size):
@@ -64,7 +80,8 @@ def resize(picture, size):
         lambda: tf.image.resize(picture, [size, size], antialias=True),
         lambda: tf.image.resize(picture, [size, size]),
     )
-    resized = tf.cast(tf.round(tf.clip_by_value(resized, 0.0, 255.0)), tf.uint8)
+    # Means of levels are levels, to within rounding.
+    resized = tf.cast(tf.round(resized), tf.uint8)
     resized.set_shape([size, size, 3])
     return resized
 
@@ -89,8 +106,3 @@ def jitter_lightness(condition, seed, amount, codec):
     kept = 1 - amount * draws[1]
     value = value * kept + (1 - kept) * draws[2]
     return codec.condition_scaling.apply(value * top)
-
-
-def _limit_aspect(height, width):
-    limit = tf.minimum(height, width) * 4 // 3
-    return tf.minimum(height, limit), tf.minimum(width, limit)

@@ -9,7 +9,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from pipelines import augment, decode, quantization
+from pipelines import augment, quantization
 from pipelines.color import rgb_to_lab
 from pipelines.sources import SourceError
 from pipelines.surveys import PARALLEL, usable
@@ -65,10 +65,9 @@ def training_batches(source, found, codec, options, start_step=0):
         return encoded.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
 
     def crop(index, element):
-        picture = decode.decode_in_graph(read(element))
         seed = tf.stack([tf.cast(options.seed, tf.int64), index])
         return augment.random_resized_crop(
-            picture, seed, options.image_size, options.crop_area, options.flip
+            read(element), seed, options.image_size, options.crop_area, options.flip
         )
 
     def encode(step, pictures):
@@ -119,7 +118,7 @@ def center_batches(source, found, size, batch_size):
     """
 
     def crop(element):
-        return augment.center_crop(decode.decode_in_graph(source.read(element)), size)
+        return augment.center_crop(source.read(element), size)
 
     return _prefetch(usable(source, found).map(crop, PARALLEL).batch(batch_size))
 

@@ -97,7 +97,8 @@ class Codec:
             return tf.clip_by_value(tf.image.resize(rgb, size), 0.0, 1.0)
         ab = tf.image.resize(self.ab(prediction), size)
         lab = tf.concat([self.lightness(condition), ab], axis=-1)
-        return tf.clip_by_value(color.lab_to_rgb(color.reduce_chroma_to_gamut(lab)), 0.0, 1.0)
+        linear = color.reduce_chroma_to_gamut(color.lab_to_linear(lab))
+        return tf.clip_by_value(color.linear_to_srgb(linear), 0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,16 +1,19 @@
-"""What a picture file tells before it is decoded: kind, size, orientation.
+"""What a picture file tells before it is decoded: its kind, and what its decoder would not say.
 
-Law of the file: pure functions of bytes. A header that is cut short or damaged raises nothing: what
-could not be read is 0 pixels or orientation 1, and the decoder after it says what is wrong.
+Law of the file: pure functions of bytes. A header that is cut short or damaged raises nothing; the
+decoder after it says what is wrong.
 
-Sources: ITU-T T.81 (JPEG segments), the PNG specification (W3C, third edition), TIFF 6.0 and CIPA
-DC-008 (Exif).
+Sources: ITU-T T.81 (JPEG segments); ISO/IEC 14496-12 (file type box); Microsoft's bitmap headers.
 """
 
+import re
 import struct
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-WRITABLE_SUFFIXES = (".jpg", ".jpeg", ".png")
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif"),
+    *(".bmp", ".gif", ".pbm", ".pgm", ".ppm", ".pnm"),
+)
+WRITABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif")
 
 _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
@@ -23,94 +26,179 @@ _MAGIC = {
     b"II+\0": "TIFF",
     b"MM\0+": "TIFF",
 }
-_WIDTH_TAG, _HEIGHT_TAG, _ORIENTATION_TAG = 256, 257, 274
-_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_MOST_ROWS = 65_480
+_READABLE_FRAMES = {0xC0, 0xC1, 0xC2}
+_UNREADABLE_FRAMES = {
+    **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless coding"),
+    **dict.fromkeys((0xC9, 0xCA, 0xCD, 0xCE), "arithmetic coding"),
+    **dict.fromkeys((0xC5, 0xC6), "hierarchical coding"),
+}
 
 
 def kind_of(start):
-    """Tells the kind of a file by its first 16 bytes.
+    """Tells the kind of a file by its first bytes.
 
     Args:
-        start: Bytes.
+        start: The first 64 bytes, or all of them.
 
     Returns:
-        `"JPEG"`, `"PNG"`, `"GIF"`, `"BMP"`, `"TIFF"`, `"WebP"`, or None for anything else.
+        `"JPEG"`, `"PNG"`, `"GIF"`, `"BMP"`, `"TIFF"`, `"WebP"`, `"PNM"`, `"AVIF"`, `"HEIC"`, or
+        None for anything else.
     """
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WebP"
+    if re.match(rb"P[1-6][ \t\r\n#]", start):
+        return "PNM"
+    if start[4:8] == b"ftyp":
+        box = start[8 : int.from_bytes(start[:4])]
+        brands = {box[at : at + 4] for at in range(0, len(box), 4)}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        return "HEIC" if brands & _HEIC_BRANDS else None
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
 
 
-def read_header(kind, data):
-    """Reads how large a picture says it is, and which way up it is stored.
+def unusual_jpeg(data):
+    """Names what a JPEG file has that its decoder does not know.
 
     Args:
-        kind: What `kind_of` said.
-        data: Bytes of the whole file.
+        data: Bytes of the file.
 
     Returns:
-        `(height, width, orientation)`: pixels as stored, 0 where they are not known (BMP and WebP,
-        which their files' own limits bound), and the Exif orientation of JPEG and PNG, 1 to 8. For
-        TIFF, whose decoder turns pictures upright, the orientation is 1.
+        For example `"12 bits per sample"`, or None for a baseline or progressive file of 8 bits.
     """
-    view, height, width, orientation = memoryview(data), 0, 0, 1
-    try:
-        if kind == "JPEG":
-            for marker, segment in _jpeg_segments(view):
-                if marker in _START_OF_FRAME:
-                    height, width = struct.unpack_from(">HH", segment, 1)
-                elif marker == 0xE1 and segment[:6] == b"Exif\0\0":
-                    orientation = _tiff_tags(segment[6:]).get(_ORIENTATION_TAG, 1)
-        elif kind == "PNG":
-            width, height = struct.unpack_from(">II", data, 16)
-            for name, chunk in _png_chunks(view):
-                if name == b"eXIf":
-                    orientation = _tiff_tags(chunk).get(_ORIENTATION_TAG, 1)
-        elif kind == "GIF":
-            width, height = struct.unpack_from("<HH", data, 6)
-        elif kind == "TIFF":
-            tags = _tiff_tags(view)
-            height, width = tags.get(_HEIGHT_TAG, 0), tags.get(_WIDTH_TAG, 0)
-    except struct.error:
-        pass  # Cut short: the decoder says so.
-    return height, width, orientation
+    for marker, start, end in _jpeg_segments(data):
+        if marker in _UNREADABLE_FRAMES:
+            return _UNREADABLE_FRAMES[marker]
+        if marker in _READABLE_FRAMES and end > start:
+            return None if data[start] == 8 else f"{data[start]} bits per sample"
+    return None
 
 
-def _jpeg_segments(view):
-    position = 2
-    while position + 4 <= len(view) and view[position] == 0xFF:
-        marker = view[position + 1]
-        if marker == 0xDA:  # From here on the segments hold compressed pixels.
-            return
+def strict_jpeg(data):
+    """Alters a JPEG file so that libvips, told to fail on warnings, fails on damage and only on it.
+
+    libvips asks libjpeg for warnings before it decodes eight more rows, and so not after the last
+    rows, where the loss of some bytes anywhere shows. If those are all of the last row of blocks, a
+    row of blocks is added to the header; what is decoded for it means nothing. And two oddities of
+    whole files, of which libjpeg warns, are set right: an unknown revision of JFIF, and scans that
+    name other coefficients than sequential coding has.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        `(altered, num_rows)`: bytes, and how many rows of pixels at the end mean nothing.
+    """
+    altered, num_rows, frame = bytearray(data), 0, None
+    for marker, start, end in _jpeg_segments(data):
+        if marker == 0xE0 and data[start : start + 5] == b"JFIF\0" and end - start >= 14:
+            altered[start + 5] = 1
+        elif marker in (0xC0, 0xC1) and end - start >= 9:
+            frame = start
+        elif marker == 0xDA and frame and end - start >= 6:
+            altered[end - 3 : end] = b"\0\x3f\0"
+            height = struct.unpack_from(">H", data, frame + 1)[0]
+            num_components = data[frame + 5]
+            # Where rows of blocks are 16 high, or several scans are gathered, warnings come early.
+            factors = data[frame + 7 : frame + 6 + 3 * num_components : 3]
+            flat = all(factor & 15 == 1 for factor in factors)
+            if flat and data[start] == num_components and 0 < height < _MOST_ROWS:
+                num_rows = -height % 8 + 8
+                struct.pack_into(">H", altered, frame + 1, height + num_rows)
+    return bytes(altered), num_rows
+
+
+def _jpeg_segments(data):
+    """Yields `(marker, start, end)` of each segment's contents, up to the first scan's header."""
+    position, marker = 2, 0
+    while marker != 0xDA and position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
         if marker == 0xFF:
             position += 1
             continue
-        end = position + 2 + struct.unpack_from(">H", view, position + 2)[0]
-        yield marker, view[position + 4 : end]
+        end = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
+        yield marker, position + 4, min(end, len(data))
         position = end
 
 
-def _png_chunks(view):
+def jfif_resolution(data):
+    """Reads the resolution of a JPEG file outside Exif.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        `(horizontal, vertical)` in pixels per inch, or None where the file does not say.
+    """
+    for marker, start, end in _jpeg_segments(data):
+        if marker == 0xE0 and data[start : start + 5] == b"JFIF\0" and end - start >= 12:
+            unit, *densities = struct.unpack_from(">BHH", data, start + 7)
+            if unit in (1, 2) and 0 not in densities:
+                return tuple(per_inch(density, 1 if unit == 1 else 2.54) for density in densities)
+    return None
+
+
+def png_resolution(data):
+    """Reads the resolution of a PNG file.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        `(horizontal, vertical)` in pixels per inch, or None where the file does not say.
+    """
     position = 8
-    while position + 8 <= len(view):
-        length, name = struct.unpack_from(">I4s", view, position)
-        yield name, view[position + 8 : position + 8 + length]
+    while position + 21 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        if name == b"pHYs":
+            *densities, unit = struct.unpack_from(">IIB", data, position + 8)
+            known = unit == 1 and 0 not in densities
+            return tuple(per_inch(density, 0.0254) for density in densities) if known else None
+        if name == b"IDAT":
+            break
         position += 12 + length
+    return None
 
 
-def _tiff_tags(view):
-    """Whole-numbered tags of the first directory of a TIFF block, which Exif is written in."""
-    tags = {}
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(view[:4]))
-    if order is None:
-        return tags
+def per_inch(density, factor):
+    """Converts a density to pixels per inch.
+
+    Args:
+        density: Pixels for each unit of length.
+        factor: Inches are this many of the units.
+
+    Returns:
+        Float. A whole number where a whole number of pixels per meter, which PNG and BMP hold, can
+        say it no better.
+    """
+    exact = density * factor
+    return float(round(exact)) if abs(exact - round(exact)) < 0.0128 else round(exact, 3)
+
+
+def bmp_header(data):
+    """Reads the sizes of a BMP file.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        `(height, width, resolution, alpha)`: pixels, 0 where the header is cut short;
+        `(horizontal, vertical)` pixels per inch or None; and whether a mask says that some bits are
+        transparency.
+    """
     try:
-        start = struct.unpack_from(order + "I", view, 4)[0]
-        for entry in range(struct.unpack_from(order + "H", view, start)[0]):
-            at = start + 2 + 12 * entry
-            tag, kind = struct.unpack_from(order + "HH", view, at)
-            if kind in (3, 4):  # SHORT and LONG
-                tags[tag] = struct.unpack_from(order + {3: "H", 4: "I"}[kind], view, at + 8)[0]
+        length = struct.unpack_from("<I", data, 14)[0]
+        if length < 40:
+            width, height = struct.unpack_from("<HH", data, 18)
+            return height, width, None, False
+        width, height = struct.unpack_from("<ii", data, 18)
+        densities = struct.unpack_from("<ii", data, 38)
+        alpha = length >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
     except struct.error:
-        pass  # A damaged directory: what was read until here counts.
-    return tags
+        return 0, 0, None, False
+    resolution = None
+    if min(densities) > 0:
+        resolution = tuple(per_inch(density, 0.0254) for density in densities)
+    return abs(height), abs(width), resolution, alpha

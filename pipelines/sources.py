@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from pipelines import headers
+
 
 class SourceError(ValueError):
     """A source that names nothing usable. The message says what was expected and received."""
@@ -76,8 +78,6 @@ def _open_one(specification):
 
 
 def _open_folder(specification, path):
-    from pipelines import decode
-
     if not os.path.isdir(path):
         raise SourceError(
             f"{specification} needs a folder. Received: {path}, which is none. Check the path."
@@ -88,11 +88,11 @@ def _open_folder(specification, path):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(folder, n) for n in names if not n.startswith(".")]
     found.sort()
-    pictures = [p for p in found if p.lower().endswith(decode.PICTURE_SUFFIXES)]
+    pictures = [p for p in found if p.lower().endswith(headers.PICTURE_SUFFIXES)]
     if not pictures:
         raise SourceError(
             f"{specification} holds no pictures among its {len(found)} files. Expected files "
-            f"that end in {' '.join(decode.PICTURE_SUFFIXES)}. Check the path."
+            f"that end in {' '.join(headers.PICTURE_SUFFIXES)}. Check the path."
         )
     return _files(specification, pictures)
 

@@ -112,7 +112,10 @@ def _report(source, found):
 
 def is_gray(picture):
     """Whether at most a thousandth of a uint8 picture's pixels are off gray by over 10 levels."""
-    spread = tf.reduce_max(picture, axis=-1) - tf.reduce_min(picture, axis=-1)
+    # Not `tf.reduce_max` over the channels, which takes longer than decoding.
+    red, green, blue = tf.unstack(picture, axis=-1)
+    largest = tf.maximum(tf.maximum(red, green), blue)
+    spread = largest - tf.minimum(tf.minimum(red, green), blue)
     return tf.reduce_mean(tf.cast(spread > 10, tf.float32)) <= 0.001
 
 

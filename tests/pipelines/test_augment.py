@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import augment, codecs
+from pipelines import augment, codecs, decode
 
 SIZE = 16
 NUM_DRAWS = 400
@@ -21,9 +21,17 @@ def noise(*shape):
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def crops(picture, smallest_area, flip=False):
+def png(picture):
+    return tf.io.encode_png(picture)
+
+
+def jpeg(picture):
+    return tf.io.encode_jpeg(picture, quality=100, chroma_downsampling=False)
+
+
+def crops(picture, smallest_area, flip=False, encode=png):
     """Many crops of one picture, each with a seed of its own."""
-    picture = tf.constant(picture)
+    picture = encode(picture)
     seeds = tf.data.Dataset.range(NUM_DRAWS).map(
         lambda index: augment.random_resized_crop(
             picture, tf.stack([tf.int64.max, index]), SIZE, smallest_area, flip
@@ -40,7 +48,7 @@ def windows(found):
 
 
 def test_one_seed_gives_one_crop():
-    picture = noise(40, 50, 3)
+    picture = png(noise(40, 50, 3))
     one, again, other = (
         augment.random_resized_crop(picture, seed, SIZE, 0.3, True)
         for seed in ([3, 4], [3, 4], [3, 5])
@@ -88,9 +96,32 @@ def test_half_of_the_crops_are_mirrored():
     assert np.all(plain[:, 0] < plain[:, 1])
 
 
+@pytest.mark.parametrize("shape", [(240, 240), (250, 100), (18, 25)])
+def test_a_jpeg_is_cut_where_any_picture_is(shape):
+    """To within two pixels of a picture decoded at an eighth, at either end of the window."""
+    found, expected = (
+        crops(coordinates(*shape), 0.1, flip=True, encode=encode) for encode in (jpeg, png)
+    )
+    difference = found.astype(int) - expected
+    assert abs(difference).max() <= 16
+    assert abs(difference).mean() < 3
+
+
+@pytest.mark.parametrize("side, ratio", [(31, 1), (32, 2), (63, 2), (64, 4), (127, 4), (128, 8)])
+@pytest.mark.parametrize("other", [0, 200])
+def test_jpegs_are_decoded_no_finer_than_needed(side, other, ratio):
+    window = tf.constant([16, 24, side, side + other])
+    encoded = jpeg(cv2.GaussianBlur(noise(300, 400, 3), (0, 0), 5))
+    found = decode.decode_window(encoded, lambda shape: window, 16).numpy()
+    top, left, height, width = window.numpy() // ratio
+    assert found.shape == (height, width, 3) and found.dtype == np.uint8
+    whole = tf.io.decode_jpeg(encoded, channels=3, ratio=ratio).numpy()
+    np.testing.assert_array_equal(found, whole[top : top + height, left : left + width])
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 500), (500, 2)])
 def test_the_smallest_pictures(shape):
-    picture = np.full((*shape, 3), (10, 200, 30), np.uint8)
+    picture = png(np.full((*shape, 3), (10, 200, 30), np.uint8))
     for seed in range(5):
         crop = augment.random_resized_crop(picture, [0, seed], SIZE, 0.01, True)
         np.testing.assert_array_equal(crop, np.full((SIZE, SIZE, 3), (10, 200, 30)))
@@ -99,7 +130,7 @@ def test_the_smallest_pictures(shape):
 
 @pytest.mark.parametrize("shape", [(240, 120), (120, 240)])
 def test_center_crop_is_the_middle_square(shape):
-    crop = augment.center_crop(coordinates(*shape), 120).numpy()
+    crop = augment.center_crop(png(coordinates(*shape)), 120).numpy()
     left, top = ((shape[1] - 120) // 2, (shape[0] - 120) // 2)
     np.testing.assert_array_equal(crop, coordinates(*shape)[top : top + 120, left : left + 120])
 
@@ -165,10 +196,14 @@ def test_jitter_follows_its_seed():
 
 
 PICTURE = tf.constant(noise(70, 90, 3))
+PNG, JPEG = png(PICTURE), jpeg(PICTURE)
 OPERATIONS = {
-    "crop": lambda seed: augment.random_resized_crop(PICTURE, seed, SIZE, 0.3, True),
-    "small crop": lambda seed: augment.random_resized_crop(PICTURE, seed, 60, 0.3, True),
-    "center": lambda seed: augment.center_crop(PICTURE, SIZE),
+    "crop": lambda seed: augment.random_resized_crop(PNG, seed, SIZE, 0.3, True),
+    "crop of a JPEG": lambda seed: augment.random_resized_crop(
+        jpeg(PICTURE), seed, SIZE, 0.3, True
+    ),
+    "small crop": lambda seed: augment.random_resized_crop(PNG, seed, 60, 0.3, True),
+    "center": lambda seed: augment.center_crop(PNG, SIZE),
     "resize": lambda seed: augment.resize(PICTURE, SIZE),
     "jitter": lambda seed: augment.jitter_lightness(
         codecs.CODECS["lab"].encode(PICTURE[None])[0], seed, 0.2, codecs.CODECS["lab"]

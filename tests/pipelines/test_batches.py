@@ -244,8 +244,10 @@ def test_center_batches_keep_the_order(surveyed, mixed):
         square = picture[top : top + side, left : left + side]
         how = cv2.INTER_LINEAR if side <= 32 else cv2.INTER_AREA
         expected = cv2.resize(square, (16, 16), interpolation=how)
-        np.testing.assert_allclose(crop.astype(int), expected, atol=12)
-        assert abs(crop.astype(int) - expected).mean() < 2
+        # A JPEG is reduced as it is decoded: sharper, and moved by up to half a pixel.
+        most, mean = (40, 6) if name.endswith(".jpg") else (12, 2)
+        np.testing.assert_allclose(crop.astype(int), expected, atol=most)
+        assert abs(crop.astype(int) - expected).mean() < mean
 
 
 def test_prior_of_one_color_is_its_encoding(surveyed, tmp_path):

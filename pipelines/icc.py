@@ -1,0 +1,74 @@
+"""Takes pixels from the color space that their ICC profile names to sRGB.
+
+Source: ICC.1:2010; the conversion is relative colorimetric with black point compensation, as
+photo editors do it, by Little CMS inside libvips.
+"""
+
+import functools
+import itertools
+
+import numpy as np
+import pyvips
+
+_BANDS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "cmyk": 4}
+_PROFILE = "icc-profile-data"
+
+
+def srgb_profile():
+    """Returns the bytes of the sRGB profile that files are tagged with."""
+    return bytes(pyvips.Image.profile_load("srgb"))
+
+
+def to_srgb(image):
+    """Converts an image to sRGB.
+
+    Untagged CMYK is taken for the standard one of libvips. A profile that is damaged, or meant for
+    other channels, is ignored.
+
+    Args:
+        image: A `pyvips.Image` of gray, RGB or CMYK, 8 or 16 bits, with or without alpha.
+
+    Returns:
+        A `pyvips.Image` of 3 bands, and alpha where there was one, with the same bits.
+    """
+    depth = 16 if image.format == "ushort" else 8
+    tagged = image.get_typeof(_PROFILE) != 0
+    bands = _BANDS[image.interpretation]
+    kind = {1: "b-w", 3: "srgb", 4: "cmyk"}[bands]
+    use = _use_of(bytes(image.get(_PROFILE)), kind) if tagged else "none"
+    if use == "convert":
+        return _transform(image, depth, embedded=True)
+    if tagged:
+        image = image.copy()
+        image.remove(_PROFILE)
+    if bands == 4:
+        return _transform(image, depth, input_profile="cmyk")
+    if bands == 1:
+        return image[0].bandjoin([image[0], *(image[band] for band in range(image.bands))])
+    return image
+
+
+@functools.lru_cache(maxsize=16)
+def _use_of(profile, kind):
+    """Tells whether a profile can and need be applied: "convert" or "none"."""
+    bands = _BANDS[kind]
+    levels = np.linspace(0, 255, {1: 256, 3: 9, 4: 5}[bands]).astype(np.uint8)
+    colors = np.array(list(itertools.product(levels, repeat=bands)), np.uint8)
+    image = pyvips.Image.new_from_memory(colors, len(colors), 1, bands, "uchar")
+    image = image.copy(interpretation=kind)
+    image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+    try:
+        converted = _transform(image, 8, embedded=True)
+        if converted.bands != 3:
+            return "none"
+        moved = np.abs(converted.numpy().reshape(-1, 3).astype(int) - colors) if bands < 4 else 255
+    except pyvips.Error:
+        return "none"
+    # What moves no color is sRGB, and the pixels stay exact.
+    return "convert" if np.max(moved) > 1 else "none"
+
+
+def _transform(image, depth, **profile):
+    return image.icc_transform(
+        "srgb", depth=depth, intent="relative", black_point_compensation=True, **profile
+    )

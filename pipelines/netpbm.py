@@ -1,0 +1,78 @@
+"""Reads PBM, PGM and PPM files, P1 to P6.
+
+Source: the Netpbm documentation (pbm, pgm, ppm), version 10.
+"""
+
+import re
+
+import numpy as np
+
+_TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d+)")
+
+
+def read_header(data):
+    """Reads what stands before the pixels.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        `(height, width, largest, start)`: pixels, the level that means white, and where the pixels
+        start.
+
+    Raises:
+        ValueError: If the header is cut short or damaged.
+    """
+    numbers, position = [], 2
+    for _ in range(2 if data[1:2] in b"14" else 3):
+        # Nine digits hold every number that is allowed here.
+        match = _TOKEN.match(data, position)
+        if not match or len(match[1]) > 9:
+            raise ValueError("the header is damaged")
+        numbers.append(int(match[1]))
+        position = match.end()
+    width, height, largest = (*numbers, 1)[:3]
+    if not 1 <= largest <= 65_535:
+        raise ValueError("the largest level is not in [1, 65535]")
+    return height, width, largest, position + 1
+
+
+def decode(data):
+    """Decodes the first picture of the file.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        uint8 array, or uint16 where the levels go beyond 255, of shape `(height, width, channels)`:
+        1 channel or 3, stretched to the full range.
+
+    Raises:
+        ValueError: If the file is cut short or damaged.
+    """
+    height, width, largest, start = read_header(data)
+    kind = int(data[1:2])
+    channels = 3 if kind in (3, 6) else 1
+    count = height * width * channels
+    if kind == 4:
+        row = (width + 7) // 8
+        packed = np.frombuffer(data, np.uint8, height * row, start).reshape(height, row)
+        levels = 1 - np.unpackbits(packed, axis=1, count=width)
+    elif kind == 1:
+        # The digits need no spaces between them.
+        digits = np.frombuffer(re.sub(rb"#[^\n\r]*|\s", b"", data[start - 1 :]), np.uint8)[:count]
+        if ((digits != 48) & (digits != 49)).any():
+            raise ValueError("a pixel is neither 0 nor 1")
+        levels = 49 - digits
+    elif kind in (2, 3):
+        text = re.sub(rb"#[^\n\r]*", b"", data[start - 1 :])
+        levels = np.fromstring(text, np.int64, count, sep=" ")
+    else:
+        levels = np.frombuffer(data, ">u2" if largest > 255 else np.uint8, count, start)
+    if levels.size != count or (count and not 0 <= levels.min() <= levels.max() <= largest):
+        raise ValueError("pixels are missing or damaged")
+    full = 65_535 if largest > 255 else 255
+    if largest != full:
+        levels = (levels.astype(np.uint32) * full + largest // 2) // largest
+    dtype = np.uint16 if largest > 255 else np.uint8
+    return levels.astype(dtype).reshape(height, width, channels)
