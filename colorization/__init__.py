@@ -1,1 +1,13 @@
-"""Colors black-and-white pictures, and trains the networks that do."""
+"""Trains, measures and serves networks that color black-and-white pictures.
+
+`from colorization import Colorizer` is all that a program needs to color photos.
+"""
+
+
+def __getattr__(name):
+    # TensorFlow takes seconds to import: the commands check their arguments before that.
+    if name == "Colorizer":
+        from colorization.inference.colorizer import Colorizer
+
+        return Colorizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,20 +5,33 @@ Usage:
 
 Examples:
   python -m colorization.colorize grandmother.jpg --output=grandmother_color.jpg
-  python -m colorization.colorize album/ street.png --output=colored/
+  python -m colorization.colorize album/ street.png --output=colored/ --report
+  python -m colorization.colorize album/ --output=colored/ --skip_existing    (goes on with a run)
+  python -m colorization.colorize album/ --output=colored/ --include='193?/*' --exclude='*_back.*'
+  python -m colorization.colorize portrait.tif --output=portraits/ --num_variants=5 --seed=1
 
-Photos keep their size, their lightness and their names; what is no JPEG or PNG becomes .png. A
-folder is colored with all folders in it. Damaged files are named and passed over, and the exit
-status is 1 if there were any.
+Photos keep their size, their lightness, their names and their formats; what cannot be written in
+its own format becomes .png. A folder is colored with all folders in it. Damaged files are named and
+passed over, and the exit status is 1 if there were any. Ctrl-C ends a run after the photos in
+progress; files are written whole or not at all.
+
+A run over a folder writes colorization.jsonl into the output folder: what became of each photo.
 """
 
+import contextlib
+import os
 import sys
+import textwrap
 import time
 
 from absl import flags
 
 from colorization import commands
-from colorization.inference import plan
+from colorization.inference import manifest, plan, workers
+
+
+class _Mistake(Exception):
+    """A request that cannot be carried out; the message is one line."""
 
 
 def main(argv=None):
@@ -28,112 +41,272 @@ def main(argv=None):
         argv: Command line, program name first; default that of the process.
 
     Returns:
-        Exit status: 0 if every photo was colored, 1 if not, 130 if interrupted.
+        Exit status: 0 if no photo failed, 1 if one did or the request was wrong, 130 and 143 if
+        stopped by Ctrl-C and SIGTERM, 141 if nobody reads the output any more.
     """
     try:
         return _run(sys.argv if argv is None else argv)
+    except (_Mistake, plan.PlanError) as error:
+        return _fail(error)
     except KeyboardInterrupt:
-        print("\nInterrupted. The photos written so far are whole.", file=sys.stderr)
-        return 130
+        return _fail("Interrupted before the first photo.", 130)
+    except BrokenPipeError:
+        # Else Python would complain when it tries again at its end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        return 141
 
 
 def define_flags(values):
-    """Defines the command's flags.
+    """Defines the command's flags, in the order of `--help`.
 
     Args:
         values: `absl.flags.FlagValues` that takes them.
     """
-    flags.DEFINE_string(
-        "output",
-        None,
-        "File or folder to write; a folder is made if it is missing.",
+
+    def switch(name, text, **options):
+        flags.DEFINE_bool(name, False, text, flag_values=values, **options)
+
+    def string(name, text):
+        flags.DEFINE_string(name, None, text, flag_values=values)
+
+    def strings(name, text):
+        flags.DEFINE_multi_string(name, [], text, flag_values=values)
+
+    string("output", "File or folder to write; a folder is made if it is missing.")
+    string("model", "Folder of an exported model; default the released one.")
+    switch("overwrite", "Replace files that are there already.")
+    switch(
+        "skip_existing",
+        "Pass over photos whose colored files are there already, and those that an earlier run "
+        "kept; try those again that failed. With --overwrite, color again what was made of another "
+        "file, by another model or with other options.",
+    )
+    strings(
+        "include",
+        "Of a folder, take only photos that match this pattern, such as 'scan_*'. A pattern with a "
+        "slash in it is held against the path below the folder, where * matches slashes too; any "
+        "other against the name. Case does not matter. May be repeated.",
+    )
+    strings("exclude", "Of a folder, leave out photos and folders that match. May be repeated.")
+    switch(
+        "report",
+        "Write report.html into the output folder: photos before and after, and what failed. "
+        "Replaces that of an earlier run.",
+    )
+    flags.DEFINE_integer(
+        "num_variants",
+        1,
+        f"Colorings of each photo, 1 to {plan.MAX_VARIANTS}, written as NAME_1, NAME_2 and so on, "
+        "the likeliest first; fewer where the model sees no other choice.",
+        lower_bound=1,
+        upper_bound=plan.MAX_VARIANTS,
         flag_values=values,
     )
-    flags.DEFINE_string(
-        "model",
-        None,
-        "Folder of an exported model; default the released one.",
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Another seed gives other variants.",
+        lower_bound=0,
+        upper_bound=2**31 - 1,
         flag_values=values,
     )
-    flags.DEFINE_bool(
-        "overwrite", False, "Replace files that are there already.", flag_values=values
+    flags.DEFINE_float(
+        "saturation",
+        1.0,
+        "What colors are multiplied by, 0 (gray) to 2.",
+        lower_bound=0,
+        upper_bound=2,
+        flag_values=values,
     )
-    flags.DEFINE_bool("help", False, "Show this text.", short_name="h", flag_values=values)
+    string(
+        "mask",
+        "Picture that is spread over each photo: color comes where it is white, none where it is "
+        "black.",
+    )
+    switch("keep_colored", "Keep photos as they are that have colors: nothing is written for them.")
+    switch("help", "Show this text.", short_name="h")
 
 
 def _run(argv):
+    values, inputs = _parse(argv)
+    if values.help:
+        print(f"{__doc__}\nFlags:")
+        for name in values:
+            if name != values[name].short_name:
+                # To flags that may be repeated absl adds a line of its own.
+                text, *_ = values[name].help.split(";\n")
+                print(textwrap.fill(f"--{name}: {text}", 80, subsequent_indent=" " * 6))
+        return 0
+    planned = plan.plan(
+        inputs,
+        values.output,
+        num_variants=values.num_variants,
+        include=values.include,
+        exclude=values.exclude,
+    )
+    if values.report and planned.folder is None:
+        raise _Mistake("--report goes with a folder or several photos. Received: one photo.")
+    try:
+        earlier = manifest.Manifest(planned.folder)
+    except OSError as error:
+        raise _Mistake(f"{error.filename}: cannot be read: {error.strerror or error}.") from error
+    with contextlib.closing(earlier) as records:
+        return _color(values, planned, records)
+
+
+def _parse(argv):
     values = flags.FlagValues()
     define_flags(values)
     try:
         _, *inputs = values(argv)
     except flags.Error as error:
-        return _fail(f"{error} (see --help)")
+        raise _Mistake(f"{error} (see --help)") from error
     if values.help:
-        print(f"{__doc__}\nFlags:")
-        for name in ("output", "model", "overwrite", "help"):
-            print(f"  --{name}: {values[name].help}")
-        return 0
+        return values, inputs
     if not inputs:
-        return _fail("Expected a photo or a folder. Received: none. See --help.")
+        raise _Mistake("Expected a photo or a folder. Received: none. See --help.")
     if not values.output:
-        return _fail("Expected --output=FILE_OR_FOLDER. Received: none. See --help.")
+        raise _Mistake("Expected --output=FILE_OR_FOLDER. Received: none. See --help.")
+    # Bounds let pass what is no number.
+    if values.saturation != values.saturation:
+        raise _Mistake("--saturation is 0 to 2. Received: nan.")
+    if values.mask is not None and not os.path.isfile(values.mask):
+        raise _Mistake(f"--mask={values.mask}: expected a picture. Received: no such file.")
+    return values, inputs
+
+
+def _color(values, planned, records):
+    """Colors what is to be colored and tells what became of all; returns the exit status."""
+    # Not before the request is known to be sound: these take a part of a second.
+    from colorization.inference import album, report
+
+    options = {"overwrite": values.overwrite, "skip_existing": values.skip_existing}
+    chosen, made_with, color_one = album.choose(planned.jobs, records, None, **options), None, None
+    # With nothing to do, and no records to compare, no model is loaded.
+    if chosen.todo or (values.skip_existing and records.records):
+        color_one, made_with = _load(values)
+        chosen = album.choose(planned.jobs, records, made_with, **options)
+    for line in chosen.lines():
+        _fail(line)
+    pages = report.Report(planned.folder) if values.report else None
+    if pages is not None:
+        color_one = pages.following(color_one)
+    counts, start, stop = chosen.counts(), time.monotonic(), workers.Stop()
+    with workers.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
+        with _progress("Coloring", len(chosen.todo)) as bar:
+            for record in album.color(chosen.todo, color_one, records, made_with, stop):
+                counts[record.status] += 1
+                if record.message:
+                    bar.write(record.message, file=sys.stderr)
+                bar.update()
+        seconds = time.monotonic() - start
+        if pages is not None and not stop.requested:
+            _write_report(pages, planned.jobs, records.records, stop)
+    _summarize(planned, records, counts, seconds)
+    if pages is not None and not stop.requested:
+        _say(f"Before and after: {pages.path}")
+    if stop.requested:
+        _fail(stop.reason or "Stopped.")
+        if planned.folder is not None:
+            _fail("The same command with --skip_existing goes on.")
+    if stop.signal:
+        return 128 + stop.signal
+    return 1 if stop.requested or counts["failed"] else 0
+
+
+def _load(values):
+    """Loads the model; returns a function that colors a job, and what the records say of it."""
+    commands.import_quietly()
+    from colorization.inference import colorizer
+    from pipelines.photos import PictureError, read_picture
+
+    options = {
+        name: values[name].value for name in ("num_variants", "seed", "saturation", "keep_colored")
+    }
     try:
-        jobs = plan.plan(inputs, values.output, values.overwrite)
-    except plan.PlanError as error:
-        return _fail(error)
-    todo = [job for job in jobs if not job.problem]
-    for job in jobs:
-        if job.problem:
-            _fail(f"{job.source}: {job.problem}")
-    num_colored = 0
-    if todo:
-        commands.import_quietly()
-        from colorization.inference import colorizer
+        model = colorizer.Colorizer(values.model)
+        mask = None if values.mask is None else read_picture(values.mask)
+    except (colorizer.ModelError, PictureError) as error:
+        raise _Mistake(str(error)) from error
+    if values.num_variants > 1 and not model.description["gives_variants"]:
+        raise _Mistake(
+            f"--num_variants=1 is all that the model {model.description['name']} can give. "
+            f"Received: {values.num_variants}."
+        )
 
-        try:
-            model = colorizer.Colorizer(values.model)
-        except colorizer.ModelError as error:
-            return _fail(error)
-        num_colored = _color(todo, model, values)
-    if len(jobs) > 1:
-        print(f"Colored {num_colored} of {len(jobs)} photos, in {values.output}.")
-    elif num_colored:
-        print(f"Colored {jobs[0].source}: {jobs[0].destination}")
-    return 0 if num_colored == len(jobs) else 1
+    def color_one(job):
+        return model.colorize_file(
+            job.source, job.destination, overwrite=values.overwrite, mask=mask, **options
+        )
+
+    made_with = {name: model.description.get(name) for name in ("name", "version")} | options
+    if mask is not None:
+        found = os.stat(values.mask)
+        made_with["mask"] = [os.path.basename(values.mask), found.st_size, found.st_mtime_ns]
+    return color_one, made_with
 
 
-def _color(jobs, colorizer, values):
-    from pipelines import decode
+def _progress(what, total):
+    from tqdm import tqdm
 
-    show = sys.stderr.isatty() and len(jobs) > 1
-    num_colored, start = 0, time.monotonic()
-    for done, job in enumerate(jobs, start=1):
-        problem = ""
-        try:
-            colored = colorizer.colorize(job.source)
-            job.destination.parent.mkdir(parents=True, exist_ok=True)
-            decode.write_picture(job.destination, colored, values.overwrite)
-            num_colored += 1
-        except decode.PictureError as error:
-            problem = str(error)
-        except OSError as error:
-            problem = f"{job.destination.parent}: cannot be made: {error.strerror or error}."
-        except MemoryError:
-            problem = f"{job.source}: does not fit into memory. Make it smaller."
-        if problem:
-            # The line of progress gives way first.
-            _fail(f"\r\x1b[K{problem}" if show else problem)
-        if show:
-            rate = done / (time.monotonic() - start)
-            print(f"\r\x1b[K{done} of {len(jobs)} photos, {rate:.1f}/s", end="", file=sys.stderr)
-    if show:
-        print(file=sys.stderr)
-    return num_colored
+    # None: only on a terminal.
+    return tqdm(
+        desc=what, total=total, unit="photo", disable=None if total > 1 else True, leave=False
+    )
 
 
-def _fail(message):
-    print(message, file=sys.stderr, flush=True)
-    return 1
+def _write_report(pages, jobs, records, stop):
+    with _progress("Report", len(jobs)) as bar:
+        for _ in pages.prepare(jobs, records, stop):
+            bar.update()
+    if stop.requested:
+        return
+    try:
+        pages.write(jobs, records)
+    except OSError as error:
+        stop.reason = f"{pages.path}: cannot be written: {error.strerror or error}."
+
+
+def _summarize(planned, records, counts, seconds):
+    if planned.folder is None:
+        _summarize_one(planned.jobs[0], records, counts["skipped"])
+        return
+    counts["not reached"] = len(planned.jobs) - counts.total()
+    colored, notes = counts.pop("colored", 0), []
+    if colored:
+        notes.append(f"{colored / seconds:.1f} photos/s")
+    for status in ("kept", "skipped", "failed", "not reached"):
+        if counts[status]:
+            notes.append(f"{counts[status]} {status}")
+    notes = f" ({', '.join(notes)})" if notes else ""
+    _say(f"Colored {colored} of {len(planned.jobs)} photos, in {planned.folder}{notes}.")
+    if records.path.exists():
+        _say(f"What became of each: {records.path}")
+
+
+def _summarize_one(job, records, skipped):
+    record = records.records.get(job.name)
+    if record is None:
+        if skipped:
+            _say(f"Skipped {job.source}: {job.existing} is there already.")
+    elif record.status == "colored":
+        _say(f"Colored {job.source}: {', '.join(record.outputs)}")
+    elif record.status == "kept":
+        _say(f"Kept {job.source}: it has colors already.")
+
+
+def _say(line):
+    # Names need not be text.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def _fail(message, status=1):
+    # Names may hold line ends.
+    print(" ".join(str(message).splitlines()), file=sys.stderr, flush=True)
+    return status
 
 
 if __name__ == "__main__":

@@ -1,17 +1,27 @@
 """Photo in, color photo out, with an exported model and no training code."""
 
+from __future__ import annotations
+
+import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Iterator
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from colorization.inference import graph
-from pipelines import decode
+from colorization.inference import graph, plan, tone
+from pipelines import photos
+from pipelines.photos import PictureError
 
 RELEASED_MODEL = pathlib.Path(__file__).resolve().parents[2] / "saved_models" / "chroma"
 DESCRIPTION = os.path.join("assets.extra", "colorization.json")
+_DESCRIBED = {"name", "version", "gives_variants"}
+
+Picture = str | os.PathLike | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
 class ModelError(ValueError):
@@ -19,7 +29,7 @@ class ModelError(ValueError):
 
 
 class Colorizer:
-    """Colors photos with an exported model.
+    """Colors photos with an exported model. Threads may share it.
 
     Args:
         model: Folder of an exported model, or the folder that holds its numbered versions, of which
@@ -34,7 +44,9 @@ class Colorizer:
         ModelError: If there is no such model, it is damaged, or another program made it.
     """
 
-    def __init__(self, model=None):
+    description: dict
+
+    def __init__(self, model: str | os.PathLike | None = None):
         folder = _find_version(model)
         self.description = _read_description(folder)
         try:
@@ -44,41 +56,161 @@ class Colorizer:
             raise ModelError(
                 f"{folder}: the model is damaged or incomplete ({reason}). Copy or export it again."
             ) from error
-        missing = [name for name in ("predict", "apply") if not hasattr(self._graph, name)]
-        if missing:
-            raise ModelError(
-                f"{folder}: a model with `predict` and `apply` was expected. Received one without "
-                f"{' and '.join(missing)}. Export it again with colorization.export."
-            )
 
-    def colorize(self, picture):
+    def colorize(
+        self, picture: Picture, *, saturation: float = 1.0, mask: Picture | None = None
+    ) -> np.ndarray:
         """Colors one photo: its size and its lightness stay, its colors, if any, are replaced.
 
         Args:
-            picture: Path of a picture file, or uint8 array of shape `(height, width, 3)` or
-                `(height, width)`, sRGB in `[0, 255]`.
+            picture: Path of a picture file, of which the first page is taken, or array of shape
+                `(height, width)` or `(height, width, channels)`: uint8 or uint16 sRGB of 1 channel
+                (gray), 3, or 4, of which the last is kept as transparency.
+            saturation: What chroma is multiplied by, in `[0, 2]`; 0 gives gray.
+            mask: Picture of any size, spread over the photo: color comes where it is white, gray
+                stays where it is black.
 
         Returns:
-            uint8 array of shape `(height, width, 3)`, sRGB.
+            Array of the photo's type and size, of 3 channels, or 4 where the photo has
+            transparency.
 
         Raises:
-            PictureError: If the file cannot be read, the array is of another sort, or memory does
-                not suffice.
+            PictureError: If a file cannot be read, an array is of another sort, an option is out of
+                range, or memory does not suffice.
         """
-        photo = _as_photo(picture)
-        height, width = photo.shape[:2]
-        colored = np.empty_like(photo)
+        (colored,) = self.variants(picture, 1, saturation=saturation, mask=mask)
+        return colored
+
+    def variants(
+        self,
+        picture: Picture,
+        count: int,
+        *,
+        seed: int = 0,
+        saturation: float = 1.0,
+        mask: Picture | None = None,
+    ) -> list[np.ndarray]:
+        """Colors one photo in several ways.
+
+        Args:
+            picture: As for `colorize`.
+            count: How many colorings are wanted, 1 to 25.
+            seed: Equal seeds give equal colorings; at least 0.
+            saturation: As for `colorize`.
+            mask: As for `colorize`.
+
+        Returns:
+            List of up to `count` arrays, the likeliest first, which is what `colorize` returns;
+            fewer where the model sees no other choice.
+
+        Raises:
+            PictureError: As for `colorize`, and if the model gives one coloring only.
+        """
+        photo, options = _as_photo(picture), self._options(count, seed, saturation, mask)
+        colorings = list(self._colorings(photo.rgb, *options))
+        if photo.alpha is None:
+            return colorings
+        return [np.concatenate([rgb, photo.alpha[..., None]], axis=-1) for rgb in colorings]
+
+    def colorize_file(
+        self,
+        source: str | os.PathLike,
+        destination: str | os.PathLike,
+        *,
+        overwrite: bool = False,
+        num_variants: int = 1,
+        seed: int = 0,
+        saturation: float = 1.0,
+        mask: Picture | None = None,
+        keep_colored: bool = False,
+    ) -> list[pathlib.Path]:
+        """Colors a file into a file: all pages, with metadata, transparency and depth kept.
+
+        Args:
+            source: Path of the photo.
+            destination: Path to write, whose suffix says the format. Several variants go to
+                `plan.variant_paths(destination, num_variants)`.
+            overwrite: Whether files that are there already are replaced.
+            num_variants: 1 to 25.
+            seed: As for `variants`.
+            saturation: As for `colorize`.
+            mask: As for `colorize`.
+            keep_colored: Whether a photo that has colors already is left alone.
+
+        Returns:
+            Paths written, each whole: none if the photo was left alone, fewer than `num_variants`
+            where the model sees no other choice.
+
+        Raises:
+            PictureError: As for `variants`, and if a file cannot be written.
+        """
+        options = self._options(num_variants, seed, saturation, mask)
+        paths = plan.variant_paths(destination, num_variants)
+        pages = photos.read_photo(source)
+        if keep_colored and any(tone.has_colors(page.rgb) for page in pages):
+            return []
+        note = photos.Note(str(self.description["name"]), str(self.description["version"]))
+        written = []
+        # Strict is no use here: pages may have unlike numbers of variants.
+        colorings = zip(*(self._colorings(page.rgb, *options) for page in pages), strict=False)
+        for path, colored in zip(paths, colorings, strict=False):
+            colored = [
+                dataclasses.replace(page, rgb=rgb) for page, rgb in zip(pages, colored, strict=True)
+            ]
+            photos.write_photo(path, colored, overwrite=overwrite, note=note)
+            written.append(path)
+        return written
+
+    def _options(self, count, seed, saturation, mask):
+        """Checks the options of a call, and reads the mask."""
+        if not 1 <= count <= plan.MAX_VARIANTS:
+            raise PictureError(
+                f"1 to {plan.MAX_VARIANTS} variants can be asked for. Received: {count}."
+            )
+        if count > 1 and not self.description["gives_variants"]:
+            raise PictureError(
+                f"The model {self.description['name']} gives one coloring of a photo. Received: "
+                f"{count} variants. Ask for one, or take another model."
+            )
+        if not 0 <= seed < 2**31:
+            raise PictureError(f"A seed is a number from 0 to {2**31 - 1}. Received: {seed}.")
+        if not 0 <= saturation <= 2:
+            raise PictureError(f"Saturation is a number from 0 to 2. Received: {saturation}.")
+        if mask is not None:
+            rgb = _as_photo(mask).rgb
+            mask = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) / np.float32(np.iinfo(rgb.dtype).max)
+        return count, seed, np.float32(saturation), mask
+
+    def _colorings(self, rgb, count, seed, saturation, mask) -> Iterator[np.ndarray]:
+        """Yields a photo's colorings, likeliest first."""
+        height, width = rgb.shape[:2]
         step = graph.strip_rows(1, width)
+        amount = np.full((1, 1, 1, 1), saturation)
+        if mask is not None:
+            mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
         try:
-            coefficients = self._graph.predict(photo[None])
-            for top in range(0, height, step):
-                rows = photo[None, top : top + step]
-                colored[top : top + step] = self._graph.apply(rows, coefficients, top, height)[0]
+            if count == 1:
+                predicted = self._graph.predict(rgb[None])
+            else:
+                predicted = self._graph.variants(rgb[None], tf.constant(seed), tf.constant(count))
+            for coefficients in predicted:
+                colored = np.empty_like(rgb)
+                for top in range(0, height, step):
+                    strip = slice(top, top + step)
+                    if mask is not None:
+                        amount = mask[None, strip, :, None] * saturation
+                    colored[strip] = self._graph.apply(
+                        tf.constant(rgb[None, strip]),
+                        coefficients[None],
+                        tf.constant(top),
+                        tf.constant(height),
+                        tf.constant(amount),
+                    )[0]
+                yield colored
         except tf.errors.ResourceExhaustedError as error:
-            raise decode.PictureError(
+            raise PictureError(
                 f"A photo of {width} x {height} pixels does not fit into memory. Make it smaller."
             ) from error
-        return colored
 
 
 def _find_version(model):
@@ -115,23 +247,29 @@ def _read_description(folder):
         raise ModelError(
             f"{folder / DESCRIPTION}: cannot be read ({error}). Copy or export the model again."
         ) from error
-    if not isinstance(description, dict):
+    # What an earlier program wrote has other calls, and TensorFlow, called in a way that a graph
+    # does not know, keeps a lock: the next thread would wait for ever.
+    if not isinstance(description, dict) or not _DESCRIBED <= description.keys():
         raise ModelError(
-            f"{folder / DESCRIPTION}: expected a JSON object. Received: "
-            f"{type(description).__name__}. Copy or export the model again."
+            f"{folder / DESCRIPTION}: expected a JSON object with {', '.join(sorted(_DESCRIBED))}. "
+            "Received another, perhaps of an earlier program. Export the model again."
         )
     return description
 
 
 def _as_photo(picture):
     if isinstance(picture, (str, os.PathLike)):
-        return decode.read_picture(picture)
-    photo = np.asarray(picture)
-    gray, color = photo.ndim == 2, photo.ndim == 3 and photo.shape[-1] == 3
-    if photo.dtype != np.uint8 or not (gray or color) or photo.size == 0:
-        raise decode.PictureError(
-            "`colorize` needs a path, or a uint8 array of shape (height, width, 3) or (height, "
-            f"width) with at least one pixel. Received: {type(picture).__name__}, "
-            f"dtype={photo.dtype}, shape={photo.shape}."
+        return photos.read_photo(picture)[0]
+    pixels = np.asarray(picture)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    known = pixels.dtype in (np.uint8, np.uint16)
+    if not known or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.size == 0:
+        raise PictureError(
+            "A picture is a path, or a uint8 or uint16 array of shape (height, width) or (height, "
+            "width, 1, 3 or 4) with at least one pixel. Received: "
+            f"{type(picture).__name__}, dtype={pixels.dtype}, shape={np.shape(picture)}."
         )
-    return np.repeat(photo[..., None], 3, axis=-1) if gray else photo
+    alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+    rgb = np.repeat(pixels, 3, axis=-1) if pixels.shape[2] == 1 else pixels[..., :3]
+    return photos.Photo(np.ascontiguousarray(rgb), alpha, photos.Metadata())

@@ -1,22 +1,20 @@
 """The whole way from gray photo to color photo as one graph, which is what gets exported.
 
-Law of the file: photos are uint8 sRGB of shape `(batch, height, width, 3)`, of any size from one
-pixel up; only their lightness is used, and it is kept to within one unit of L*. The network sees a
-smaller copy, and everything of full size is done strip by strip, so that memory holds the photo,
-its result and one strip of floats.
+Law of the file: photos are uint8 or uint16 sRGB of shape `(batch, height, width, 3)`, of any size
+from one pixel up; only their lightness is used, and it is kept to within one unit of L*. The
+network sees a smaller copy, and everything of full size is done strip by strip, so that memory
+holds the photo, its result and one strip of floats.
 """
 
 import tensorflow as tf
 
-from colorization.inference import upsampling
-from pipelines import color
+from colorization.inference import upsampling, variants
+from pipelines import codecs, color
 
-STRIP_PIXELS = 2**19
+STRIP_PIXELS = 2**18
 MAX_ASPECT = 4
-
-_PHOTOS = tf.TensorSpec((None, None, None, 3), tf.uint8)
-_COEFFICIENTS = tf.TensorSpec((None, None, None, 4), tf.float32)
-_NUMBER = tf.TensorSpec((), tf.int32)
+COMMON_RANGE, FLAT_RANGE = 80.0, 10.0
+DEPTHS = (tf.uint8, tf.uint16)
 
 
 class ColorizationGraph(tf.Module):
@@ -55,46 +53,76 @@ class ColorizationGraph(tf.Module):
         self._working_size = working_size
         self._size_multiple = size_multiple
 
-    @tf.function(input_signature=[_PHOTOS])
+    def trace(self):
+        """Traces every function for every depth of photos, so that a saved copy holds them all."""
+        number = tf.TensorSpec((), tf.int32)
+        coefficients = tf.TensorSpec((None, None, None, 4), tf.float32)
+        amount = tf.TensorSpec((None, None, None, 1), tf.float32)
+        for depth in DEPTHS:
+            photos = tf.TensorSpec((None, None, None, 3), depth)
+            self.predict.get_concrete_function(photos)
+            self.apply.get_concrete_function(photos, coefficients, number, number, amount)
+            if self.gives_variants:
+                self.variants.get_concrete_function(photos, number, number)
+
+    @property
+    def gives_variants(self):
+        """Whether the network predicts a distribution, which other colorings can be drawn from."""
+        return isinstance(self._codec, codecs.QuantizedCodec)
+
+    @tf.function
     def predict(self, images):
-        """Predicts the color of whole images, as coefficients that `apply` turns into ab.
+        """Predicts the color of whole photos, as coefficients that `apply` turns into ab.
 
         Args:
-            images: uint8 tensor of shape `(batch, height, width, 3)`.
+            images: uint8 or uint16 tensor of shape `(batch, height, width, 3)`.
 
         Returns:
             Float tensor of shape `(batch, h, w, 4)` at the working size: see `upsampling.fit`.
         """
-        size = self._working_shape(tf.shape(images)[1], tf.shape(images)[2])
-        # On uint8 this op averages without a float copy of the photo.
-        rgb = tf.cast(tf.image.resize(images, size, antialias=True), tf.float32) / 255
-        rgb.set_shape([None, None, None, 3])
-        condition, _ = self._codec.encode(rgb)
-        prediction = self.network(condition, training=False)
-        ab = tf.image.resize(self._codec.ab(prediction), size)
-        return upsampling.fit(color.rgb_to_lab(rgb)[..., :1], ab)
+        lightness, prediction = self._look(images)
+        return _fit(lightness, self._codec.ab(prediction))
 
-    @tf.function(input_signature=[_PHOTOS, _COEFFICIENTS, _NUMBER, _NUMBER])
-    def apply(self, rows, coefficients, top, height):
+    @tf.function
+    def variants(self, image, seed, count):
+        """Predicts several colorings of one photo: see `variants.sample`.
+
+        Args:
+            image: uint8 or uint16 tensor of shape `(1, height, width, 3)`.
+            seed: int32 scalar.
+            count: int32 scalar.
+
+        Returns:
+            Float tensor of shape `(n, h, w, 4)`, of up to `count` colorings, the likeliest first.
+        """
+        lightness, logits = self._look(image)
+        small = tf.image.resize(lightness, tf.shape(logits)[1:3])[0]
+        ab = variants.sample(small, logits[0], self._codec.temperature, seed, count)
+        return _fit(tf.repeat(lightness, tf.shape(ab)[0], axis=0), ab)
+
+    @tf.function
+    def apply(self, rows, coefficients, top, height, amount):
         """Colors some rows of photos.
 
         Args:
-            rows: uint8 tensor of shape `(batch, num_rows, width, 3)`: rows `top` to `top +
-                num_rows` of photos that are `height` rows high.
+            rows: uint8 or uint16 tensor of shape `(batch, num_rows, width, 3)`: rows `top` to
+                `top + num_rows` of photos that are `height` rows high.
             coefficients: What `predict` returned for the whole photos.
             top: int32 scalar.
             height: int32 scalar.
+            amount: Float tensor that chroma is multiplied by, of shape `(batch, num_rows, width,
+                1)`, or with 1 in place of any of these.
 
         Returns:
-            uint8 tensor of the shape of `rows`.
+            Tensor of the type and shape of `rows`.
         """
         shape = tf.shape(rows)
-        lightness = color.rgb_to_lab(rows)[..., :1]
+        lightness = color.rgb_to_lightness(rows)
         local = upsampling.enlarge_rows(coefficients, top, shape[1], height, shape[2])
-        lab = tf.concat([lightness, upsampling.apply(lightness, local)], axis=-1)
-        return _to_rgb(lab)
+        lab = tf.concat([lightness, upsampling.apply(lightness, local) * amount], axis=-1)
+        return _to_rgb(lab, rows.dtype)
 
-    @tf.function(input_signature=[_PHOTOS])
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
     def arrays(self, images):
         """Colors whole photos.
 
@@ -114,7 +142,8 @@ class ColorizationGraph(tf.Module):
 
         def color_strip(index, strips):
             top = index * step
-            colored = self.apply(images[:, top : top + step], coefficients, top, height)
+            rows = images[:, top : top + step]
+            colored = self.apply(rows, coefficients, top, height, tf.ones([1, 1, 1, 1]))
             # Rows come first, because that is where strips of unlike height can be joined.
             return index + 1, strips.write(index, tf.transpose(colored, [1, 0, 2, 3]))
 
@@ -122,6 +151,23 @@ class ColorizationGraph(tf.Module):
             lambda index, _: index < num_strips, color_strip, (0, strips), parallel_iterations=1
         )
         return tf.reshape(tf.transpose(strips.concat(), [1, 0, 2, 3]), shape)
+
+    def _look(self, images):
+        """Lightness of photos at the working size, and what the network says of it."""
+        size = self._working_shape(tf.shape(images)[1], tf.shape(images)[2])
+        # On whole numbers this op averages without a float copy of the photo.
+        rgb = tf.cast(tf.image.resize(images, size, antialias=True), tf.float32) / images.dtype.max
+        rgb.set_shape([None, None, None, 3])
+        lightness = color.rgb_to_lightness(rgb)
+        # A print's tone or colors are nothing to the network, and neither is how far it has faded.
+        seen = tf.pad(restore_contrast(lightness), [[0, 0], [0, 0], [0, 0], [0, 2]])
+        condition, _ = self._codec.encode(color.lab_to_rgb(seen))
+        return lightness, self._infer(condition)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    def _infer(self, condition):
+        # A function of its own, so that a saved copy holds the network once.
+        return self.network(condition, training=False)
 
     def _working_shape(self, height, width):
         """What the network sees of a photo: never larger than the photo, save for rounding."""
@@ -132,16 +178,40 @@ class ColorizationGraph(tf.Module):
         return tf.cast(tf.maximum(multiples, 1.0), tf.int32) * self._size_multiple
 
 
+def restore_contrast(lightness):
+    """Widens the range of L* of faded photos to what photos commonly have.
+
+    Args:
+        lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
+
+    Returns:
+        Float tensor of the same shape. Photos whose L* ranges over `COMMON_RANGE` and more, the
+        darkest and the lightest hundredth left out, come back as they are, and so do photos of less
+        than `FLAT_RANGE`, in which there is nothing to be seen.
+    """
+    levels = tf.cast(tf.round(lightness * 2), tf.int32)
+    counts = tf.math.bincount(tf.reshape(levels, [tf.shape(levels)[0], -1]), minlength=201, axis=-1)
+    shares = tf.cumsum(counts / tf.reduce_sum(counts, axis=-1, keepdims=True), axis=-1)
+    darkest, lightest = (
+        tf.cast(tf.argmax(shares >= share, axis=-1), tf.float32)[:, None, None, None] / 2
+        for share in (0.01, 0.99)
+    )
+    extent, middle = lightest - darkest, (lightest + darkest) / 2
+    gain = tf.where(extent < FLAT_RANGE, 1.0, tf.maximum(COMMON_RANGE / extent, 1.0))
+    restored = (lightness - middle) * gain + 50 + (middle - 50) / gain
+    return tf.clip_by_value(restored, 0.0, 100.0)
+
+
 def strip_rows(batch, width):
     """Rows of a strip that holds about `STRIP_PIXELS` pixels, for integers or int32 tensors."""
     return STRIP_PIXELS // (batch * width) + 1
 
 
-def _to_rgb(lab):
-    """Converts Lab to uint8 sRGB, searching for chroma only where the gamut is left."""
-    linear = color.lab_to_linear(lab)
-    outside = tf.reduce_any((linear < 0) | (linear > 1), axis=-1)
-    reduced = color.reduce_chroma_to_gamut(tf.boolean_mask(lab, outside))
-    linear = tf.tensor_scatter_nd_update(linear, tf.where(outside), color.lab_to_linear(reduced))
+def _fit(lightness, ab):
+    return upsampling.fit(lightness, tf.image.resize(ab, tf.shape(lightness)[1:3]))
+
+
+def _to_rgb(lab, depth):
+    linear = color.reduce_chroma_to_gamut(color.lab_to_linear(lab))
     rgb = tf.clip_by_value(color.linear_to_srgb(linear), 0.0, 1.0)
-    return tf.cast(tf.round(rgb * 255), tf.uint8)
+    return tf.cast(tf.round(rgb * depth.max), depth)

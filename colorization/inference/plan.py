@@ -4,59 +4,118 @@ Law of the file: nothing is read but folder listings, and nothing is written.
 """
 
 import dataclasses
+import fnmatch
+import functools
 import os
 import pathlib
+import re
 
 from pipelines.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
+
+MAX_VARIANTS = 25
 
 
 class PlanError(ValueError):
     """A request that cannot be carried out at all; the message is one line."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Job:
-    """One photo, where its colored copy goes, and why it cannot, if so."""
+    """One photo and where its colored copy goes.
+
+    Attributes:
+        source: Path of the photo.
+        destination: Path of the file to write; `variant_paths` names the files of several variants.
+        name: Path of the photo below the folder that was asked for, which is also its place below
+            the output. What a run's records call the photo.
+        existing: Path of a file to write that is there already, None if none is.
+        problem: One line that says why the photo cannot be colored, if so.
+    """
 
     source: pathlib.Path
     destination: pathlib.Path
+    name: str
+    existing: pathlib.Path | None = None
     problem: str = ""
 
 
-def plan(inputs, output, overwrite=False):
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Jobs in order, and the folder they go to; None for a photo that is colored by itself."""
+
+    jobs: list
+    folder: pathlib.Path | None
+
+
+def variant_paths(destination, num_variants):
+    """Names the files of a photo's variants.
+
+    Args:
+        destination: Path of a picture to write.
+        num_variants: How many variants are asked for, 1 to `MAX_VARIANTS`.
+
+    Returns:
+        List of `num_variants` paths: of one variant `destination` itself, else `photo.jpg` becomes
+        `photo_1.jpg`, `photo_2.jpg` and so on, padded with zeros to one width.
+    """
+    path = pathlib.Path(destination)
+    if num_variants == 1:
+        return [path]
+    width = len(str(num_variants))
+    return [
+        path.with_name(f"{path.stem}_{number:0{width}d}{path.suffix}")
+        for number in range(1, num_variants + 1)
+    ]
+
+
+def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
     """Pairs photos with the files to write.
 
     Args:
         inputs: Paths of picture files, and of folders, which are searched with all folders in them
             for names that end in one of `PICTURE_SUFFIXES`. Hidden files are left out, and so is
-            `output` where it lies inside such a folder.
+            `output` where it lies inside such a folder. Links to folders are not followed.
         output: For a single photo the file to write, if it ends like a picture; else the folder
             that gets a file for each photo, the folders below an input folder mirrored in it.
             Names stay; what cannot be written in its own kind becomes .png.
-        overwrite: Whether files that are there already may be replaced.
+        num_variants: How many files each photo may become, see `variant_paths`.
+        include: Patterns as of a shell. Of the photos in folders only those are taken that match
+            one of them. A pattern is held against the name, or, if there is a slash in it, against
+            the path below the input folder, where `*` matches slashes too. Case does not matter.
+        exclude: Patterns of the same kind. Photos and folders that match one are left out.
 
     Returns:
-        List of `Job`, in order, with `problem` set where the destination exists, is wanted twice,
-        or is itself a photo to be colored.
+        `Plan`. A job's `problem` is set where its destination is wanted twice or is itself a photo
+        to be colored, and where a folder, then the job's source, cannot be searched.
 
     Raises:
-        PlanError: If an input is missing, a folder holds no pictures, or `output` does not suit.
+        PlanError: If an input is missing, a folder holds no such pictures, or `output` does not
+            suit.
     """
     inputs, output = [pathlib.Path(path) for path in inputs], pathlib.Path(output)
     for path in inputs:
         if not path.exists():
             raise PlanError(f"{path}: expected a photo or a folder. Received: no such file.")
-    if len(inputs) == 1 and not inputs[0].is_dir() and _names_a_picture(output):
-        return _settled([(inputs[0], output)], overwrite)
+    if (include or exclude) and not any(path.is_dir() for path in inputs):
+        raise PlanError(
+            "--include and --exclude choose among the photos of a folder. Received: no folder."
+        )
+    lone = len(inputs) == 1 and not inputs[0].is_dir()
+    if lone and _names_a_picture(output):
+        job = Job(inputs[0], output, inputs[0].name)
+        return Plan(_settled([job], num_variants), None)
     if output.exists() and not output.is_dir():
         raise PlanError(
             f"{output}: several photos need a folder to go to. Received: a file. Set --output to "
             "a folder."
         )
-    pairs = []
+    jobs, include, exclude = [], _patterns(include), _patterns(exclude)
     for path in inputs:
-        pairs += _folder_pairs(path, output) if path.is_dir() else [(path, output / path.name)]
-    return _settled([(source, _writable(path)) for source, path in pairs], overwrite)
+        if path.is_dir():
+            jobs += _folder_jobs(path, output, include, exclude)
+        else:
+            jobs.append(Job(path, _writable(output / path.name), path.name))
+    return Plan(_settled(jobs, num_variants), None if lone else output)
 
 
 def _names_a_picture(output):
@@ -71,34 +130,63 @@ def _names_a_picture(output):
     return True
 
 
-def _folder_pairs(folder, output):
-    if os.path.realpath(folder) == os.path.realpath(output):
+def _patterns(globs):
+    """Turns patterns into pairs: a compiled one, and whether it is held against the whole path."""
+    globs = [glob.rstrip("/") for glob in globs]
+    return [(re.compile(fnmatch.translate(glob), re.IGNORECASE), "/" in glob) for glob in globs]
+
+
+def _matches(patterns, path):
+    name = path.rpartition("/")[2]
+    return any(pattern.match(path if whole else name) for pattern, whole in patterns)
+
+
+def _folder_jobs(folder, output, include, exclude):
+    own = os.path.realpath(output)
+    if os.path.realpath(folder) == own:
         raise PlanError(
             f"{output}: colored photos must not go among their originals. Set --output to another "
             "folder."
         )
-    pairs = []
-    for parent, folders, names in os.walk(folder, onerror=_refuse):
-        own = os.path.realpath(output)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) != own
-        )
-        for name in sorted(names):
-            if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith("."):
-                source = pathlib.Path(parent, name)
-                pairs.append((source, output / source.relative_to(folder)))
-    if not pairs:
+    jobs = []
+    for name, error in _search(folder, "", own, exclude):
+        source = folder / name
+        if error is not None:
+            problem = f"{source}: cannot be searched: {error.strerror or error}."
+            if not name:
+                raise PlanError(problem) from error
+            jobs.append(Job(source, output / name, name, problem=problem))
+        elif not include or _matches(include, name):
+            jobs.append(Job(source, _writable(output / name), name))
+    if not jobs:
+        kind = "matching pictures" if include or exclude else "pictures"
         raise PlanError(
-            f"{folder}: expected a folder with pictures ({' '.join(PICTURE_SUFFIXES)}). "
+            f"{folder}: expected a folder with {kind} ({' '.join(PICTURE_SUFFIXES)}). "
             "Received: none in it or below it."
         )
-    return pairs
+    return jobs
 
 
-def _refuse(error):
-    raise PlanError(f"{error.filename}: cannot be searched: {error.strerror}.") from error
+def _search(folder, below, own, exclude):
+    """Yields the path below `folder` of each picture with None, of each closed folder with why."""
+    try:
+        with os.scandir(folder / below) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        yield below, error
+        return
+    folders = []
+    for entry in entries:
+        name = f"{below}/{entry.name}" if below else entry.name
+        if entry.name.startswith(".") or _matches(exclude, name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            folders.append((name, entry.path))
+        elif entry.name.lower().endswith(PICTURE_SUFFIXES) and not entry.is_dir():
+            yield name, None
+    for name, path in folders:
+        if os.path.realpath(path) != own:
+            yield from _search(folder, name, own, exclude)
 
 
 def _writable(path):
@@ -108,21 +196,34 @@ def _writable(path):
     return path.with_suffix(".png") if suffix in PICTURE_SUFFIXES else pathlib.Path(f"{path}.png")
 
 
-def _settled(pairs, overwrite):
+def _settled(jobs, num_variants):
+    """Drops photos that are named twice; finds out what is there, and what would be lost."""
+    # Folders repeat from photo to photo, and resolving one takes a system call for each level.
+    real_folder = functools.cache(os.path.realpath)
+
+    def real(path):
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        return os.path.join(real_folder(path.parent), path.name)
+
     sources = {}
-    for source, destination in pairs:
-        sources.setdefault(os.path.realpath(source), (source, destination))
-    taken, jobs = {}, []
-    for source, destination in sources.values():
-        real, problem = os.path.realpath(destination), ""
-        there = destination.exists()
-        # On disks that take a.jpg for A.JPG only the file itself tells that they are one.
-        if real in sources or (there and os.path.samefile(source, destination)):
-            problem = f"{destination} is itself a photo to be colored. Choose another --output."
-        elif real in taken:
-            problem = f"{destination} is where {taken[real]} goes. Color it in a call of its own."
-        elif there and not overwrite:
-            problem = f"{destination} exists. Choose another --output, or add --overwrite."
-        taken.setdefault(real, source)
-        jobs.append(Job(source, destination, problem))
-    return jobs
+    for job in jobs:
+        sources.setdefault(real(job.source), job)
+    taken, settled = {}, []
+    for job in sources.values():
+        existing, problem = None, job.problem
+        for path in variant_paths(job.destination, num_variants):
+            if existing is None and os.path.lexists(path):
+                existing = path
+            # On disks that take a.jpg for A.JPG only the file itself tells that they are one.
+            is_own = os.path.exists(path) and os.path.samefile(job.source, path)
+            if not problem and (is_own or real(path) in sources):
+                problem = f"{path} is itself a photo to be colored. Choose another --output."
+        # Variants are wanted twice if and only if what they are named after is.
+        first = taken.setdefault(real(job.destination), job)
+        if not problem and first is not job:
+            problem = (
+                f"{job.destination} is where {first.source} goes. Color it in a call of its own."
+            )
+        settled.append(dataclasses.replace(job, existing=existing, problem=problem))
+    return settled

@@ -43,11 +43,13 @@ def save(graph, directory, version, description):
     try:
         os.makedirs(directory, exist_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
+        graph.trace()
         arrays = graph.arrays.get_concrete_function()
         signatures = {"serving_default": arrays, "arrays": arrays}
         tf.saved_model.save(graph, partial, signatures=signatures)
         name = os.path.basename(os.path.abspath(directory))
-        description = {"name": name, "version": version, **description}
+        known = {"name": name, "version": version, "gives_variants": graph.gives_variants}
+        description = known | description
         os.makedirs(os.path.join(partial, os.path.dirname(DESCRIPTION)))
         with open(os.path.join(partial, DESCRIPTION), "w") as file:
             json.dump(description, file, indent=1)

@@ -1,37 +1,43 @@
-import json
+import concurrent.futures
 import shutil
 
 import keras
 import numpy as np
 import pytest
+import skimage.color
+import skimage.data
 import tensorflow as tf
 
+import colorization
 from colorization.inference import colorizer, graph
-from pipelines import codecs, decode
+from colorization.serving import saved_model
+from pipelines import codecs, photos
 
 RNG = np.random.default_rng(0)
+
+
+def save(folder, version, codec, kernel):
+    """A small model that tells dark from light, in two colors or as a distribution over many."""
+    codec = codecs.CODECS[codec]
+    network = keras.Sequential(
+        [
+            keras.Input((None, None, 1)),
+            keras.layers.Conv2D(8, 5, 4, "same", activation="relu"),
+            keras.layers.Conv2D(codec.num_outputs, 1),
+        ]
+    )
+    for weight in network.weights:
+        weight.assign(np.random.default_rng(version).normal(0, kernel, weight.shape))
+    subject = graph.ColorizationGraph(network, codec, 32, 16)
+    saved_model.save(subject, str(folder), version, {})
 
 
 @pytest.fixture(scope="module")
 def chroma(tmp_path_factory):
     """A folder of two versions of a model, of unlike weights."""
     folder = tmp_path_factory.mktemp("models") / "chroma"
-    network = keras.Sequential(
-        [
-            keras.Input((None, None, 1)),
-            keras.layers.Conv2D(8, 5, 4, "same", activation="relu"),
-            keras.layers.Conv2D(2, 1),
-        ]
-    )
-    subject = graph.ColorizationGraph(network, codecs.CODECS["lab"], 32, 16)
     for version in (2, 10):
-        for weight in network.weights:
-            weight.assign(np.random.default_rng(version).normal(0, 0.05, weight.shape))
-        path = folder / str(version)
-        tf.saved_model.save(subject, str(path), {"serving_default": subject.arrays})
-        (path / "assets.extra").mkdir()
-        description = json.dumps({"name": "chroma", "version": version})
-        (path / colorizer.DESCRIPTION).write_text(description)
+        save(folder, version, "lab", 0.05)
     (folder / "README.md").write_text("A model card.")
     return folder
 
@@ -41,12 +47,20 @@ def subject(chroma):
     return colorizer.Colorizer(chroma)
 
 
+@pytest.fixture(scope="module")
+def undecided(tmp_path_factory):
+    """A colorizer whose model sees several choices."""
+    folder = tmp_path_factory.mktemp("models") / "undecided"
+    save(folder, 1, "quantized_ab", 0.5)
+    return colorizer.Colorizer(folder)
+
+
 def noise(*shape):
     return RNG.integers(0, 256, shape, dtype=np.uint8)
 
 
 def test_the_highest_version_is_taken_or_the_one_named(chroma, subject):
-    assert subject.description == {"name": "chroma", "version": 10}
+    assert (subject.description["name"], subject.description["version"]) == ("chroma", 10)
     assert colorizer.Colorizer(str(chroma / "2")).description["version"] == 2
 
 
@@ -65,25 +79,150 @@ def test_paths_arrays_and_gray_arrays(subject, tmp_path):
     colored = subject.colorize(photo)
     assert colored.shape == (9, 12, 3) and colored.dtype == np.uint8
     np.testing.assert_array_equal(subject.colorize(gray), colored)
+    np.testing.assert_array_equal(subject.colorize(gray[..., None]), colored)
     np.testing.assert_array_equal(subject.colorize(gray.T).shape, (12, 9, 3))
-    decode.write_picture(tmp_path / "a.png", photo)
+    photos.write_picture(tmp_path / "a.png", photo)
     np.testing.assert_array_equal(subject.colorize(tmp_path / "a.png"), colored)
     np.testing.assert_array_equal(subject.colorize(str(tmp_path / "a.png")), colored)
+
+
+def test_transparency_is_kept(subject):
+    photo = noise(9, 12, 4)
+    colored = subject.colorize(photo)
+    np.testing.assert_array_equal(colored[..., 3], photo[..., 3])
+    np.testing.assert_array_equal(colored[..., :3], subject.colorize(photo[..., :3]))
+
+
+def test_sixteen_bits_come_out_as_sixteen(subject):
+    photo = noise(9, 12)
+    colored = subject.colorize(photo.astype(np.uint16) * 257)
+    assert colored.dtype == np.uint16
+    np.testing.assert_allclose(colored / 257, subject.colorize(photo), atol=2)
+
+
+def test_saturation_scales_chroma(subject):
+    photo = np.full((40, 40), 128, np.uint8)
+    chroma = [
+        np.hypot(*skimage.color.rgb2lab(subject.colorize(photo, saturation=s))[20, 20, 1:])
+        for s in (0, 1, 2)
+    ]
+    assert chroma[0] < 1 < chroma[1]
+    assert chroma[2] == pytest.approx(2 * chroma[1], abs=1)
+
+
+def test_color_comes_where_the_mask_is_white(subject, tmp_path):
+    photo = np.full((40, 60), 128, np.uint8)
+    mask = np.zeros((4, 6), np.uint8)
+    mask[:, 3:] = 255
+    photos.write_picture(tmp_path / "mask.png", np.stack([mask] * 3, axis=-1))
+    for given in (mask, str(tmp_path / "mask.png")):
+        colored = subject.colorize(photo, mask=given)
+        np.testing.assert_array_equal(colored[:, :20], 128)
+        np.testing.assert_array_equal(colored[:, -20:], subject.colorize(photo)[:, -20:])
+
+
+def test_variants_differ_and_begin_with_the_coloring_itself(undecided):
+    photo = skimage.data.astronaut()[::8, ::8]
+    several = undecided.variants(photo, 5, seed=1)
+    np.testing.assert_allclose(several[0].astype(int), undecided.colorize(photo), atol=1)
+    assert 2 <= len(several) <= 5
+    for one, other in zip(several, several[1:], strict=False):
+        assert np.abs(one.astype(int) - other).max() > 5
+    for one, again in zip(several, undecided.variants(photo, 5, seed=1), strict=True):
+        np.testing.assert_array_equal(one, again)
+
+
+def test_threads_share_it(undecided):
+    pictures = [noise(50, 40 + index, 3) for index in range(6)]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(undecided.colorize, pictures))
+    for picture, colored in zip(pictures, together, strict=True):
+        np.testing.assert_array_equal(colored, undecided.colorize(picture))
 
 
 @pytest.mark.parametrize(
     "picture",
     [
         np.zeros((4, 4, 3), np.float32),
-        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 2), np.uint8),
         np.zeros((1, 4, 4, 3), np.uint8),
         np.zeros((0, 4, 3), np.uint8),
         None,
     ],
 )
 def test_other_arrays_are_refused(subject, picture):
-    with pytest.raises(decode.PictureError, match="Received: .*dtype=.*shape="):
+    with pytest.raises(photos.PictureError, match="Received: .*dtype=.*shape="):
         subject.colorize(picture)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"count": 0}, "1 to 25 variants.*Received: 0"),
+        ({"count": 26}, "Received: 26"),
+        ({"count": 2}, "gives one coloring.*Received: 2"),
+        ({"count": 1, "seed": -1}, "seed.*Received: -1"),
+        ({"count": 1, "saturation": 2.5}, "0 to 2. Received: 2.5"),
+        ({"count": 1, "saturation": float("nan")}, "Received: nan"),
+        ({"count": 1, "mask": "nowhere.png"}, "nowhere.png.*no such file"),
+    ],
+)
+def test_options_out_of_range_are_refused(subject, options, message):
+    with pytest.raises(photos.PictureError, match=message):
+        subject.variants(noise(4, 4), **options)
+
+
+class TestFiles:
+    def test_a_file_is_what_the_array_is(self, subject, tmp_path):
+        photo = noise(20, 30, 3)
+        photos.write_picture(tmp_path / "a.png", photo)
+        assert subject.colorize_file(tmp_path / "a.png", tmp_path / "b.png") == [tmp_path / "b.png"]
+        np.testing.assert_array_equal(
+            photos.read_picture(tmp_path / "b.png"), subject.colorize(photo)
+        )
+
+    def test_variants_get_names_of_their_own(self, undecided, tmp_path):
+        photo = skimage.data.astronaut()[::8, ::8]
+        photos.write_picture(tmp_path / "a.png", photo)
+        written = undecided.colorize_file(tmp_path / "a.png", tmp_path / "b.png", num_variants=3)
+        assert written == [tmp_path / f"b_{number + 1}.png" for number in range(len(written))]
+        for path, colored in zip(written, undecided.variants(photo, 3), strict=True):
+            np.testing.assert_array_equal(photos.read_picture(path), colored)
+
+    def test_every_page_is_colored(self, subject, tmp_path):
+        pages = [photos.Photo(noise(10, 12 + index, 3)) for index in range(3)]
+        photos.write_photo(tmp_path / "a.tif", pages)
+        subject.colorize_file(tmp_path / "a.tif", tmp_path / "b.tif")
+        for page, colored in zip(pages, photos.read_photo(tmp_path / "b.tif"), strict=True):
+            np.testing.assert_array_equal(colored.rgb, subject.colorize(page.rgb))
+
+    def test_the_file_says_that_a_model_made_its_colors(self, subject, tmp_path):
+        photos.write_picture(tmp_path / "a.jpg", noise(20, 30, 3))
+        subject.colorize_file(tmp_path / "a.jpg", tmp_path / "b.jpg")
+        xmp = photos.read_photo(tmp_path / "b.jpg")[0].metadata.xmp.decode()
+        assert "compositeWithTrainedAlgorithmicMedia" in xmp
+        assert "chroma" in xmp and "10" in xmp
+
+    def test_what_has_colors_may_be_left_alone(self, subject, tmp_path):
+        photos.write_picture(tmp_path / "color.png", skimage.data.astronaut()[::4, ::4])
+        photos.write_picture(tmp_path / "gray.png", np.repeat(noise(40, 40, 1), 3, axis=-1))
+        for name, number in (("color.png", 0), ("gray.png", 1)):
+            out = tmp_path / f"out_{name}"
+            assert len(subject.colorize_file(tmp_path / name, out, keep_colored=True)) == number
+            assert out.exists() == bool(number)
+
+    def test_nothing_is_overwritten_unasked(self, subject, tmp_path):
+        photos.write_picture(tmp_path / "a.png", noise(20, 30, 3))
+        (tmp_path / "b.png").write_text("mine")
+        with pytest.raises(photos.PictureError, match="overwrit"):
+            subject.colorize_file(tmp_path / "a.png", tmp_path / "b.png")
+        assert (tmp_path / "b.png").read_text() == "mine"
+        subject.colorize_file(tmp_path / "a.png", tmp_path / "b.png", overwrite=True)
+        assert photos.read_picture(tmp_path / "b.png").shape == (20, 30, 3)
+
+
+def test_it_is_at_the_top_of_the_package():
+    assert colorization.Colorizer is colorizer.Colorizer
 
 
 def test_what_is_no_model(chroma, tmp_path, monkeypatch):
@@ -114,6 +253,7 @@ def test_a_model_of_another_program_is_not_loaded(tmp_path, monkeypatch):
         ("variables/variables.data-00000-of-00001", b""),
         ("assets.extra/colorization.json", b"{torn"),
         ("assets.extra/colorization.json", b"[]"),
+        ("assets.extra/colorization.json", b"{}"),
     ],
 )
 def test_a_damaged_model_is_named_in_one_line(name, content, chroma, tmp_path):
@@ -127,9 +267,10 @@ def test_a_damaged_model_is_named_in_one_line(name, content, chroma, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_without_the_calls_is_refused(tmp_path):
+def test_a_model_of_an_earlier_program_is_not_loaded(tmp_path, monkeypatch):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     (tmp_path / "assets.extra").mkdir()
-    (tmp_path / colorizer.DESCRIPTION).write_text("{}")
-    with pytest.raises(colorizer.ModelError, match="predict and apply"):
+    (tmp_path / colorizer.DESCRIPTION).write_text('{"name": "other", "version": 1}')
+    monkeypatch.setattr(tf.saved_model, "load", None)
+    with pytest.raises(colorizer.ModelError, match="gives_variants.*Export the model again"):
         colorizer.Colorizer(tmp_path)

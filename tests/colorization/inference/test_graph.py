@@ -1,3 +1,4 @@
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -6,9 +7,11 @@ import skimage.data
 import tensorflow as tf
 
 from colorization.inference import graph
+from colorization.serving import saved_model
 from pipelines import codecs
 
 RNG = np.random.default_rng(0)
+FULL = tf.ones([1, 1, 1, 1])
 
 
 def network(num_outputs):
@@ -91,12 +94,12 @@ def test_no_color_leaves_gray_as_it_was(one_color):
     np.testing.assert_array_equal(one_color(photo, [0, 0]), photo)
 
 
-def test_impossible_colors_keep_hue_and_lightness(one_color):
+def test_impossible_colors_keep_lightness_and_stay_vivid(one_color):
     photo = np.full((1, 8, 8, 3), 119, np.uint8)
-    lab = skimage.color.rgb2lab(one_color(photo, [3, 3]))
+    lab = skimage.color.rgb2lab(one_color(photo, [0, 3]))
     assert np.abs(lab[..., 0] - lightness(photo)).max() <= 1
-    assert lab[..., 1].min() > 20
-    np.testing.assert_allclose(lab[..., 2], lab[..., 1], atol=2)
+    assert lab[..., 2].min() > 40
+    np.testing.assert_allclose(lab[..., 1], 0, atol=5)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,7 @@ def test_working_size(random_colors, size, expected):
     assert np.isfinite(coefficients).all()
 
 
-def test_the_network_sees_an_averaged_photo():
+def test_the_network_sees_an_averaged_photo(monkeypatch):
     # Stripes finer than a working pixel: picking pixels would see black or white, never gray.
     photo = np.zeros((1, 640, 640, 3), np.uint8)
     photo[:, :, ::2] = 255
@@ -127,11 +130,11 @@ def test_the_network_sees_an_averaged_photo():
     answer = subject.network
 
     def spy(condition, training):
-        seen.append(np.ptp(condition.numpy()))
+        tf.py_function(seen.append, [tf.reduce_max(condition) - tf.reduce_min(condition)], [])
         return answer(condition, training=training)
 
-    subject.network = spy
-    type(subject).predict.python_function(subject, tf.constant(photo))
+    monkeypatch.setattr(subject, "network", spy)
+    subject.predict(photo)
     assert seen[0] < 0.2
 
 
@@ -149,21 +152,116 @@ def test_strips_are_the_whole(random_colors, monkeypatch):
     np.testing.assert_allclose(colored_by(photos), whole, atol=1)
     coefficients = random_colors.predict(photos)
     strips = [
-        random_colors.apply(photos[:, top : top + 31], coefficients, top, 75)
+        random_colors.apply(photos[:, top : top + 31], coefficients, top, 75, FULL)
         for top in range(0, 75, 31)
     ]
     np.testing.assert_allclose(np.concatenate(strips, axis=1), whole, atol=1)
 
 
+def test_sixteen_bits_are_the_same_photo_in_finer_steps(random_colors):
+    photo = noise(1, 40, 30, 3)
+    coefficients = random_colors.predict(photo)
+    deep = photo.astype(np.uint16) * 257
+    np.testing.assert_allclose(random_colors.predict(deep), coefficients, atol=0.05)
+    colored = random_colors.apply(deep, coefficients, 0, 40, FULL).numpy()
+    assert colored.dtype == np.uint16
+    shallow = random_colors.apply(photo, coefficients, 0, 40, FULL).numpy()
+    np.testing.assert_allclose(colored / 257, shallow, atol=0.51)
+
+
+def test_sixteen_bits_of_gray_stay_to_the_level():
+    subject = colorizer()
+    ramp = np.arange(0, 65536, 7, dtype=np.uint16)[None, None, :, None].repeat(3, -1)
+    colorless = np.zeros((1, 16, 16, 4), np.float32)
+    colored = subject.apply(ramp, colorless, 0, 1, FULL).numpy()
+    np.testing.assert_allclose(colored.astype(int), ramp, atol=2)
+
+
+def test_the_amount_multiplies_chroma():
+    subject = colorizer()
+    photo = np.full((1, 3, 4, 3), 119, np.uint8)
+    intercepts = np.zeros((1, 16, 16, 4), np.float32)
+    intercepts[..., 2:] = (20, -30)
+    amount = np.zeros((1, 3, 4, 1), np.float32)
+    amount[0, :, 2] = 0.5
+    amount[0, :, 3] = 1
+    lab = skimage.color.rgb2lab(subject.apply(photo, intercepts, 0, 3, amount))[0, 1]
+    expected = np.array([(0, 0), (0, 0), (10, -15), (20, -30)])
+    np.testing.assert_allclose(lab[:, 1:], expected, atol=0.7)
+    np.testing.assert_allclose(lab[:, 0], lightness(photo)[0, 0], atol=0.5)
+
+
+@pytest.mark.parametrize("size", [(512, 384), (1024, 768), (2048, 1536)])
+def test_colors_do_not_depend_on_the_size_of_the_photo(random_colors, size):
+    photo = skimage.data.astronaut()[:, :384]
+    reference = skimage.color.rgb2lab(random_colors.arrays(photo[None])[0])
+    large = cv2.resize(photo, size[::-1], interpolation=cv2.INTER_CUBIC)
+    colored = cv2.resize(
+        random_colors.arrays(large[None]).numpy()[0], (384, 512), interpolation=cv2.INTER_AREA
+    )
+    distance = np.linalg.norm((skimage.color.rgb2lab(colored) - reference)[..., 1:], axis=-1)
+    assert distance.mean() < 2
+
+
 def test_saved_and_loaded_it_is_the_same(random_colors, tmp_path):
-    path, photo = str(tmp_path / "1"), noise(2, 45, 33, 3)
-    tf.saved_model.save(random_colors, path, {"arrays": random_colors.arrays})
+    photo = noise(2, 45, 33, 3)
+    path = saved_model.save(random_colors, str(tmp_path / "model"), 1, {})
     loaded = tf.saved_model.load(path)
     expected = random_colors.arrays(photo)
     (served,) = loaded.signatures["arrays"](tf.constant(photo)).values()
     np.testing.assert_array_equal(served, expected)
     np.testing.assert_array_equal(loaded.arrays(photo), expected)
-    np.testing.assert_array_equal(loaded.apply(photo, loaded.predict(photo), 0, 45), expected)
+    coefficients = loaded.predict(photo)
+    top, height = tf.constant(0), tf.constant(45)
+    np.testing.assert_array_equal(
+        loaded.apply(tf.constant(photo), coefficients, top, height, FULL), expected
+    )
+
+
+def test_variants_begin_with_the_coloring_itself_and_a_seed_repeats_them():
+    subject = colorizer("quantized_ab")
+    photo = skimage.data.astronaut()[None, ::4, ::4]
+    two = subject.variants(photo, tf.constant(3), tf.constant(4))
+    np.testing.assert_allclose(two[:1], subject.predict(photo), atol=1e-3)
+    assert 1 < len(two) <= 4
+    np.testing.assert_array_equal(subject.variants(photo, tf.constant(3), tf.constant(4)), two)
+    other = subject.variants(photo, tf.constant(4), tf.constant(4))
+    assert len(other) != len(two) or np.abs(other[1:] - two[1:]).max() > 0.1
+
+
+class TestRestoreContrast:
+    PHOTO = np.linspace(2, 98, 2400, dtype=np.float32).reshape(1, 40, 60, 1)
+
+    def test_full_contrast_is_left_alone(self):
+        np.testing.assert_allclose(graph.restore_contrast(self.PHOTO), self.PHOTO, atol=1e-3)
+
+    @pytest.mark.parametrize(("offset", "gain"), [(35, 0.5), (5, 0.4), (60, 0.35)])
+    def test_faded_photos_range_as_others_do(self, offset, gain):
+        restored = graph.restore_contrast(offset + gain * self.PHOTO).numpy()
+        low, high = np.percentile(restored, [1, 99])
+        assert high - low == pytest.approx(graph.COMMON_RANGE, abs=3)
+        assert (np.diff(restored.ravel()) >= 0).all()
+
+    def test_a_blank_page_stays_blank(self):
+        page = np.random.default_rng(0).normal(90, 1, (1, 20, 20, 1)).astype(np.float32)
+        np.testing.assert_allclose(graph.restore_contrast(page), page, atol=1e-3)
+
+    def test_each_photo_of_a_batch_has_its_own(self):
+        photos = np.concatenate([self.PHOTO, 30 + 0.4 * self.PHOTO])
+        restored = graph.restore_contrast(photos)
+        for index in range(2):
+            alone = graph.restore_contrast(photos[index : index + 1])
+            np.testing.assert_allclose(restored[index], alone[0], atol=1e-4)
+
+
+def test_a_sepia_print_is_seen_as_the_gray_one(random_colors):
+    gray = skimage.data.camera()[::4, ::4, None].repeat(3, axis=-1)
+    lab = skimage.color.rgb2lab(gray)
+    lab[..., 1:] = (6, 18)
+    sepia = np.round(skimage.color.lab2rgb(lab) * 255).astype(np.uint8)
+    seen = [random_colors.arrays(photo[None]).numpy()[0] for photo in (gray, sepia)]
+    distance = skimage.color.rgb2lab(seen[0]) - skimage.color.rgb2lab(seen[1])
+    assert np.linalg.norm(distance, axis=-1).mean() < 2
 
 
 def test_wrong_parts_are_named():

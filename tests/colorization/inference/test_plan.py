@@ -13,12 +13,12 @@ def album(tmp_path, monkeypatch):
         path = tmp_path / "album" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    (tmp_path / "face.webp").touch()
+    (tmp_path / "face.gif").touch()
     (tmp_path / "scan").touch()
 
 
 def pairs(*arguments, **options):
-    jobs = plan.plan(*arguments, **options)
+    jobs = plan.plan(*arguments, **options).jobs
     assert not any(job.problem for job in jobs)
     return [(str(job.source), str(job.destination)) for job in jobs]
 
@@ -29,8 +29,8 @@ def pairs(*arguments, **options):
         ("album/a.png", "out.jpg", "out.jpg"),
         ("album/a.png", "out", "out/a.png"),
         ("album/b.JPG", "out.v2/", "out.v2/b.JPG"),
-        ("face.webp", "out", "out/face.png"),
-        ("face.webp", "face.PNG", "face.PNG"),
+        ("face.gif", "out", "out/face.png"),
+        ("face.gif", "face.PNG", "face.PNG"),
         ("scan", ".", "scan.png"),
     ],
 )
@@ -47,16 +47,16 @@ def test_folders_are_mirrored_and_ones_own_output_left_out():
     expected = [
         ("album/a.png", "album/out/a.png"),
         ("album/b.JPG", "album/out/b.JPG"),
-        ("album/1931/street.tif", "album/out/1931/street.png"),
+        ("album/1931/street.tif", "album/out/1931/street.tif"),
     ]
     assert pairs(["album"], "album/out") == expected
     pathlib.Path("album/out").mkdir()
     pathlib.Path("album/out/a.png").touch()
-    assert pairs(["album"], "album/out", overwrite=True) == expected
+    assert pairs(["album"], "album/out") == expected
     pathlib.Path("album/out/a.png").unlink()
-    assert pairs(["album", "face.webp", "album/a.png"], "new")[2:] == [
-        ("album/1931/street.tif", "new/1931/street.png"),
-        ("face.webp", "new/face.png"),
+    assert pairs(["album", "face.gif", "album/a.png"], "new")[2:] == [
+        ("album/1931/street.tif", "new/1931/street.tif"),
+        ("face.gif", "new/face.png"),
     ]
 
 
@@ -67,9 +67,9 @@ def test_folders_are_mirrored_and_ones_own_output_left_out():
         (["empty"], "out", "empty: .*none in it"),
         (["album"], "album", "among their originals"),
         (["album"], "album/../album/", "among their originals"),
-        (["album"], "face.webp", "Received: a file"),
+        (["album"], "face.gif", "Received: a file"),
         (["album/a.png"], "scan", "Received: a file"),
-        (["album/a.png"], "out.webp", r"Received: \.webp"),
+        (["album/a.png"], "out.gif", r"Received: \.gif"),
     ],
 )
 def test_requests_that_cannot_be_carried_out(inputs, output, message):
@@ -78,26 +78,95 @@ def test_requests_that_cannot_be_carried_out(inputs, output, message):
         plan.plan(inputs, output)
 
 
+def test_jobs_are_named_by_their_place_in_the_folder():
+    planned = plan.plan(["album", "face.gif"], "out")
+    assert [job.name for job in planned.jobs] == ["a.png", "b.JPG", "1931/street.tif", "face.gif"]
+    assert planned.folder == pathlib.Path("out")
+    assert plan.plan(["face.gif"], "out").folder is None
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "expected"),
+    [
+        (["*.jpg"], [], ["b.JPG"]),
+        (["A.*", "street*"], [], ["a.png", "1931/street.tif"]),
+        (["193?/*"], [], ["1931/street.tif"]),
+        ([], ["1931"], ["a.png", "b.JPG"]),
+        ([], ["1931/"], ["a.png", "b.JPG"]),
+        ([], ["*/street.tif", "B.*"], ["a.png"]),
+        (["*.png", "*.tif"], ["a*"], ["1931/street.tif"]),
+        (["*"], [], ["a.png", "b.JPG", "1931/street.tif"]),
+    ],
+)
+def test_patterns(include, exclude, expected):
+    planned = plan.plan(["album"], "out", include=include, exclude=exclude)
+    assert [job.name for job in planned.jobs] == expected
+
+
+@pytest.mark.parametrize(
+    ("inputs", "include", "message"),
+    [(["album"], ["x*"], "matching pictures"), (["face.gif"], ["*"], "no folder")],
+)
+def test_patterns_that_choose_nothing(inputs, include, message):
+    with pytest.raises(plan.PlanError, match=message):
+        plan.plan(inputs, "out", include=include)
+
+
+def test_variants_are_numbered_in_one_width():
+    assert plan.variant_paths("out/a.b.jpg", 1) == [pathlib.Path("out/a.b.jpg")]
+    paths = plan.variant_paths("out/a.b.jpg", 12)
+    assert [path.name for path in paths[:2]] == ["a.b_01.jpg", "a.b_02.jpg"]
+    assert paths[11] == pathlib.Path("out/a.b_12.jpg") and len(paths) == 12
+
+
+def test_links_to_folders_are_not_followed():
+    os.symlink("..", "album/up")
+    os.symlink("../face.gif", "album/face.gif")
+    assert pairs(["album"], "out")[2:3] == [("album/face.gif", "out/face.png")]
+
+
+def test_a_closed_folder_is_named_and_passed_over(monkeypatch):
+    opened = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("1931"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    *_, closed = plan.plan(["album"], "out").jobs
+    assert closed.problem == "album/1931: cannot be searched: Permission denied."
+    with pytest.raises(plan.PlanError, match="cannot be searched"):
+        plan.plan(["album/1931"], "out")
+
+
 def problems(*arguments, **options):
-    return [job.problem for job in plan.plan(*arguments, **options)]
+    return [job.problem for job in plan.plan(*arguments, **options).jobs]
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_no_photo_is_written_over_or_twice(overwrite):
-    assert "itself a photo" in problems(["album/a.png"], "album", overwrite=overwrite)[0]
-    assert "itself a photo" in problems(["album/a.png"], "album/a.png", overwrite=overwrite)[0]
+def test_no_photo_is_written_over_or_twice():
+    assert "itself a photo" in problems(["album/a.png"], "album")[0]
+    assert "itself a photo" in problems(["album/a.png"], "album/a.png")[0]
     os.link("album/a.png", "A.PNG")  # What a disk that ignores case shows.
-    assert "itself a photo" in problems(["album/a.png"], "A.PNG", overwrite=overwrite)[0]
+    assert "itself a photo" in problems(["album/a.png"], "A.PNG")[0]
     pathlib.Path("album/a.gif").touch()
-    first, second = problems(["album/a.gif", "album/a.png"], "out", overwrite=overwrite)
+    first, second = problems(["album/a.gif", "album/a.png"], "out")
     assert not first and "where album/a.gif goes" in second
     pathlib.Path("face.png").touch()
-    assert "itself a photo" in problems(["face.webp", "face.png"], ".", overwrite=overwrite)[0]
+    assert "itself a photo" in problems(["face.gif", "face.png"], ".")[0]
 
 
-def test_existing_files_need_overwrite():
+def test_no_photo_is_written_over_by_a_variant():
+    pathlib.Path("a_2.png").touch()
+    first, _ = problems(["album/a.png", "a_2.png"], ".", num_variants=3)
+    assert first.startswith("a_2.png is itself a photo")
+
+
+def test_existing_files_are_found():
     pathlib.Path("out").mkdir()
     pathlib.Path("out/b.JPG").touch()
-    first, second, third = problems(["album"], "out")
-    assert not first and not third and "--overwrite" in second
-    assert not any(problems(["album"], "out", overwrite=True))
+    os.symlink("nowhere", "out/a_3.png")
+    jobs = plan.plan(["album"], "out").jobs
+    assert [job.existing for job in jobs] == [None, pathlib.Path("out/b.JPG"), None]
+    jobs = plan.plan(["album"], "out", num_variants=4).jobs
+    assert [job.existing for job in jobs] == [pathlib.Path("out/a_3.png"), None, None]

@@ -1,0 +1,82 @@
+"""How long one photo takes, file to file, against the least that any tool pays and a peer.
+
+`python benchmarks/end_to_end.py [--data=folder:PHOTOS] [--torch_python=PYTHON] [--model=DIR]`
+
+Colors a JPEG of one megapixel by `Colorizer.colorize_file`, warm, in turn with decoding and
+encoding it alone, and, where --torch_python names a Python that has PyTorch and OpenCV, with the
+layers of SIG17 (34 million parameters) in PyTorch. Prints median seconds and their ratios.
+"""
+
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import time
+
+import cv2
+from absl import app, flags
+
+from colorization import Colorizer
+from pipelines import photos, sources
+
+_DATA = flags.DEFINE_string("data", "samples", "Pictures, as --data of the training command.")
+_MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
+_SIDE = flags.DEFINE_integer("side", 1024, "Width and height of the photo, in pixels.")
+_ROUNDS = flags.DEFINE_integer("rounds", 11, "Times that each way is measured.")
+_TORCH = flags.DEFINE_string("torch_python", None, "Python with PyTorch; default no peer.")
+
+
+def main(_):
+    """Prints a line for each way."""
+    with tempfile.TemporaryDirectory() as folder:
+        photo, output = os.path.join(folder, "photo.jpg"), os.path.join(folder, "colored.jpg")
+        picture = photos.read_picture(sources.open_source(_DATA.value).names[0])
+        size = (_SIDE.value, _SIDE.value)
+        photos.write_picture(photo, cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC))
+        colorizer = Colorizer(_MODEL.value)
+
+        def colorize():
+            start = time.perf_counter()
+            colorizer.colorize_file(photo, output, overwrite=True)
+            return time.perf_counter() - start
+
+        def floor():
+            start = time.perf_counter()
+            photos.write_photo(output, photos.read_photo(photo), overwrite=True)
+            return time.perf_counter() - start
+
+        ways = {"colorize": colorize, "decode + encode alone": floor}
+        if _TORCH.value:
+            ways["SIG17 in PyTorch"] = _peer(photo, output)
+        seconds = {name: [] for name in ways}
+        for round_index in range(_ROUNDS.value + 2):
+            for name, way in ways.items():
+                taken = way()
+                if round_index >= 2:
+                    seconds[name].append(taken)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    for name, value in medians.items():
+        print(f"{name:24}{value:8.3f} s{value / medians['colorize']:8.2f} of colorize")
+
+
+def _peer(photo, output):
+    script = pathlib.Path(__file__).with_name("peer_sig17.py")
+    process = subprocess.Popen(
+        [_TORCH.value, str(script), photo, output],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    print("SIG17:", process.stdout.readline().strip())
+
+    def way():
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return float(process.stdout.readline())
+
+    return way
+
+
+if __name__ == "__main__":
+    app.run(main)

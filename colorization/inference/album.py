@@ -1,0 +1,169 @@
+"""Colors all photos of a plan and keeps account of them; none of them can end the run."""
+
+import collections
+import dataclasses
+import errno
+import functools
+import os
+import textwrap
+import time
+
+from colorization.inference import workers
+from colorization.inference.manifest import Record
+from pipelines.photos import PictureError
+
+# Of a volume, of a user's share of it.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What is to be done about each photo: lists of `Job`.
+
+    Attributes:
+        todo: To be colored.
+        skipped: Passed over as asked, since their files are there, or need not be.
+        outdated: Passed over as well, though the manifest says that they were made of another file,
+            by another model or with other options.
+        existing: Not colored since their files are there and nothing was said of that.
+        problems: Not colored for what `Job.problem` says.
+    """
+
+    todo: list
+    skipped: list
+    outdated: list
+    existing: list
+    problems: list
+
+    def counts(self):
+        """Counts what is passed over and what fails, by the words of `Record.status`."""
+        return collections.Counter(
+            skipped=len(self.skipped) + len(self.outdated),
+            failed=len(self.existing) + len(self.problems),
+        )
+
+    def lines(self):
+        """Says in lines for the user what will not be colored and why."""
+        for job in self.problems:
+            yield job.problem if str(job.source) in job.problem else f"{job.source}: {job.problem}"
+        if self.existing:
+            # Not a line for each: after an interruption there may be thousands.
+            yield (
+                f"{self.existing[0].existing}{_and_more(self.existing)} there already. Choose "
+                "another --output, or add --skip_existing to color the rest, or --overwrite."
+            )
+        if self.outdated:
+            yield (
+                f"{self.outdated[0].existing}{_and_more(self.outdated)} made of another file, by "
+                "another model or with other options. Add --overwrite to make such anew."
+            )
+
+
+def choose(jobs, manifest, made_with, *, overwrite, skip_existing):
+    """Sorts photos by what is to be done about them.
+
+    Args:
+        jobs: Iterable of `Job`.
+        manifest: `Manifest` of the output folder.
+        made_with: As in `Record`, for this run.
+        overwrite: Whether files that are there may be replaced.
+        skip_existing: Whether photos are passed over whose files are there. With `overwrite`, only
+            those are that the manifest shows to be made of the same file in the same way: so a run
+            that overwrites can go on after an interruption, too.
+
+    Returns:
+        `Choice`.
+    """
+    choice = Choice([], [], [], [], [])
+    for job in jobs:
+        if job.problem:
+            choice.problems.append(job)
+        elif skip_existing and manifest.is_done(job, made_with):
+            choice.skipped.append(job)
+        elif job.existing is None or overwrite:
+            choice.todo.append(job)
+        elif not skip_existing:
+            choice.existing.append(job)
+        elif job.name in manifest.records:
+            choice.outdated.append(job)
+        else:
+            choice.skipped.append(job)
+    return choice
+
+
+def color(jobs, color_one, manifest, made_with, stop):
+    """Colors photos, as many at a time as there are processors.
+
+    Args:
+        jobs: Iterable of `Job` without problems.
+        color_one: Function of a `Job` that writes whole files and returns their paths, none if the
+            photo has colors and was left alone. Called in threads.
+        manifest: `Manifest` that each record is added to.
+        made_with: As in `Record`.
+        stop: `workers.Stop`. Requested here, too, when the disk is full: thousands of photos would
+            fail one after the other.
+
+    Yields:
+        `Record` of each photo, in order of completion.
+    """
+    work = functools.partial(_attempt, color_one, manifest.path, made_with)
+    for record, error in workers.run(work, jobs, stop):
+        if _is_disk_full(error):
+            stop.reason = record.message
+            # It is no fault of the photo.
+            continue
+        try:
+            manifest.add(record)
+        except OSError as failure:
+            stop.reason = f"{manifest.path}: cannot be written: {failure.strerror or failure}."
+        yield record
+
+
+def _attempt(color_one, manifest_path, made_with, job):
+    start, size, mtime_ns, outputs, problem, message = time.monotonic(), 0, 0, (), None, ""
+    try:
+        # Before it is read: a change in the meantime shows.
+        found = os.stat(job.source)
+        size, mtime_ns = found.st_size, found.st_mtime_ns
+        job.destination.parent.mkdir(parents=True, exist_ok=True)
+        outputs = color_one(job)
+    except PictureError as error:
+        problem, message = error, str(error)
+    except OSError as error:
+        problem = error
+        message = f"{error.filename or job.source}: {error.strerror or error}."
+    except MemoryError as error:
+        problem, message = error, "does not fit into memory. Make it smaller."
+    except Exception as error:
+        # A mistake in this program: it must be seen, but not end the run.
+        what = textwrap.shorten(str(error), 300)
+        problem, message = error, f"{job.source}: {type(error).__name__}: {what}"
+    if problem is not None and str(job.source) not in message:
+        message = f"{job.source}: {message}"
+    if manifest_path is not None:
+        outputs = [path.relative_to(manifest_path.parent) for path in outputs]
+    record = Record(
+        source=job.name,
+        size=size,
+        mtime_ns=mtime_ns,
+        status="failed" if problem is not None else "colored" if outputs else "kept",
+        outputs=tuple(map(str, outputs)),
+        # Names may hold line ends.
+        message=" ".join(message.splitlines()),
+        seconds=round(time.monotonic() - start, 3),
+        made_with=made_with,
+    )
+    return record, problem
+
+
+def _and_more(jobs):
+    return f" and {len(jobs) - 1:,} more are" if len(jobs) > 1 else " is"
+
+
+def _is_disk_full(error):
+    """Whether an error, or one that it came of, is the system's word that there is no room."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
