@@ -9,11 +9,11 @@ demo: .venv/.samples
 	$(BIN)/python -m colorization.demo
 
 test: lint
-	$(BIN)/python -m pytest -q -m "not slow"
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 -m slow
 
 fast: .venv/.test
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 lint: .venv/.test
 	$(BIN)/ruff check .

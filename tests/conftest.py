@@ -1,8 +1,15 @@
-"""What several tests need: a folder of small colored pictures."""
+"""What several tests need: folders of small colored pictures, and of damaged ones."""
+
+import io
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
+import skimage.data
+
+
+_SUFFIXES = {"pnm": "ppm"}
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +25,64 @@ def picture_folder(tmp_path_factory):
         name = f"more/{index:02d}.jpg" if index % 3 == 2 else f"{index:02d}.png"
         cv2.imwrite(str(folder / name), picture)
     return folder
+
+
+@pytest.fixture(scope="session")
+def damaged_folder(tmp_path_factory):
+    """Five truncations and seven corruptions of a file of each of 22 kinds: 264 damaged files."""
+    folder = tmp_path_factory.mktemp("damaged")
+    for name, data in _damaged_files():
+        kind = name.split(",")[0].split()[0]
+        (folder / f"{name}.{_SUFFIXES.get(kind, kind)}").write_bytes(data)
+    return folder
+
+
+def _whole_files():
+    """Files of a real photo, by name; the part before the first blank is the format."""
+    rgb = cv2.resize(skimage.data.astronaut(), (96, 64), interpolation=cv2.INTER_AREA)
+    image = PIL.Image.fromarray(rgb)
+    transparent = PIL.Image.fromarray(np.dstack([rgb, rgb[..., 1]]))
+    for name, kind, picture, options in (
+        ("jpeg", "JPEG", image, {}),
+        ("jpeg progressive", "JPEG", image, {"progressive": True, "subsampling": 0}),
+        ("jpeg gray", "JPEG", image.convert("L"), {}),
+        ("jpeg cmyk", "JPEG", image.convert("CMYK"), {}),
+        ("png", "PNG", image, {}),
+        ("png palette", "PNG", image.quantize(16), {}),
+        ("png alpha", "PNG", transparent, {}),
+        ("png sixteen", "PNG", image.convert("I;16"), {}),
+        ("gif", "GIF", image, {}),
+        ("bmp", "BMP", image, {}),
+        ("bmp palette", "BMP", image.quantize(16), {}),
+        ("webp", "WEBP", image, {}),
+        ("webp lossless", "WEBP", transparent, {"lossless": True}),
+        ("tiff", "TIFF", image, {}),
+        ("tiff lzw", "TIFF", image, {"compression": "tiff_lzw"}),
+        ("tiff deflate", "TIFF", image, {"compression": "tiff_adobe_deflate"}),
+        ("tiff jpeg", "TIFF", image, {"compression": "jpeg"}),
+        ("tiff fax", "TIFF", image.convert("1"), {"compression": "group4"}),
+        ("pnm", "PPM", image, {}),
+        ("pnm bitmap", "PPM", image.convert("1"), {}),
+        ("avif", "AVIF", image, {}),
+    ):
+        file = io.BytesIO()
+        picture.save(file, kind, **options)
+        yield name, file.getvalue()
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    pillow_heif.from_pillow(image).save(file, quality=50)
+    yield "heic", file.getvalue()
+
+
+def _damaged_files():
+    """Yields `(name, bytes)`: five truncations and seven corruptions of each whole file."""
+    random = np.random.default_rng(0)
+    for name, data in _whole_files():
+        for share in (0.02, 0.2, 0.5, 0.8, 0.99):
+            yield f"{name}, cut to {share}", data[: int(len(data) * share)]
+        for index in range(7):
+            flipped = np.frombuffer(data, np.uint8).copy()
+            # The header is where damage does most; it gets more than its share.
+            places = random.integers(len(data) if index < 4 else min(len(data), 64), size=1 + index)
+            flipped[places] ^= random.integers(1, 256, places.size, dtype=np.uint8)
+            yield f"{name}, flipped {index}", flipped.tobytes()

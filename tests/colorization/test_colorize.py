@@ -341,3 +341,21 @@ def test_the_released_model_colors_a_folder_and_says_nothing_else(tmp_path):
     assert read_picture(tmp_path / "out/b.jpg").shape == photo().shape
     record = json.loads((tmp_path / "out/colorization.jsonl").read_text().splitlines()[0])
     assert record["made_with"]["name"] == "chroma" and record["made_with"]["version"] >= 1
+
+
+@pytest.mark.slow
+def test_of_damaged_files_none_stops_the_run_or_leaves_a_part(damaged_folder, tmp_path):
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "colorization.colorize", damaged_folder, f"--output={output}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    errors = done.stderr.splitlines()
+    sources = {path.name for path in damaged_folder.iterdir()}
+    named = {name for name in sources for line in errors if f"/{name}: " in line}
+    assert len(errors) == len(named) >= 110
+    colored = {path.stem for path in output.iterdir()} - {"colorization"}
+    # What flipped bits left readable is colored; nothing is both, and nothing is left over.
+    assert colored == {os.path.splitext(name)[0] for name in sources - named}
+    assert not [name for name in colored if "cut" in name]
+    for path in output.iterdir():
+        assert path.suffix == ".jsonl" or read_picture(path).size
