@@ -20,6 +20,7 @@ from pipelines import exif, tags
 IPTC = 33723
 _WIDTH, _HEIGHT = 256, 257
 _SAMPLES, _PLANAR_CONFIGURATION, _TILE_WIDTH = 277, 284, 322
+_BITS, _COMPRESSION = 258, 259
 _STRIP_BYTES = 1 << 20
 # A twentieth larger than at level 6, in a fifth of the time.
 _LEVEL = 2
@@ -33,7 +34,7 @@ def size_of(block, start):
 
 
 def misses_pieces(block, start):
-    """Tells whether a TIFF page has fewer strips or tiles than its pixels take.
+    """Tells whether a TIFF page has fewer strips or tiles, or fewer bytes, than its pixels take.
 
     libvips would leave gaps, and take minutes over a page of nothing but gaps.
 
@@ -47,6 +48,10 @@ def misses_pieces(block, start):
     if offsets not in entries:
         return False  # The oldest sort of JPEG in TIFF has none.
     height, width = size_of(block, start)
+    if (block.number(entries, _COMPRESSION) or 1) == 1:
+        bits = (block.number(entries, _BITS) or 1) * (block.number(entries, _SAMPLES) or 1)
+        if height * width * bits > 8 * len(block.data):
+            return True
     rows = block.number(entries, 323 if tiled else 278) or height or 1
     columns = (block.number(entries, _TILE_WIDTH) or 1) if tiled else max(width, 1)
     expected = -(-height // rows) * -(-width // columns)

@@ -17,7 +17,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import decoders, photos
+from pipelines import decoders, photos, tags
 from pipelines import tiff as tiff_files
 from pipelines.photos import Metadata, Photo, PictureError
 
@@ -581,6 +581,17 @@ def test_a_tiff_without_all_its_pieces_raises(tmp_path):
     ):
         with pytest.raises(PictureError, match="whole TIFF"):
             read_bytes(tmp_path, data)
+
+
+def test_uncompressed_pixels_are_no_more_than_the_bytes_of_the_file():
+    # libvips would look for each of them before it gave up.
+    data = tiff(np.zeros((64, 64, 3), np.uint8))
+    width = struct.pack("<HHI", 256, 4, 1)
+    for pixels, missing in ((64, False), (6_400_000, True)):
+        block = tags.Block(
+            data.replace(width + struct.pack("<I", 64), width + struct.pack("<I", pixels))
+        )
+        assert tiff_files.misses_pieces(block, block.first) == missing
 
 
 def test_what_is_no_picture(tmp_path):
