@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from colorization import models
 from colorization.config import ConfigError
+from colorization.features import load_features
 from colorization.losses.adversarial import ADVERSARIAL_LOSSES
 from colorization.losses.classification import quantized_crossentropy
+from colorization.losses.perceptual import feature_distance
 from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES
 from colorization.training import run_directory
 from colorization.training.adversarial import AdversarialModel
@@ -19,7 +21,7 @@ from colorization.training.callbacks import DropOnPlateau
 from colorization.training.checkpoints import Checkpoints, TrainingError
 from colorization.training.optimizers import AdamW
 from colorization.training.schedules import learning_rate
-from pipelines import batches, codecs, quantization, sources, surveys
+from pipelines import batches, codecs, exclusions, quantization, sources, surveys
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -36,24 +38,41 @@ def build_generator(config, precision=None):
     """The generator of a run, in the run's precision or another."""
     keras.config.set_dtype_policy(_POLICIES[precision or config.precision])
     options = {"num_outputs": build_codec(config).num_outputs, "base_filters": config.base_filters}
-    if config.generator == "unet":
-        # Targets in [-1, 1] end in tanh; those with an offset reach from 0 to 1.
-        activation = "sigmoid" if config.codec.endswith("_offset") else "tanh"
-        options |= {
+    # Targets in [-1, 1] end in tanh; those with an offset reach from 0 to 1.
+    bounded = "sigmoid" if config.codec.endswith("_offset") else "tanh"
+    options |= {
+        "unet": {
             "depth": config.depth,
             "dropout": config.dropout,
-            "output_activation": activation,
-        }
+            "output_activation": bounded,
+        },
+        "colornet": {
+            "downsampling": config.downsampling,
+            "upsampling": config.upsampling,
+            "leaky_slope": config.leaky_slope,
+            # A regression's last layer is linear, and an adversary's pictures are bounded.
+            "output_activation": bounded if config.is_adversarial else "linear",
+            "noise_size": config.noise_size,
+            "noise_map_size": config.image_size if config.noise_injection == "map" else 0,
+        },
+        "encoder_decoder": {"output_activation": bounded},
+        "residual": {},
+    }[config.generator]
     return models.GENERATORS[config.generator](**options)
 
 
 def build_discriminator(config):
     """The discriminator of a run."""
-    return models.DISCRIMINATORS[config.discriminator](
-        condition_channels=1,
-        target_channels=build_codec(config).num_outputs,
-        base_filters=config.discriminator_filters,
-    )
+    options = {
+        "condition_channels": 1,
+        "target_channels": build_codec(config).num_outputs,
+        "base_filters": config.discriminator_filters,
+        "num_layers": config.discriminator_depth,
+        "normalization": config.discriminator_norm,
+    }
+    if config.discriminator == "whole":
+        options |= {"size": config.image_size, "dropout": config.discriminator_dropout}
+    return models.DISCRIMINATORS[config.discriminator](**options)
 
 
 def build_model(config, steps_per_epoch, prior=None):
@@ -83,9 +102,27 @@ def build_model(config, steps_per_epoch, prior=None):
         ADVERSARIAL_LOSSES[config.adversarial_loss],
         RECONSTRUCTION_LOSSES[config.loss],
         config.loss_weight,
+        extra=_perceptual(config),
+        penalty_weight=config.gradient_penalty,
+        label_smoothing=config.label_smoothing,
+        seed=config.seed,
         jit_compile=config.xla,
     )
     return model, generator
+
+
+def _perceptual(config):
+    """The weighted perceptual term of a run, or None."""
+    if not config.perceptual_weight:
+        return None
+    features = load_features(config.feature_weights)
+    codec = build_codec(config)
+
+    def term(condition, target, prediction):
+        pictures = (codec.decode(condition, part) for part in (target, prediction))
+        return config.perceptual_weight * feature_distance(features, *pictures)
+
+    return term
 
 
 def _optimizer(config, steps_per_epoch, averaged=True):
@@ -138,8 +175,9 @@ def build_survey(source, path=None):
         found = surveys.load_survey(path)
         if found.listing != source.listing:
             raise TrainingError(
-                f"The pictures of {source.name} changed since the run began, so that it "
-                "can't go on as if never interrupted. Restore them, or take a new --model_dir."
+                f"The pictures of {source.name}, or those that --exclude names, changed since the "
+                "run began, so that it can't go on as if never interrupted. Restore them, or take "
+                "a new --model_dir."
             )
         return found
     found = surveys.survey(source)
@@ -160,11 +198,22 @@ def build_prior(source, found, path=None):
     return prior
 
 
+def open_source(specification, exclude=""):
+    """Opens a source, without the pictures that the list `exclude` names if one is given."""
+    source = sources.open_source(specification)
+    return exclusions.exclude(source, exclude) if exclude else source
+
+
+def open_survey(source, model_dir=None, name="survey"):
+    """Surveys a source; the survey is kept in the run directory if one is given."""
+    path = os.path.join(model_dir, f"{name}.json") if model_dir else None
+    return build_survey(source, path)
+
+
 def open_pictures(specification, model_dir=None, name="survey"):
     """Opens a source and its survey, kept in the run directory if one is given."""
-    source = sources.open_source(specification)
-    path = os.path.join(model_dir, f"{name}.json") if model_dir else None
-    return source, build_survey(source, path)
+    source = open_source(specification)
+    return source, open_survey(source, model_dir, name)
 
 
 def build_followers(config):

@@ -15,8 +15,11 @@ CODECS = (
     "lightness_rgb",
     "quantized_ab",
 )
-GENERATORS = ("unet", "residual")
-DISCRIMINATORS = ("none", "patch")
+GENERATORS = ("unet", "colornet", "encoder_decoder", "residual")
+DOWNSAMPLINGS = ("max_pool", "strided")
+UPSAMPLINGS = ("transposed", "resize")
+NOISE_INJECTIONS = ("modulation", "map")
+DISCRIMINATORS = ("none", "patch", "whole")
 LOSSES = ("l1", "huber", "mse", "quantized_crossentropy")
 ADVERSARIAL_LOSSES = ("cross_entropy", "least_squares", "hinge", "wasserstein")
 SCHEDULES = ("constant", "cosine", "step", "plateau")
@@ -45,23 +48,73 @@ class Config:
         "separated by commas, are joined.",
     )
     val_data: str = knob("", "Validation pictures, as --data. Empty: no validation.")
+    exclude: str = knob(
+        "",
+        "File that names pictures of --data to leave out, one a line, as colorization.audit writes "
+        "it. Empty: none.",
+    )
 
     codec: str = knob("lab", "What the networks see of a picture.", CODECS)
     generator: str = knob("unet", "The network that colors.", GENERATORS)
     base_filters: int = knob(64, "Width of the generator's first level.", minimum=1)
     depth: int = knob(8, "Times that `unet` halves the picture.", minimum=2, maximum=12)
     dropout: float = knob(0.5, "Dropout of `unet`, in its coarse blocks.", minimum=0, maximum=0.95)
+    downsampling: str = knob("max_pool", "How `colornet` halves the picture.", DOWNSAMPLINGS)
+    upsampling: str = knob("transposed", "How `colornet` doubles it.", UPSAMPLINGS)
+    leaky_slope: float = knob(
+        0.0, "Slope of `colornet`'s activations below zero; 0: ReLU.", minimum=0, maximum=1
+    )
+    noise_size: int = knob(
+        0, "Length of the noise that `colornet` is conditioned on; 0: none.", minimum=0
+    )
+    noise_injection: str = knob(
+        "modulation",
+        "How noise gets in: modulation of every level of the decoder, or a map joined to the "
+        "condition.",
+        NOISE_INJECTIONS,
+    )
     discriminator: str = knob(
-        "none", "The network that judges; none trains without.", DISCRIMINATORS
+        "none",
+        "The network that judges patches or the whole picture; none trains without.",
+        DISCRIMINATORS,
     )
     discriminator_filters: int = knob(64, "Width of the discriminator's first level.", minimum=1)
+    discriminator_depth: int = knob(
+        3, "Times that the discriminator halves the picture.", minimum=1, maximum=8
+    )
+    discriminator_norm: bool = knob(True, "Batch norm in the discriminator.")
+    discriminator_dropout: float = knob(
+        0.0, "Dropout of the discriminator `whole`.", minimum=0, maximum=0.95
+    )
 
     loss: str = knob("l1", "Distance of prediction and target.", LOSSES)
     loss_weight: float = knob(1.0, "Weight of the loss beside the adversarial one.", minimum=0)
     adversarial_loss: str = knob("cross_entropy", "Pair of adversarial losses.", ADVERSARIAL_LOSSES)
+    label_smoothing: float = knob(
+        0.0,
+        "Real labels are drawn from U(1 - label_smoothing, 1), fake ones from U(0, "
+        "label_smoothing), for each picture.",
+        minimum=0,
+        maximum=0.5,
+    )
+    gradient_penalty: float = knob(
+        0.0, "Weight of the penalty on slopes of the discriminator other than 1.", minimum=0
+    )
+    perceptual_weight: float = knob(
+        0.0, "Weight of the distance of features beside the loss.", minimum=0
+    )
+    feature_weights: str = knob(
+        "",
+        "File of the network that --perceptual_weight takes features of: weights of SqueezeNet 1.1 "
+        "(.h5), or any Keras model (.keras) of RGB in [0, 255].",
+    )
     pretrain_epochs: int = knob(
         0, "Epochs of the generator alone, before the adversary.", minimum=0
     )
+    generator_every: int = knob(
+        1, "Update the generator at every so manieth step of adversarial training.", minimum=1
+    )
+    discriminator_every: int = knob(1, "Likewise the discriminator.", minimum=1)
     uniform_share: float = knob(
         0.5,
         "Share of the uniform prior in class weights: 1 weighs all colors alike.",
@@ -156,7 +209,25 @@ class Config:
     @property
     def size_multiple(self):
         """Pixels that height and width of the generator's input must be a multiple of."""
-        return 2**self.depth if self.generator == "unet" else 16
+        return {"unet": 2**self.depth, "encoder_decoder": 32}.get(self.generator, 16)
+
+
+# Knobs that mean nothing without what they belong to.
+_OF_COLORNET = ("noise_size", "leaky_slope", "downsampling", "upsampling")
+_ADVERSARIAL = (
+    "pretrain_epochs",
+    "label_smoothing",
+    "gradient_penalty",
+    "perceptual_weight",
+    "generator_every",
+    "discriminator_every",
+)
+
+
+def _set(config, *names):
+    """Those of the knobs that are not at their defaults."""
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    return [name for name in names if getattr(config, name) != defaults[name]]
 
 
 # Each: when it is wrong, and what to say.
@@ -178,7 +249,7 @@ _CROSS_CHECKS = (
         ),
     ),
     (
-        lambda c: c.is_quantized and (c.is_adversarial or c.generator == "unet"),
+        lambda c: c.is_quantized and (c.is_adversarial or c.generator != "residual"),
         lambda c: (
             "--codec=quantized_ab predicts bins: it takes --generator=residual and "
             f"--discriminator=none. Received: --generator={c.generator} "
@@ -193,10 +264,54 @@ _CROSS_CHECKS = (
         ),
     ),
     (
-        lambda c: c.pretrain_epochs and not c.is_adversarial,
+        lambda c: not c.is_adversarial and _set(c, *_ADVERSARIAL),
         lambda c: (
-            "--pretrain_epochs comes before adversarial training, and there is none. "
-            "Set --discriminator=patch, or leave --pretrain_epochs out."
+            f"--{_set(c, *_ADVERSARIAL)[0]} belongs to adversarial training, and there is none. "
+            "Set --discriminator=patch or whole, or leave it out."
+        ),
+    ),
+    (
+        lambda c: c.generator != "colornet" and _set(c, *_OF_COLORNET),
+        lambda c: (
+            f"--{_set(c, *_OF_COLORNET)[0]} is of `colornet`. Received: --generator={c.generator}. "
+            "Set --generator=colornet, or leave it out."
+        ),
+    ),
+    (
+        lambda c: c.gradient_penalty and c.discriminator_norm,
+        lambda c: (
+            "--gradient_penalty is on each picture's own slope, and batch norm mixes pictures. "
+            "Set --nodiscriminator_norm."
+        ),
+    ),
+    (
+        lambda c: c.label_smoothing and c.adversarial_loss != "cross_entropy",
+        lambda c: (
+            "--label_smoothing goes with --adversarial_loss=cross_entropy, which has labels. "
+            f"Received: --adversarial_loss={c.adversarial_loss}."
+        ),
+    ),
+    (
+        lambda c: bool(c.perceptual_weight) != bool(c.feature_weights),
+        lambda c: (
+            "--perceptual_weight and --feature_weights go together. Received: "
+            f"--perceptual_weight={c.perceptual_weight} --feature_weights={c.feature_weights}. "
+            "Set both, or neither."
+        ),
+    ),
+    (
+        lambda c: c.generator_every > 1 and c.discriminator_every > 1,
+        lambda c: (
+            "One of --generator_every and --discriminator_every is 1. Received: "
+            f"{c.generator_every} and {c.discriminator_every}."
+        ),
+    ),
+    (
+        lambda c: c.discriminator != "none" and c.image_size < 2 ** (c.discriminator_depth + 1),
+        lambda c: (
+            f"A discriminator that halves the picture {c.discriminator_depth} times needs "
+            f"{2 ** (c.discriminator_depth + 1)} pixels. Received: --image_size={c.image_size}. "
+            "Set a smaller --discriminator_depth."
         ),
     ),
     (

@@ -39,11 +39,11 @@ def train(config):
     model_dir = None if config.dry_run else config.model_dir
     # Opened first: a wrong --data or --cache leaves no directory behind.
     strategy = build.build_strategy(config)
-    build.sources.open_source(config.data)
+    source = build.open_source(config.data, config.exclude)
     batches.check_cache(config.cache)
     if model_dir:
         run_directory.open_run(model_dir, _asked(format_flags(config)))
-    source, found = build.open_pictures(config.data, model_dir)
+    found = build.open_survey(source, model_dir)
     validation = None
     if config.val_data:
         validation = build.open_pictures(config.val_data, model_dir, "val_survey")
@@ -90,7 +90,8 @@ def _fit(config, steps, model, generator, codec, source, found, validation):
         saved,
     ]
     if config.is_adversarial:
-        around.insert(0, callbacks.AdversaryAfter(config.pretrain_epochs))
+        every = config.generator_every, config.discriminator_every
+        around.insert(0, callbacks.Phases(config.pretrain_epochs, *every, steps))
     checks = None
     if validation:
         checks = batches.center_batches(*validation, config.image_size, config.batch_size)
@@ -122,8 +123,8 @@ def _print_plan(config, found, steps, generator, strategy):
         f"{config.generator}: {generator.count_params():,} parameters, codec {config.codec}, "
         f"{strategy.num_replicas_in_sync} device(s)\n"
         f"{found.num_usable:,} pictures ({len(found.damaged)} damaged and {len(found.gray)} gray "
-        f"skipped), {config.epochs} epochs of {steps} steps of {config.batch_size} pictures, "
-        f"{config.image_size} px",
+        f"skipped, {len(found.excluded)} excluded), {config.epochs} epochs of {steps} steps of "
+        f"{config.batch_size} pictures, {config.image_size} px",
         flush=True,
     )
 

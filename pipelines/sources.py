@@ -28,6 +28,7 @@ class Source:
         names: One name for each element, for people.
         read: In-graph function from an element to the encoded picture, a scalar string.
         listing: Digest of names and sizes: changes when the pictures do.
+        excluded: Names of the elements that were left out by `exclusions.exclude`.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Source:
     names: list
     read: Callable
     listing: str
+    excluded: list = dataclasses.field(default_factory=list)
 
 
 def open_source(specification):
@@ -62,7 +64,7 @@ def open_source(specification):
     for part in parts[1:]:
         elements = elements.concatenate(part.elements)
     names = [name for part in parts for name in part.names]
-    listing = _digest(part.listing for part in parts)
+    listing = digest(part.listing for part in parts)
     return Source(specification, elements, names, parts[0].read, listing)
 
 
@@ -110,7 +112,7 @@ def _open_samples(specification, _):
 
 
 def _files(specification, paths):
-    listing = _digest(f"{path} {_size(path)}" for path in paths)
+    listing = digest(f"{path} {_size(path)}" for path in paths)
     # As bytes: a file system's names need not be UTF-8.
     elements = tf.data.Dataset.from_tensor_slices([os.fsencode(path) for path in paths])
     return Source(specification, elements, paths, tf.io.read_file, listing)
@@ -145,12 +147,13 @@ def _open_tfds(specification, rest):
         raise SourceError(f"{specification} could not be opened: {reason}") from error
     elements = table.map(lambda row: row[key])
     names = [f"{specification}#{i}" for i in range(len(table))]
-    listing = _digest([builder.info.full_name, split, str(len(table))])
+    listing = digest([builder.info.full_name, split, str(len(table))])
     return Source(specification, elements, names, tf.identity, listing)
 
 
 _OPENERS = {"folder": _open_folder, "samples": _open_samples, "tfds": _open_tfds}
 
 
-def _digest(texts):
+def digest(texts):
+    """Digest of an iterable of texts, 64 hexadecimal digits."""
     return hashlib.sha256("\n".join(texts).encode(errors="surrogateescape")).hexdigest()

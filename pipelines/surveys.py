@@ -32,6 +32,7 @@ class Survey:
         damaged: Names of elements that hold no readable picture.
         gray: Names of pictures without color.
         skipped: Positions of both in the source.
+        excluded: Names that `exclusions.exclude` had left out of the source.
     """
 
     listing: str
@@ -40,6 +41,7 @@ class Survey:
     damaged: list
     gray: list
     skipped: list
+    excluded: list = dataclasses.field(default_factory=list)
 
     @property
     def num_usable(self):
@@ -80,6 +82,7 @@ def survey(source):
         damaged=[source.names[i] for i in damaged],
         gray=[source.names[i] for i in gray],
         skipped=sorted(damaged + gray),
+        excluded=source.excluded,
     )
     _report(source, found)
     return found

@@ -8,14 +8,18 @@ ones to fall. Every function returns a float32 scalar: the mean over all logits.
 from keras import ops
 
 
-def cross_entropy_discriminator(real_logits, fake_logits):
+def cross_entropy_discriminator(real_logits, fake_logits, real_labels=1.0, fake_labels=0.0):
     """Binary cross-entropy of both answers, halved to slow the discriminator down as pix2pix does.
 
-    Source: Goodfellow et al., "Generative Adversarial Nets", 2014; Isola et al., 2017, section 3.3.
+    Labels, numbers or tensors that broadcast to the logits, say how sure it is meant to be.
+
+    Source: Goodfellow et al., "Generative Adversarial Nets", 2014; Isola et al., 2017, section 3.3;
+    labels: Salimans et al., "Improved Techniques for Training GANs", 2016, section 3.4.
     """
-    return (
-        ops.mean(ops.softplus(-_float(real_logits))) + ops.mean(ops.softplus(_float(fake_logits)))
-    ) / 2
+    real, fake = _float(real_logits), _float(fake_logits)
+    real_loss = real_labels * ops.softplus(-real) + (1 - real_labels) * ops.softplus(real)
+    fake_loss = fake_labels * ops.softplus(-fake) + (1 - fake_labels) * ops.softplus(fake)
+    return (ops.mean(real_loss) + ops.mean(fake_loss)) / 2
 
 
 def cross_entropy_generator(fake_logits):

@@ -1,8 +1,16 @@
 """Networks: builders of functional Keras models, on any Keras backend."""
 
+from colorization.models.colornet import colornet
+from colorization.models.encoder_decoder import encoder_decoder
 from colorization.models.patch import patch
 from colorization.models.residual import residual
 from colorization.models.unet import unet
+from colorization.models.whole import whole
 
-GENERATORS = {"residual": residual, "unet": unet}
-DISCRIMINATORS = {"patch": patch}
+GENERATORS = {
+    "colornet": colornet,
+    "encoder_decoder": encoder_decoder,
+    "residual": residual,
+    "unet": unet,
+}
+DISCRIMINATORS = {"patch": patch, "whole": whole}

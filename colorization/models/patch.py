@@ -5,7 +5,14 @@ import keras
 from colorization.models.unet import normalize
 
 
-def patch(condition_channels=1, target_channels=2, base_filters=64, num_layers=3, name="patch"):
+def patch(
+    condition_channels=1,
+    target_channels=2,
+    base_filters=64,
+    num_layers=3,
+    normalization=True,
+    name="patch",
+):
     """Builds a convolutional discriminator whose every logit judges one patch of the picture.
 
     Args:
@@ -14,6 +21,7 @@ def patch(condition_channels=1, target_channels=2, base_filters=64, num_layers=3
         base_filters: Width after the first halving; it doubles with each layer, up to eight times.
         num_layers: Halvings of the picture. A logit sees 16, 34, 70, 142 pixels square at 1, 2, 3,
             4 of them.
+        normalization: Whether batch norm is used.
         name: Name of the model.
 
     Returns:
@@ -30,8 +38,8 @@ def patch(condition_channels=1, target_channels=2, base_filters=64, num_layers=3
     x = keras.layers.LeakyReLU(0.2)(_conv(x, base_filters, strides=2))
     for layer in range(1, num_layers + 1):
         strides = 2 if layer < num_layers else 1
-        x = _conv(x, base_filters * min(2**layer, 8), strides, use_bias=False)
-        x = keras.layers.LeakyReLU(0.2)(normalize(x))
+        x = _conv(x, base_filters * min(2**layer, 8), strides, use_bias=not normalization)
+        x = keras.layers.LeakyReLU(0.2)(normalize(x) if normalization else x)
     logits = _conv(x, 1, strides=1, dtype="float32", name="logits")
     return keras.Model([condition, target], logits, name=name)
 

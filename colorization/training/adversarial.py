@@ -3,16 +3,31 @@
 import keras
 import tensorflow as tf
 
+from colorization.models import noise
+from colorization.training import draws
+from colorization.training.penalties import gradient_penalty
+
+# Phase: whether a step updates the generator, and the discriminator.
+PHASES = {
+    "pretraining": (True, False),
+    "both": (True, True),
+    "generator": (True, False),
+    "discriminator": (False, True),
+}
+# What is drawn in a step.
+_NOISE, _FACTORS, _REAL_LABELS, _FAKE_LABELS = range(4)
+
 
 class AdversarialModel(keras.Model):
     """Trains a conditional generator against a discriminator.
 
     A step first updates the discriminator on a real and a generated target, then the generator on
-    the adversarial loss and the distance to the target. While `adversarial` is false the
-    generator trains on the distance alone, and the discriminator is left as it is.
+    the adversarial loss and the distance to the target; `phase`, one of `PHASES`, says which of
+    the two it does. While it is `"pretraining"` the generator trains on the distance alone.
 
     Args:
-        generator: Model from `condition` to a prediction in the target's space.
+        generator: Model from `condition`, or `[condition, noise]`, to a prediction in the target's
+            space.
         discriminator: Model from `[condition, target]` to logits of any shape.
 
     Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017.
@@ -22,15 +37,26 @@ class AdversarialModel(keras.Model):
         super().__init__(name="adversarial")
         self.generator = generator
         self.discriminator = discriminator
-        self.adversarial = True
-        names = ("loss", "generator_loss", "discriminator_loss", "distance")
+        self.phase = "both"
+        names = ("loss", "generator_loss", "discriminator_loss", "penalty", "distance", "extra")
         self._means = {name: keras.metrics.Mean(name) for name in names}
         # Both networks are built; Keras would otherwise build by calling on a batch, which a
         # distributed batch cannot do.
         self.built = True
 
     def compile(
-        self, optimizer, discriminator_optimizer, adversarial_loss, distance, weight, **kwargs
+        self,
+        optimizer,
+        discriminator_optimizer,
+        adversarial_loss,
+        distance,
+        weight,
+        *,
+        extra=None,
+        penalty_weight=0.0,
+        label_smoothing=0.0,
+        seed=0,
+        **kwargs,
     ):
         """Sets optimizers and losses, and builds the optimizers so that checkpoints hold them.
 
@@ -41,67 +67,136 @@ class AdversarialModel(keras.Model):
                 `generator(fake_logits)`.
             distance: Function of `(target, prediction)`.
             weight: Weight of the distance beside the adversarial loss of the generator.
+            extra: Function of `(condition, target, prediction)`: a further term of the
+                generator's loss, such as a perceptual one.
+            penalty_weight: Weight of the gradient penalty of the discriminator.
+            label_smoothing: Real labels are drawn from U(1 - label_smoothing, 1) and fake ones from
+                U(0, label_smoothing), for each picture; if it is not 0, the first function of
+                `adversarial_loss` takes them as `real_labels` and `fake_labels`.
+            seed: Of noise, labels and interpolation.
             **kwargs: For `keras.Model.compile`.
         """
         super().compile(optimizer=optimizer, **kwargs)
         self.discriminator_optimizer = discriminator_optimizer
         self.discriminator_loss, self.generator_loss = adversarial_loss
-        self.distance, self.weight = distance, weight
+        self.distance, self.weight, self.extra = distance, weight, extra
+        self.penalty_weight, self.label_smoothing = penalty_weight, label_smoothing
+        self.seed = seed
         self.optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     @property
     def metrics(self):
-        """Means over an epoch: the losses of both networks, and the distance."""
+        """Means over an epoch: the losses of both networks, and their parts."""
         return list(self._means.values())
 
     def call(self, condition, training=False):
-        """Predicts, as the generator does."""
-        return self.generator(condition, training=training)
+        """Predicts, as the generator does without noise."""
+        return noise.generate(self.generator, condition, training=training)
+
+    def make_train_function(self, force=False):
+        """Makes the function of a step, which takes the way of the phase of the moment.
+
+        `train_step` is traced once, and what it updates is a Python value: every phase has a
+        trace of its own.
+        """
+        if self.train_function is not None and not force:
+            return self.train_function
+        functions = {}
+
+        def step(iterator):
+            if self.phase not in functions:
+                super(AdversarialModel, self).make_train_function(force=True)
+                functions[self.phase], self.train_function = self.train_function, step
+            return functions[self.phase](iterator)
+
+        self.train_function = step
+        return step
 
     def train_step(self, data):
-        """Updates both networks once, or the generator alone while `adversarial` is false."""
+        """Updates the networks that the phase names."""
         condition, target = data[:2]
-        with tf.GradientTape() as tape:
-            prediction = self.generator(condition, training=True)
-            distance = tf.reduce_mean(self.distance(target, prediction))
-            loss = self.weight * distance
-            logs = {"distance": distance}
-            # A Python value: Keras traces this function anew when a phase begins.
-            if self.adversarial:
-                with tape.stop_recording():
-                    logs["discriminator_loss"] = self._update_discriminator(
-                        condition, target, prediction
-                    )
-                fake_logits = self.discriminator([condition, prediction], training=True)
-                logs["generator_loss"] = self.generator_loss(fake_logits)
-                loss += logs["generator_loss"]
-            scaled = self.optimizer.scale_loss(_share_of_replica(loss))
+        updates_generator, updates_discriminator = PHASES[self.phase]
         variables = self.generator.trainable_variables
-        self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return self._record(loss=loss, **logs)
+        losses = {}
+        with tf.GradientTape() as tape:
+            drawn = self._noise(condition)
+            prediction = noise.generate(self.generator, condition, drawn, training=True)
+            if updates_discriminator:
+                with tape.stop_recording():
+                    losses |= self._update_discriminator(condition, target, prediction)
+            if updates_generator:
+                losses |= self._generator_losses(condition, target, prediction)
+                scaled = self.optimizer.scale_loss(_share_of_replica(losses["loss"]))
+        if updates_generator:
+            self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        return self._record(**losses)
 
     def test_step(self, data):
         """Measures the distance alone: it is the loss that means the same in every phase."""
         condition, target = data[:2]
-        prediction = self.generator(condition, training=False)
+        distance = tf.reduce_mean(self.distance(target, self(condition)))
+        self._record(loss=distance, distance=distance)
+        return {name: self._means[name].result() for name in ("loss", "distance")}
+
+    def _generator_losses(self, condition, target, prediction):
         distance = tf.reduce_mean(self.distance(target, prediction))
-        return self._record(loss=distance, distance=distance)
+        losses = {"distance": distance, "loss": self.weight * distance}
+        if self.extra is not None:
+            losses["extra"] = self.extra(condition, target, prediction)
+            losses["loss"] += losses["extra"]
+        if self.phase != "pretraining":
+            fake_logits = self.discriminator([condition, prediction], training=True)
+            losses["generator_loss"] = self.generator_loss(fake_logits)
+            losses["loss"] += losses["generator_loss"]
+        return losses
 
     def _update_discriminator(self, condition, target, prediction):
+        variables = self.discriminator.trainable_variables
         with tf.GradientTape() as tape:
             real_logits = self.discriminator([condition, target], training=True)
             fake_logits = self.discriminator([condition, prediction], training=True)
-            loss = self.discriminator_loss(real_logits, fake_logits)
+            labels = self._labels(real_logits) if self.label_smoothing else {}
+            loss = self.discriminator_loss(real_logits, fake_logits, **labels)
+            losses = {"discriminator_loss": loss}
+            if self.penalty_weight:
+                losses["penalty"] = gradient_penalty(
+                    self.discriminator, condition, target, prediction, self._factors(target)
+                )
+                loss += self.penalty_weight * losses["penalty"]
             scaled = self.discriminator_optimizer.scale_loss(_share_of_replica(loss))
-        variables = self.discriminator.trainable_variables
         self.discriminator_optimizer.apply(tape.gradient(scaled, variables), variables)
-        return loss
+        return losses
+
+    def _seed(self, purpose):
+        steps = self.optimizer.iterations, self.discriminator_optimizer.iterations
+        return draws.step_seed(self.seed, purpose, *map(tf.convert_to_tensor, steps))
+
+    def _noise(self, condition):
+        size = noise.noise_size(self.generator)
+        return draws.normal(self._seed(_NOISE), [tf.shape(condition)[0], size]) if size else None
+
+    def _factors(self, target):
+        return draws.uniform(self._seed(_FACTORS), [tf.shape(target)[0], 1, 1, 1])
+
+    def _labels(self, logits):
+        shape = [tf.shape(logits)[0]] + [1] * (logits.shape.rank - 1)
+        smoothing = self.label_smoothing
+        return {
+            "real_labels": draws.uniform(self._seed(_REAL_LABELS), shape, 1 - smoothing, 1),
+            "fake_labels": draws.uniform(self._seed(_FAKE_LABELS), shape, 0, smoothing),
+        }
 
     def _record(self, **losses):
         for name, value in losses.items():
             self._means[name].update_state(value)
-        return {name: self._means[name].result() for name in losses}
+        # All that the epoch reports, since the last step of an epoch may be of either network.
+        names = ["loss", "distance"]
+        if self.phase != "pretraining":
+            names += ["generator_loss", "discriminator_loss"]
+        names += ["penalty"] * (self.penalty_weight > 0 and self.phase != "pretraining")
+        names += ["extra"] * (self.extra is not None)
+        return {name: self._means[name].result() for name in names}
 
 
 def _share_of_replica(loss):

@@ -8,24 +8,45 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from colorization.models import noise
 from colorization.training.averaging import averaged_weights
 from colorization.training.checkpoints import TrainingError
 from pipelines.color import lab_to_rgb, rgb_to_lab
 
 
-class AdversaryAfter(keras.callbacks.Callback):
-    """Trains the generator alone for the first `num_epochs` epochs."""
+class Phases(keras.callbacks.Callback):
+    """Says before every step which networks of an `AdversarialModel` it updates.
 
-    def __init__(self, num_epochs):
+    Args:
+        pretrain_epochs: Epochs of the generator alone, at first.
+        generator_every: From then on the generator is updated at every so manieth step.
+        discriminator_every: So is the discriminator. One of the two is 1.
+        steps_per_epoch: Steps of an epoch, to count on over epochs and interruptions.
+    """
+
+    def __init__(self, pretrain_epochs, generator_every, discriminator_every, steps_per_epoch):
         super().__init__()
-        self.num_epochs = num_epochs
+        self.pretrain_epochs, self.steps_per_epoch = pretrain_epochs, steps_per_epoch
+        self.generator_every, self.discriminator_every = generator_every, discriminator_every
+        self.epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Traces the step anew when a phase begins."""
-        adversarial = epoch >= self.num_epochs
-        if adversarial != self.model.adversarial:
-            self.model.adversarial = adversarial
-            self.model.make_train_function(force=True)
+        """Remembers the epoch."""
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Sets the phase of the step."""
+        if self.epoch < self.pretrain_epochs:
+            self.model.phase = "pretraining"
+            return
+        # Counted from 1, so that a critic has had all its steps before the generator's first.
+        step = (self.epoch - self.pretrain_epochs) * self.steps_per_epoch + batch + 1
+        if step % self.generator_every:
+            self.model.phase = "discriminator"
+        elif step % self.discriminator_every:
+            self.model.phase = "generator"
+        else:
+            self.model.phase = "both"
 
 
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
@@ -158,7 +179,7 @@ def draw_sheet(network, codec, pictures):
     lightness = rgb_to_lab(pictures)[..., :1]
     gray = lab_to_rgb(tf.concat([lightness, tf.zeros_like(pictures[..., 1:], tf.float32)], -1))
     condition, _ = codec.encode(tf.constant(pictures))
-    colored = codec.decode(condition, network(condition, training=False))
+    colored = codec.decode(condition, noise.generate(network, condition))
     truth = tf.cast(pictures, tf.float32) / 255
     rows = tf.concat([gray, colored, truth], axis=2)
     rows = tf.reshape(rows, [-1, *rows.shape[2:]])

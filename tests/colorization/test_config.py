@@ -102,8 +102,38 @@ CROSS_CHECKS = {
     ),
     "pretraining for nothing": (
         {"pretrain_epochs": 2},
-        "--pretrain_epochs .* Set --discriminator=patch",
+        "--pretrain_epochs belongs to adversarial .* Set --discriminator=patch",
         {"pretrain_epochs": 2, "discriminator": "patch"},
+    ),
+    "a knob of another network": (
+        {"noise_size": 10},
+        "--noise_size is of `colornet`. Received: --generator=unet",
+        {"noise_size": 10, "generator": "colornet"},
+    ),
+    "a penalty beside batch norm": (
+        {"discriminator": "whole", "gradient_penalty": 10.0},
+        "--gradient_penalty .* Set --nodiscriminator_norm",
+        {"discriminator": "whole", "gradient_penalty": 10.0, "discriminator_norm": False},
+    ),
+    "labels without cross-entropy": (
+        {"discriminator": "patch", "label_smoothing": 0.2, "adversarial_loss": "hinge"},
+        "--label_smoothing .* Received: --adversarial_loss=hinge",
+        {"discriminator": "patch", "label_smoothing": 0.2},
+    ),
+    "perception without a network": (
+        {"discriminator": "patch", "perceptual_weight": 5.0},
+        "--perceptual_weight and --feature_weights go together",
+        {"discriminator": "patch", "perceptual_weight": 5.0, "feature_weights": "net.h5"},
+    ),
+    "both networks now and then": (
+        {"discriminator": "patch", "generator_every": 5, "discriminator_every": 3},
+        "One of --generator_every and --discriminator_every is 1. Received: 5 and 3",
+        {"discriminator": "patch", "generator_every": 5},
+    ),
+    "a discriminator deeper than the picture": (
+        {"discriminator": "whole", "image_size": 64, "depth": 6, "discriminator_depth": 6},
+        "halves the picture 6 times needs 128 pixels. Received: --image_size=64",
+        {"discriminator": "whole", "image_size": 64, "depth": 6, "discriminator_depth": 5},
     ),
     "plateau after a warm-up": (
         {"schedule": "plateau", "warmup_steps": 5},

@@ -44,6 +44,17 @@ def test_formulas(name, shape):
         assert result.shape == () and result.dtype == "float32"
 
 
+def test_cross_entropy_takes_labels_that_are_not_sure():
+    real, fake = RANDOM.normal(0, 2, (2, 4, 3, 3, 1))
+    real_labels, fake_labels = RANDOM.uniform(0, 1, (2, 4, 1, 1, 1))
+    expected = 0.0
+    for logits, labels in ((real, real_labels), (fake, fake_labels)):
+        chance = sigmoid(logits)
+        expected -= np.mean(labels * np.log(chance) + (1 - labels) * np.log(1 - chance)) / 2
+    loss = ADVERSARIAL_LOSSES["cross_entropy"][0](real, fake, real_labels, fake_labels)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ADVERSARIAL_LOSSES)
 def test_one_logit_equals_a_map_of_it(name):
     real, fake = RANDOM.normal(0, 2, (2, 3, 1))

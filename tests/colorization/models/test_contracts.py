@@ -4,24 +4,35 @@ import keras
 import numpy as np
 import pytest
 
+from colorization.models.colornet import colornet
+from colorization.models.encoder_decoder import encoder_decoder
 from colorization.models.patch import patch
 from colorization.models.residual import residual
 from colorization.models.unet import unet
 
-# Name: (small build, channels of the inputs, shape of the output for 32x48 pixels).
+# Name: (small build, channels of the inputs, shape of the output for 32x64 pixels).
 MODELS = {
-    "unet": (lambda: unet(2, depth=4, base_filters=4), [1], (32, 48, 2)),
+    "unet": (lambda: unet(2, depth=4, base_filters=4), [1], (32, 64, 2)),
     "unet_linear": (
         lambda: unet(3, depth=2, base_filters=4, output_activation="linear"),
         [1],
-        (32, 48, 3),
+        (32, 64, 3),
     ),
-    "patch": (lambda: patch(base_filters=4), [1, 2], (2, 4, 1)),
-    "patch_one_layer": (lambda: patch(3, 3, base_filters=4, num_layers=1), [3, 3], (14, 22, 1)),
+    "colornet": (lambda: colornet(2, base_filters=4), [1], (32, 64, 2)),
+    "colornet_mended": (
+        lambda: colornet(
+            3, 4, depth=2, downsampling="strided", upsampling="resize", leaky_slope=0.2
+        ),
+        [1],
+        (32, 64, 3),
+    ),
+    "encoder_decoder": (lambda: encoder_decoder(3, base_filters=4), [1], (32, 64, 3)),
+    "patch": (lambda: patch(base_filters=4), [1, 2], (2, 6, 1)),
+    "patch_one_layer": (lambda: patch(3, 3, base_filters=4, num_layers=1), [3, 3], (14, 30, 1)),
     "residual": (
         lambda: residual(5, base_filters=4, num_blocks=(1, 1, 1, 2)),
         [1],
-        (8, 12, 5),
+        (8, 16, 5),
     ),
 }
 
@@ -36,7 +47,7 @@ def case(request):
     for weight in model.weights:
         noise = random.normal(0, 0.1, weight.shape)
         weight.assign(np.abs(1 + noise) if "variance" in weight.name else weight + noise)
-    inputs = [random.uniform(-1, 1, (2, 32, 48, count)).astype(np.float32) for count in channels]
+    inputs = [random.uniform(-1, 1, (2, 32, 64, count)).astype(np.float32) for count in channels]
     return model, inputs if len(inputs) > 1 else inputs[0], shape
 
 
@@ -95,7 +106,7 @@ def test_mixed_precision_returns_float32(name):
         model = build()
     finally:
         keras.config.set_dtype_policy(policy)
-    inputs = [np.zeros((1, 32, 48, count), np.float32) for count in channels]
+    inputs = [np.zeros((1, 32, 64, count), np.float32) for count in channels]
     output = model(inputs if len(inputs) > 1 else inputs[0])
     assert output.dtype == "float32"
     assert output.shape == (1, *shape)

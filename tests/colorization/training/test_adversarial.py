@@ -8,7 +8,7 @@ import tensorflow as tf
 from colorization.losses.adversarial import ADVERSARIAL_LOSSES
 from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
-from colorization.training.callbacks import AdversaryAfter, DropOnPlateau
+from colorization.training.callbacks import DropOnPlateau, Phases
 
 
 def _linear(inputs, name):
@@ -18,7 +18,7 @@ def _linear(inputs, name):
     return keras.Model(inputs, outputs, name=name)
 
 
-def _model(weight=2.0, rate=0.1):
+def _model(weight=2.0, rate=0.1, **options):
     shape = (None, None, 1)
     generator = _linear(keras.Input(shape), "generator")
     discriminator = _linear([keras.Input(shape), keras.Input(shape)], "discriminator")
@@ -29,6 +29,7 @@ def _model(weight=2.0, rate=0.1):
         ADVERSARIAL_LOSSES["wasserstein"],
         lambda target, prediction: tf.square(target - prediction),
         weight,
+        **options,
     )
     return model
 
@@ -60,15 +61,86 @@ def test_the_discriminator_is_bit_identical_before_its_first_epoch():
         on_epoch_end=lambda epoch, logs: seen.append(model.discriminator.get_weights()[0].tobytes())
     )
     start = model.discriminator.get_weights()[0].tobytes()
-    model.fit(condition, target, epochs=3, verbose=0, callbacks=[AdversaryAfter(2), note])
+    model.fit(condition, target, epochs=3, verbose=0, callbacks=[Phases(2, 1, 1, 1), note])
     assert seen[0] == seen[1] == start
     assert seen[2] != start
+
+
+def _updates(phases, epochs=1, steps=7):
+    """Which networks each step of a run moves."""
+    condition, target = (np.tile(part, (steps, 1, 1, 1)) for part in _batch())
+    model, seen = _model(), []
+
+    def look(batch=None, logs=None):
+        seen.append((model.generator.get_weights()[0], model.discriminator.get_weights()[0]))
+
+    look()
+    note = keras.callbacks.LambdaCallback(on_train_batch_end=look)
+    options = {"batch_size": 4, "epochs": epochs, "verbose": 0, "shuffle": False}
+    model.fit(condition, target, callbacks=[phases, note], **options)
+    moved = [
+        tuple(bool(np.any(a != b)) for a, b in zip(before, after, strict=True))
+        for before, after in zip(seen, seen[1:], strict=False)
+    ]
+    return [{(True, True): "both", (True, False): "g", (False, True): "d"}[m] for m in moved]
+
+
+def test_a_critic_has_its_steps_before_the_generator_has_one():
+    assert _updates(Phases(0, 3, 1, 7)) == ["d", "d", "both", "d", "d", "both", "d"]
+
+
+def test_a_discriminator_may_be_updated_now_and_then():
+    assert _updates(Phases(0, 1, 3, 7)) == ["g", "g", "both", "g", "g", "both", "g"]
+
+
+def test_steps_are_counted_on_from_epoch_to_epoch():
+    updates = _updates(Phases(1, 1, 2, 3), epochs=3, steps=3)
+    assert updates == ["g"] * 3 + ["g", "both", "g"] + ["both", "g", "both"]
+
+
+def test_the_penalty_is_weighted_into_the_loss_of_the_critic():
+    condition, target = _batch()
+    losses = []
+    for penalty_weight in (0.0, 10.0):
+        model = _model(penalty_weight=penalty_weight)
+        logs = model.train_on_batch(condition, target, return_dict=True)
+        losses.append(model.discriminator.get_weights()[0].ravel())
+    # The critic's logits are the sum of condition and target: a slope of 1 in each of 64 values.
+    assert logs["penalty"] == pytest.approx((np.sqrt(64) - 1) ** 2, rel=1e-5)
+    # d/dw of (8 |w| - 1)^2 at w = 1 is 16 * 7.
+    np.testing.assert_allclose(losses[1] - losses[0], [0, -0.1 * 10 * 16 * 7], rtol=1e-4)
+
+
+def test_labels_are_smoothed_within_their_bounds():
+    condition, target = _batch()
+    seen = []
+
+    def discriminator_loss(real_logits, fake_logits, real_labels, fake_labels):
+        seen.append((real_labels, fake_labels))
+        return tf.reduce_mean(real_logits - fake_logits)
+
+    model = _model(label_smoothing=0.2)
+    model.discriminator_loss = discriminator_loss
+    model.train_step((tf.constant(condition), tf.constant(target)))
+    real, fake = (np.ravel(labels) for labels in seen[0])
+    assert len(set(real)) == len(set(fake)) == 4
+    assert 0.8 <= real.min() and real.max() <= 1 and 0 <= fake.min() and fake.max() <= 0.2
+
+
+def test_an_extra_term_is_part_of_the_loss():
+    condition, target = _batch()
+    logs = [
+        _model(extra=extra).train_on_batch(condition, target, return_dict=True)
+        for extra in (None, lambda condition, target, prediction: tf.constant(3.0))
+    ]
+    assert logs[1]["extra"] == 3
+    assert logs[1]["loss"] == pytest.approx(logs[0]["loss"] + 3, rel=1e-5)
 
 
 def test_the_generator_alone_trains_on_the_distance():
     condition, target = _batch()
     model = _model(weight=3.0)
-    model.adversarial = False
+    model.phase = "pretraining"
     logs = model.train_on_batch(condition, target, return_dict=True)
     gradient = 3.0 * np.mean(2 * (condition - target) * condition)
     np.testing.assert_allclose(
@@ -112,7 +184,7 @@ def test_both_learning_rates_drop_on_a_plateau():
     model = _model(rate=0.0)  # No progress.
     model.optimizer.learning_rate = model.discriminator_optimizer.learning_rate = 1e-9
     drop = DropOnPlateau("loss", factor=0.5, patience=1, min_delta=1.0, mode="min")
-    model.adversarial = False
+    model.phase = "pretraining"
     model.fit(condition, target, epochs=3, verbose=0, callbacks=[drop])
     rates = [
         float(keras.ops.convert_to_numpy(optimizer.learning_rate))
