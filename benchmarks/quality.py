@@ -1,66 +1,37 @@
-"""How near to the truth, and how colorful, a model's pictures are.
+"""A sheet of what a model makes of photos: gray, colored and truth, side by side.
 
-`python benchmarks/quality.py --data=FOLDER[,FOLDER...] [--model=DIR] [--sheet=FILE --num_shown=24]`
+`python benchmarks/quality.py --data=folder:PHOTOS[,folder:MORE] --sheet=FILE [--model=DIR]`
 
-Colors every picture of each folder by the command, at its own size, and prints the mean PSNR
-against the truth and the mean colorfulness, beside those of gray and of the truth.
+The figures are those of `python -m colorization.evaluate`.
 """
 
-import pathlib
-import sys
-import tempfile
-
-import numpy as np
 from absl import app, flags
 
-from colorization import colorize, demo
-from colorization.metrics import color as metrics
+from colorization import demo
+from colorization.evaluation import data, systems
 from pipelines import photos
 
-_DATA = flags.DEFINE_list("data", None, "Folders of color pictures.", required=True)
-_MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
-_SHEET = flags.DEFINE_string("sheet", None, "JPEG or PNG to write: gray, colored and truth.")
-_NUM_SHOWN = flags.DEFINE_integer(
-    "num_shown", 24, "Pictures on the sheet, evenly over the folders."
-)
+_DATA = flags.DEFINE_string("data", None, "As of colorization.evaluate.", required=True)
+_MODEL = flags.DEFINE_string("model", None, "Exported model; default the released one.")
+_SHEET = flags.DEFINE_string("sheet", None, "JPEG or PNG to write.", required=True)
+_NUM_SHOWN = flags.DEFINE_integer("num_shown", 24, "Pictures on it, evenly over the sets.")
 
 
 def main(_):
-    """Prints a row of figures for each folder."""
-    print(f"{'pictures':28}{'number':>7}{'PSNR':>8}{'gray':>8}{'colorf.':>9}{'truth':>8}")
+    """Draws the sheet, two photos to a row."""
+    model, _ = systems.model(_MODEL.value)
+    number = _NUM_SHOWN.value // len(_DATA.value.split(","))
     shown = []
-    for folder in map(pathlib.Path, _DATA.value):
-        with tempfile.TemporaryDirectory() as output:
-            arguments = ["colorize", str(folder), f"--output={output}"]
-            if _MODEL.value:
-                arguments.append(f"--model={_MODEL.value}")
-            if colorize.main(arguments):
-                sys.exit(1)
-            paths = sorted(path for path in folder.rglob("*") if path.is_file())
-            rows = [
-                _measure(path, pathlib.Path(output) / path.relative_to(folder)) for path in paths
-            ]
-            number = _NUM_SHOWN.value // len(_DATA.value)
-            for path in paths[:: max(1, len(paths) // number)][:number]:
-                truth = photos.read_picture(path)
-                colored = photos.read_picture(pathlib.Path(output) / path.relative_to(folder))
-                shown.append([demo.to_gray(truth), colored, truth])
-        means = np.mean(rows, axis=0)
-        name = "/".join(folder.parts[-2:])
-        print(f"{name:28}{len(rows):7}{means[0]:8.2f}{means[1]:8.2f}{means[2]:9.1f}{means[3]:8.1f}")
-    if _SHEET.value:
-        pairs = [left + right for left, right in zip(shown[::2], shown[1::2], strict=True)]
-        photos.write_picture(_SHEET.value, demo.sheet(pairs, 150), overwrite=True)
-
-
-def _measure(path, colored_path):
-    truth, colored = photos.read_picture(path), photos.read_picture(colored_path)
-    return (
-        metrics.psnr(truth, colored),
-        metrics.psnr(truth, demo.to_gray(truth)),
-        metrics.colorfulness(colored),
-        metrics.colorfulness(truth),
-    )
+    for one in data.open_data(_DATA.value, limit=number):
+        for name, element in one.jobs():
+            try:
+                truth, _ = data.read(one.source, name, element)
+            except data.LeftOutError:
+                continue
+            gray = systems.to_gray(truth)
+            shown.append([gray, model.color(gray, truth)[0], truth])
+    pairs = [left + right for left, right in zip(shown[::2], shown[1::2], strict=False)]
+    photos.write_picture(_SHEET.value, demo.sheet(pairs, 150), overwrite=True)
 
 
 if __name__ == "__main__":

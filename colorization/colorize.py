@@ -9,6 +9,7 @@ Examples:
   python -m colorization.colorize album/ --output=colored/ --skip_existing    (goes on with a run)
   python -m colorization.colorize album/ --output=colored/ --include='193?/*' --exclude='*_back.*'
   python -m colorization.colorize portrait.tif --output=portraits/ --num_variants=5 --seed=1
+  python -m colorization.colorize album/ --output=colored/ --server=grpc://host:8500
 
 Photos keep their size, their lightness, their names and their formats; what cannot be written in
 its own format becomes .png. A folder is colored with all folders in it. Damaged files are named and
@@ -75,7 +76,16 @@ def define_flags(values):
         flags.DEFINE_multi_string(name, [], text, flag_values=values)
 
     string("output", "File or folder to write; a folder is made if it is missing.")
-    string("model", "Folder of an exported model; default the released one.")
+    string(
+        "model",
+        "Folder of an exported model; default the released one. With --server, the model's name "
+        "there.",
+    )
+    string(
+        "server",
+        "TF Serving that runs the model: grpc://HOST:8500 or http://HOST:8501; grpcs:// and "
+        "https:// go by TLS. Photos stay here: only small pictures of their lightness are sent.",
+    )
     switch("overwrite", "Replace files that are there already.")
     switch(
         "skip_existing",
@@ -196,7 +206,10 @@ def _color(values, planned, records):
     counts, start, stop = chosen.counts(), time.monotonic(), workers.Stop()
     with workers.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
         with _progress("Coloring", len(chosen.todo)) as bar:
-            for record in album.color(chosen.todo, color_one, records, made_with, stop):
+            # Of those that wait for a server, another may use the processor.
+            num_threads = workers.num_processors() * (2 if values.server else 1)
+            colored = album.color(chosen.todo, color_one, records, made_with, stop, num_threads)
+            for record in colored:
                 counts[record.status] += 1
                 if record.message:
                     bar.write(record.message, file=sys.stderr)
@@ -226,7 +239,12 @@ def _load(values):
         name: values[name].value for name in ("num_variants", "seed", "saturation", "keep_colored")
     }
     try:
-        model = colorizer.Colorizer(values.model)
+        if values.server is None:
+            model = colorizer.Colorizer(values.model)
+        else:
+            from colorization.serving import client
+
+            model = client.RemoteColorizer(values.server, values.model)
         mask = None if values.mask is None else read_picture(values.mask)
     except (colorizer.ModelError, PictureError) as error:
         raise _Mistake(str(error)) from error

@@ -1,13 +1,37 @@
-"""Exports a run as SavedModel: `python -m colorization.export --model_dir=RUN`.
+"""Exports a run, as SavedModel or for phones: `python -m colorization.export --model_dir=RUN`.
 
-The SavedModel lies in TF Serving's layout, DIRECTORY/VERSION/, and needs none of this code. Its
-signature `arrays`, also the default, takes a uint8 RGB batch of shape (batch, height, width, 3), of
-any one size, and returns the colored batch in the same shape. Only the lightness of what comes in
-is used, and it is kept.
+--format=saved_model writes TF Serving's layout, OUTPUT/VERSION/, which needs none of this code.
+OUTPUT's last part is the model's name. Its signatures:
+
+  serving_default  image_bytes: strings of shape (batch,), each a whole JPEG, PNG, GIF or BMP file,
+                   of any sizes. Returns image_bytes: the photos in color, upright, at their own
+                   sizes: JPEG (quality 95) for JPEG, else PNG, of 16 bits and with transparency
+                   where the file had them. A damaged file fails the call, by the name of its item.
+                   Up to 100 megapixels each. ICC profiles are not followed and metadata not kept;
+                   CMYK, TIFF, WebP, HEIC and rarer kinds are not taken: colorization.colorize does
+                   all that.
+  arrays           images: uint8 RGB (batch, height, width, 3), of any one size. Returns images.
+  chroma           lightness: float L* (batch, height, width, 1), at any size. Returns ab: float
+                   (batch, height, width, 2), not yet brought into sRGB's gamut.
+  variants         image_bytes: a string; seed and count: int32, count up to 25. Returns
+                   image_bytes (n,): up to count colorings, the likeliest first. Only of models that
+                   give variants.
+  client           What colorization.colorize --server calls.
+
+Beside the versions lie models.config, batching.config and monitoring.config for TF Serving; those
+that are there already stay. With tensorflow-serving-api installed (pip install .[serving]), a
+version has requests to warm up by.
+
+--format=tflite writes OUTPUT/NAME_QUANTIZE.tflite for LiteRT; see docs/tflite.md. With
+--quantize=int8 it needs --data: pictures to measure the ranges of activations on.
 """
 
 import dataclasses
 import os
+
+NUM_EXAMPLES = 200
+FORMATS = ("saved_model", "tflite")
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
 
 def define_flags():
@@ -16,9 +40,29 @@ def define_flags():
 
     flags.DEFINE_string("model_dir", "", "Directory of the run to export.")
     flags.DEFINE_string(
-        "output", "", "Directory of the model, named as it; the default is RUN/saved_model."
+        "output", "", "Directory of the model, named as it; the default is RUN/FORMAT."
     )
-    flags.DEFINE_integer("version", 0, "Version to write; 0: the next free one.", lower_bound=0)
+    flags.DEFINE_enum("format", "saved_model", FORMATS, "What to write.")
+    flags.DEFINE_enum(
+        "quantize",
+        "none",
+        QUANTIZATIONS,
+        "How --format=tflite is made smaller: float16 halves it and changes nothing to be seen; "
+        "dynamic and int8 quarter it; int8 also rounds what goes through the network to ranges "
+        "measured on --data, and is the fastest.",
+    )
+    flags.DEFINE_string(
+        "data", "", "Pictures that --quantize=int8 measures on: as --data of the training command."
+    )
+    flags.DEFINE_string(
+        "input_size",
+        "",
+        "HEIGHTxWIDTH of the only input that a tflite model takes, as delegates of phones need "
+        "it; the default is any size, by resize_tensor_input.",
+    )
+    flags.DEFINE_integer(
+        "version", 0, "Version to write; 0: the next free one, of tflite the latest.", lower_bound=0
+    )
     flags.DEFINE_integer(
         "working_size",
         0,
@@ -53,15 +97,20 @@ def main(arguments):
     options = flags.FLAGS
     if arguments or not options.model_dir:
         raise ConfigError("export takes --model_dir=RUN and other flags only. See --help.")
+    is_lite = options.format == "tflite"
+    if not is_lite and (options.quantize != "none" or options.data or options.input_size):
+        raise ConfigError(
+            "--quantize, --data and --input_size are for --format=tflite. Received: "
+            f"--format={options.format}."
+        )
     commands.import_quietly()
-    path = export(
-        options.model_dir,
-        options.output or os.path.join(options.model_dir, "saved_model"),
-        options.version,
-        options.working_size,
-        options.temperature,
-        options.rarity,
-    )
+    output = options.output or os.path.join(options.model_dir, options.format)
+    common = (options.version, options.working_size, options.temperature, options.rarity)
+    if is_lite:
+        extra = (options.quantize, options.data, options.input_size)
+        path = export_tflite(options.model_dir, output, *common, *extra)
+    else:
+        path = export(options.model_dir, output, *common)
     print(f"Exported {options.model_dir} to {path}")
 
 
@@ -84,20 +133,114 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0, rarity
         TrainingError: If the run has no checkpoint yet, or a damaged one.
         ExportError: If the version exists or can't be written.
     """
+    from colorization.serving import saved_model
+
+    graph, description = open_run(model_dir, working_size, temperature, rarity)
+    version = version or saved_model.next_version(output)
+    return saved_model.save(graph, output, version, description)
+
+
+def export_tflite(
+    model_dir,
+    output,
+    version=0,
+    working_size=0,
+    temperature=0.0,
+    rarity=1.0,
+    quantize="none",
+    data="",
+    input_size="",
+):
+    """Writes the latest checkpoint of a run, with averaged weights, for LiteRT.
+
+    Args:
+        model_dir: As for `export`.
+        output: Directory of the model.
+        version: Noted in the model; 0 takes the highest that `output` holds, or 1.
+        working_size: As for `export`.
+        temperature: As for `export`.
+        rarity: As for `export`.
+        quantize: `"none"`, `"float16"`, `"dynamic"` or `"int8"`.
+        data: Pictures for `"int8"`, as `sources.open_source` takes them.
+        input_size: `"HEIGHTxWIDTH"` of the only input taken; empty for any.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ConfigError: As `export`, and if `data` is missing or given for nothing.
+        TrainingError: As `export`.
+        ExportError: If the file exists or can't be written, or no picture of `data` can be read.
+    """
+    from colorization.config import ConfigError
+    from colorization.serving import saved_model, tflite
+    from pipelines import sources
+
+    if (quantize == "int8") != bool(data):
+        raise ConfigError(
+            "--quantize=int8, and nothing else, needs --data, pictures to measure on. Received: "
+            f"--quantize={quantize} --data={data}."
+        )
+    source = sources.open_source(data) if data else None
+    name = os.path.basename(os.path.abspath(output))
+    size, suffix = None, ""
+    if input_size:
+        size, suffix = _parse_size(input_size), f"_{input_size}"
+    path = os.path.join(output, f"{name}_{quantize}{suffix}.tflite")
+    tflite.check_place(path, quantize)
+    graph, description = open_run(model_dir, working_size, temperature, rarity, size)
+    version = version or max(1, saved_model.next_version(output) - 1)
+    about = {"name": name, "version": version, "quantization": quantize} | description
+    # Large, and nothing to a phone.
+    del about["prior"]
+    content = tflite.convert(graph, about, size)
+    if quantize != "none":
+        shown = tflite.examples(graph, source, NUM_EXAMPLES, size) if source else ()
+        content = tflite.quantize(content, quantize, graph.network.name, shown)
+    return tflite.write(path, content)
+
+
+def _parse_size(text):
+    from colorization.config import ConfigError
+
+    sides = text.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        raise ConfigError(f"--input_size is HEIGHTxWIDTH, such as 256x384. Received: {text}.")
+    return tuple(map(int, sides))
+
+
+def open_run(model_dir, working_size=0, temperature=0.0, rarity=1.0, input_size=None):
+    """Opens a run as a graph.
+
+    Args:
+        model_dir: As for `export`.
+        working_size: As for `export`.
+        temperature: As for `export`.
+        rarity: As for `export`.
+        input_size: `(height, width)` that the network must be able to take, or None.
+
+    Returns:
+        A pair of a `ColorizationGraph` of the latest checkpoint and a dict that describes it.
+
+    Raises:
+        ConfigError: As `export`.
+        TrainingError: As `export`.
+    """
     from colorization import build, flags
     from colorization.config import ConfigError
     from colorization.inference.graph import ColorizationGraph
-    from colorization.serving import saved_model
 
     config = flags.parse_flagfile(build.recipe_path(model_dir))
     if temperature:
         config = dataclasses.replace(config, temperature=temperature)
     size = working_size or config.image_size
-    if size % config.size_multiple:
-        raise ConfigError(
-            f"--working_size is a multiple of {config.size_multiple} for `{config.generator}`. "
-            f"Received: {working_size}."
-        )
+    sides = {"--working_size": (size,), "--input_size": input_size or ()}
+    for flag, lengths in sides.items():
+        if any(length < 1 or length % config.size_multiple for length in lengths):
+            raise ConfigError(
+                f"{flag} is a multiple of {config.size_multiple} for `{config.generator}`. "
+                f"Received: {'x'.join(map(str, lengths))}."
+            )
     network, epoch = build.trained_generator(config, model_dir, rarity)
     codec = build.build_codec(config)
     graph = ColorizationGraph(network, codec, size, config.size_multiple)
@@ -105,6 +248,7 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0, rarity
         "codec": config.codec,
         "epochs": epoch,
         "working_size": size,
+        "size_multiple": config.size_multiple,
         "temperature": config.temperature if config.is_quantized else None,
         "rarity": rarity if config.is_quantized else None,
         # Not where its maker's pictures lie: a model travels.
@@ -115,8 +259,7 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0, rarity
         ],
         "prior": build.kept_prior(config, model_dir),
     }
-    version = version or saved_model.next_version(output)
-    return saved_model.save(graph, output, version, description)
+    return graph, description
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import PIL.Image
 import pytest
 import skimage.data
 
-
 _SUFFIXES = {"pnm": "ppm"}
 
 

@@ -16,6 +16,10 @@ from pipelines.photos import PictureError
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
+class CannotGoOn(Exception):
+    """Why none of the photos that are left can be colored either; the message is one line."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Choice:
     """What is to be done about each photo: lists of `Job`.
@@ -91,8 +95,8 @@ def choose(jobs, manifest, made_with, *, overwrite, skip_existing):
     return choice
 
 
-def color(jobs, color_one, manifest, made_with, stop):
-    """Colors photos, as many at a time as there are processors.
+def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
+    """Colors photos, several at a time.
 
     Args:
         jobs: Iterable of `Job` without problems.
@@ -100,15 +104,16 @@ def color(jobs, color_one, manifest, made_with, stop):
             photo has colors and was left alone. Called in threads.
         manifest: `Manifest` that each record is added to.
         made_with: As in `Record`.
-        stop: `workers.Stop`. Requested here, too, when the disk is full: thousands of photos would
-            fail one after the other.
+        stop: `workers.Stop`. Requested here, too, when the disk is full or `color_one` raised
+            `CannotGoOn`: thousands of photos would fail one after the other.
+        num_threads: How many photos at a time; default as many as there are processors.
 
     Yields:
         `Record` of each photo, in order of completion.
     """
     work = functools.partial(_attempt, color_one, manifest.path, made_with)
-    for record, error in workers.run(work, jobs, stop):
-        if _is_disk_full(error):
+    for record, error in workers.run(work, jobs, stop, num_threads):
+        if _is_disk_full(error) or isinstance(error, CannotGoOn):
             stop.reason = record.message
             # It is no fault of the photo.
             continue
@@ -127,7 +132,7 @@ def _attempt(color_one, manifest_path, made_with, job):
         size, mtime_ns = found.st_size, found.st_mtime_ns
         job.destination.parent.mkdir(parents=True, exist_ok=True)
         outputs = color_one(job)
-    except PictureError as error:
+    except (PictureError, CannotGoOn) as error:
         problem, message = error, str(error)
     except OSError as error:
         problem = error

@@ -50,7 +50,7 @@ class Colorizer:
         folder = _find_version(model)
         self.description = _read_description(folder)
         try:
-            self._graph = tf.saved_model.load(str(folder))
+            self._graph = _Traced(tf.saved_model.load(str(folder)))
         except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(
@@ -89,6 +89,7 @@ class Colorizer:
         seed: int = 0,
         saturation: float = 1.0,
         mask: Picture | None = None,
+        onto: Picture | None = None,
     ) -> list[np.ndarray]:
         """Colors one photo in several ways.
 
@@ -98,6 +99,8 @@ class Colorizer:
             seed: Equal seeds give equal colorings; at least 0.
             saturation: As for `colorize`.
             mask: As for `colorize`.
+            onto: The same photo at another size, which is then what is returned in color: a small
+                one gives previews of large photos, at little cost.
 
         Returns:
             List of up to `count` arrays, the likeliest first, which is what `colorize` returns;
@@ -107,10 +110,11 @@ class Colorizer:
             PictureError: As for `colorize`, and if the model gives one coloring only.
         """
         photo, options = _as_photo(picture), self._options(count, seed, saturation, mask)
-        colorings = list(self._colorings(photo.rgb, *options))
-        if photo.alpha is None:
+        shown = photo if onto is None else _as_photo(onto)
+        colorings = list(self._colorings(photo.rgb, *options, onto=shown.rgb))
+        if shown.alpha is None:
             return colorings
-        return [np.concatenate([rgb, photo.alpha[..., None]], axis=-1) for rgb in colorings]
+        return [np.concatenate([rgb, shown.alpha[..., None]], axis=-1) for rgb in colorings]
 
     def colorize_file(
         self,
@@ -119,6 +123,7 @@ class Colorizer:
         *,
         overwrite: bool = False,
         num_variants: int = 1,
+        variant: int | None = None,
         seed: int = 0,
         saturation: float = 1.0,
         mask: Picture | None = None,
@@ -132,6 +137,8 @@ class Colorizer:
                 `plan.variant_paths(destination, num_variants)`.
             overwrite: Whether files that are there already are replaced.
             num_variants: 1 to 25.
+            variant: Number of the one that is wanted of them, from 1, which goes to `destination`
+                itself; default all.
             seed: As for `variants`.
             saturation: As for `colorize`.
             mask: As for `colorize`.
@@ -145,14 +152,21 @@ class Colorizer:
             PictureError: As for `variants`, and if a file cannot be written.
         """
         options = self._options(num_variants, seed, saturation, mask)
-        paths = plan.variant_paths(destination, num_variants)
+        if variant is not None and not 1 <= variant <= num_variants:
+            raise PictureError(
+                f"Of {num_variants} variants one from 1 to {num_variants} can be chosen. "
+                f"Received: {variant}."
+            )
+        paths = plan.variant_paths(destination, 1 if variant else num_variants)
         pages = photos.read_photo(source)
         if keep_colored and any(tone.has_colors(page.rgb) for page in pages):
             return []
         note = photos.Note(str(self.description["name"]), str(self.description["version"]))
         written = []
         # Strict is no use here: pages may have unlike numbers of variants.
-        colorings = zip(*(self._colorings(page.rgb, *options) for page in pages), strict=False)
+        colorings = zip(
+            *(self._colorings(page.rgb, *options, only=variant) for page in pages), strict=False
+        )
         for path, colored in zip(paths, colorings, strict=False):
             colored = [
                 dataclasses.replace(page, rgb=rgb) for page, rgb in zip(pages, colored, strict=True)
@@ -181,9 +195,12 @@ class Colorizer:
             mask = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) / np.float32(np.iinfo(rgb.dtype).max)
         return count, seed, np.float32(saturation), mask
 
-    def _colorings(self, rgb, count, seed, saturation, mask) -> Iterator[np.ndarray]:
-        """Yields a photo's colorings, likeliest first."""
-        height, width = rgb.shape[:2]
+    def _colorings(
+        self, rgb, count, seed, saturation, mask, onto=None, only=None
+    ) -> Iterator[np.ndarray]:
+        """Yields a photo's colorings, likeliest first, or one; `onto` is what gets the colors."""
+        shown = rgb if onto is None else onto
+        height, width = shown.shape[:2]
         step = graph.strip_rows(1, width)
         amount = np.full((1, 1, 1, 1), saturation)
         if mask is not None:
@@ -193,14 +210,14 @@ class Colorizer:
                 predicted = self._graph.predict(rgb[None])
             else:
                 predicted = self._graph.variants(rgb[None], tf.constant(seed), tf.constant(count))
-            for coefficients in predicted:
-                colored = np.empty_like(rgb)
+            for coefficients in predicted if only is None else predicted[only - 1 : only]:
+                colored = np.empty_like(shown)
                 for top in range(0, height, step):
                     strip = slice(top, top + step)
                     if mask is not None:
                         amount = mask[None, strip, :, None] * saturation
                     colored[strip] = self._graph.apply(
-                        tf.constant(rgb[None, strip]),
+                        shown[None, strip],
                         coefficients[None],
                         tf.constant(top),
                         tf.constant(height),
@@ -209,8 +226,42 @@ class Colorizer:
                 yield colored
         except tf.errors.ResourceExhaustedError as error:
             raise PictureError(
-                f"A photo of {width} x {height} pixels does not fit into memory. Make it smaller."
+                f"A photo of {rgb.shape[1]} x {rgb.shape[0]} pixels does not fit into memory. "
+                "Make it smaller."
             ) from error
+
+
+class _Traced:
+    """The functions of a loaded graph, as they were traced: for photos of every size.
+
+    Called by their own names, they would be traced again for each size that comes: a second each,
+    and 10 MB that are never given back.
+
+    Args:
+        graph: What `tf.saved_model.load` returned. It is kept: its functions do not hold it.
+
+    Raises:
+        LookupError: If it lacks one.
+    """
+
+    def __init__(self, graph):
+        self._graph = graph
+        self.predict, self.apply = _by_depth(graph, "predict"), _by_depth(graph, "apply")
+        if hasattr(graph, "variants"):
+            self.variants = _by_depth(graph, "variants")
+
+
+def _by_depth(graph, name):
+    if not hasattr(graph, name):
+        raise LookupError(f"it has no function {name}")
+    traced = getattr(graph, name).concrete_functions
+    known = {function.structured_input_signature[0][0].dtype: function for function in traced}
+
+    def call(images, *arguments):
+        images = tf.convert_to_tensor(images)
+        return known[images.dtype](images, *arguments)
+
+    return call
 
 
 def _find_version(model):

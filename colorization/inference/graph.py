@@ -48,22 +48,42 @@ class ColorizationGraph(tf.Module):
                 f"working_size must be a positive multiple of size_multiple={size_multiple}. "
                 f"Received: working_size={working_size}."
             )
-        self.network = network
+        # Tracked as TensorFlow's variables. Keras' own are saved by two names, of which a session,
+        # as TF Serving runs it, restores the one that nothing reads.
+        self.weights = [variable.value for variable in network.variables]
+        self.__dict__["network"] = network
         self._codec = codec
         self._working_size = working_size
         self._size_multiple = size_multiple
 
     def trace(self):
         """Traces every function for every depth of photos, so that a saved copy holds them all."""
-        number = tf.TensorSpec((), tf.int32)
-        coefficients = tf.TensorSpec((None, None, None, 4), tf.float32)
-        amount = tf.TensorSpec((None, None, None, 1), tf.float32)
+        # By name: TensorFlow asks for them so while it saves, and would trace each once more.
+        top, height, seed, count = (
+            tf.TensorSpec((), tf.int32, name) for name in ("top", "height", "seed", "count")
+        )
+        coefficients = tf.TensorSpec((None, None, None, 4), tf.float32, "coefficients")
+        amount = tf.TensorSpec((None, None, None, 1), tf.float32, "amount")
         for depth in DEPTHS:
-            photos = tf.TensorSpec((None, None, None, 3), depth)
-            self.predict.get_concrete_function(photos)
-            self.apply.get_concrete_function(photos, coefficients, number, number, amount)
+            images, image, rows = (
+                tf.TensorSpec((None, None, None, 3), depth, name)
+                for name in ("images", "image", "rows")
+            )
+            self.predict.get_concrete_function(images)
+            self.apply.get_concrete_function(rows, coefficients, top, height, amount)
+            self.whole.get_concrete_function(images, coefficients)
             if self.gives_variants:
-                self.variants.get_concrete_function(photos, number, number)
+                self.variants.get_concrete_function(image, seed, count)
+        if self.gives_variants:
+            lightness = tf.TensorSpec((None, None, None, 1), tf.float32, "lightness")
+            shape = (None, None, None, self._codec.num_outputs)
+            logits = tf.TensorSpec(shape, tf.float32, "logits")
+            self._sample.get_concrete_function(lightness, logits, seed, count)
+
+    @property
+    def codec(self):
+        """The codec that the network was trained with."""
+        return self._codec
 
     @property
     def gives_variants(self):
@@ -96,8 +116,7 @@ class ColorizationGraph(tf.Module):
             Float tensor of shape `(n, h, w, 4)`, of up to `count` colorings, the likeliest first.
         """
         lightness, logits = self._look(image)
-        small = tf.image.resize(lightness, tf.shape(logits)[1:3])[0]
-        ab = variants.sample(small, logits[0], self._codec.temperature, seed, count)
+        ab = self._sample(lightness, logits, seed, count)
         return _fit(tf.repeat(lightness, tf.shape(ab)[0], axis=0), ab)
 
     @tf.function
@@ -132,12 +151,24 @@ class ColorizationGraph(tf.Module):
         Returns:
             uint8 tensor of the same shape.
         """
+        return self.whole(images, self.predict(images))
+
+    @tf.function
+    def whole(self, images, coefficients):
+        """Colors whole photos, strip by strip.
+
+        Args:
+            images: uint8 or uint16 tensor of shape `(batch, height, width, 3)`.
+            coefficients: What `predict` returned for them.
+
+        Returns:
+            Tensor of the type and shape of `images`.
+        """
         shape = tf.shape(images)
         height, step = shape[1], strip_rows(shape[0], shape[2])
-        coefficients = self.predict(images)
         num_strips = (height + step - 1) // step
         strips = tf.TensorArray(
-            tf.uint8, num_strips, infer_shape=False, element_shape=[None, None, None, 3]
+            images.dtype, num_strips, infer_shape=False, element_shape=[None, None, None, 3]
         )
 
         def color_strip(index, strips):
@@ -152,17 +183,70 @@ class ColorizationGraph(tf.Module):
         )
         return tf.reshape(tf.transpose(strips.concat(), [1, 0, 2, 3]), shape)
 
-    def _look(self, images):
-        """Lightness of photos at the working size, and what the network says of it."""
-        size = self._working_shape(tf.shape(images)[1], tf.shape(images)[2])
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    def chroma(self, lightness):
+        """Predicts the color of photos of which only the lightness is known.
+
+        Args:
+            lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
+
+        Returns:
+            Float tensor of shape `(batch, height, width, 2)`: ab, which may lie outside the
+            gamut of sRGB at that lightness.
+        """
+        height, width = tf.shape(lightness)[1], tf.shape(lightness)[2]
+        size = self._working_shape(height, width)
+        small = tf.image.resize(lightness, size, antialias=True)
+        coefficients = self.coefficients(small)
+        local = upsampling.enlarge_rows(coefficients, 0, height, height, width)
+        return upsampling.apply(lightness, local)
+
+    def coefficients(self, lightness):
+        """Predicts what `predict` does, from lightness at the working size.
+
+        Args:
+            lightness: Float tensor of shape `(batch, h, w, 1)`, L*; `h` and `w` are multiples of
+                `size_multiple`.
+
+        Returns:
+            Float tensor of shape `(batch, h, w, 4)`: see `upsampling.fit`.
+        """
+        return _fit(lightness, self._codec.ab(self._say(lightness)))
+
+    def seen(self, images, size=None):
+        """Lightness of photos at the working size.
+
+        Args:
+            images: uint8 or uint16 tensor of shape `(batch, height, width, 3)`.
+            size: Another height and width to see them at; None for the working size.
+
+        Returns:
+            Float tensor of shape `(batch, h, w, 1)`: L*.
+        """
+        if size is None:
+            size = self._working_shape(tf.shape(images)[1], tf.shape(images)[2])
         # On whole numbers this op averages without a float copy of the photo.
         rgb = tf.cast(tf.image.resize(images, size, antialias=True), tf.float32) / images.dtype.max
         rgb.set_shape([None, None, None, 3])
-        lightness = color.rgb_to_lightness(rgb)
+        return color.rgb_to_lightness(rgb)
+
+    def _look(self, images):
+        """Lightness of photos at the working size, and what the network says of it."""
+        lightness = self.seen(images)
+        return lightness, self._say(lightness)
+
+    def _say(self, lightness):
+        """What the network says of photos of this lightness, at the working size."""
         # A print's tone or colors are nothing to the network, and neither is how far it has faded.
         seen = tf.pad(restore_contrast(lightness), [[0, 0], [0, 0], [0, 0], [0, 2]])
         condition, _ = self._codec.encode(color.lab_to_rgb(seen))
-        return lightness, self._infer(condition)
+        return self._infer(condition)
+
+    @tf.function
+    def _sample(self, lightness, logits, seed, count):
+        # One for both depths.
+        small = tf.image.resize(lightness, tf.shape(logits)[1:3])[0]
+        return variants.sample(small, logits[0], self._codec.temperature, seed, count)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
     def _infer(self, condition):
@@ -189,13 +273,18 @@ def restore_contrast(lightness):
         darkest and the lightest hundredth left out, come back as they are, and so do photos of less
         than `FLAT_RANGE`, in which there is nothing to be seen.
     """
-    levels = tf.cast(tf.round(lightness * 2), tf.int32)
-    counts = tf.math.bincount(tf.reshape(levels, [tf.shape(levels)[0], -1]), minlength=201, axis=-1)
+    batch = tf.shape(lightness)[0]
+    levels = tf.clip_by_value(tf.cast(tf.round(lightness * 2), tf.int32), 0, 200)
+    places = tf.reshape(levels + 201 * tf.range(batch)[:, None, None, None], [-1, 1])
+    # A histogram of operations that LiteRT knows, too.
+    counts = tf.scatter_nd(places, tf.ones_like(places[:, 0], tf.float32), [batch * 201])
+    counts = tf.reshape(counts, [batch, 201])
     shares = tf.cumsum(counts / tf.reduce_sum(counts, axis=-1, keepdims=True), axis=-1)
     darkest, lightest = (
-        tf.cast(tf.argmax(shares >= share, axis=-1), tf.float32)[:, None, None, None] / 2
+        tf.cast(tf.argmax(tf.cast(shares >= share, tf.int32), axis=-1), tf.float32) / 2
         for share in (0.01, 0.99)
     )
+    darkest, lightest = darkest[:, None, None, None], lightest[:, None, None, None]
     extent, middle = lightest - darkest, (lightest + darkest) / 2
     gain = tf.where(extent < FLAT_RANGE, 1.0, tf.maximum(COMMON_RANGE / extent, 1.0))
     restored = (lightness - middle) * gain + 50 + (middle - 50) / gain

@@ -31,7 +31,28 @@ def colorfulness(picture):
 
     Source: Hasler and Suesstrunk, "Measuring colourfulness in natural images", 2003.
     """
+    return _spread_and_mean(_opponents(picture))
+
+
+def colorfulness_absolute(picture):
+    """Colorfulness of the opponent channels without their signs, as much code computes it.
+
+    It is no other scale of the same thing: half red, half cyan has no spread here.
+
+    Args:
+        picture: Array of shape `(height, width, 3)`, levels in `[0, 255]`.
+
+    Returns:
+        Spread and mean of the opponent channels' absolute values.
+    """
+    return _spread_and_mean(np.abs(_opponents(picture)))
+
+
+def _opponents(picture):
     red, green, blue = np.moveaxis(np.asarray(picture, np.float64), -1, 0)
-    opponents = np.stack([red - green, (red + green) / 2 - blue]).reshape(2, -1)
+    return np.stack([red - green, (red + green) / 2 - blue]).reshape(2, -1)
+
+
+def _spread_and_mean(opponents):
     spread = np.hypot(*opponents.std(axis=1))
     return float(spread + 0.3 * np.hypot(*opponents.mean(axis=1)))

@@ -7,6 +7,7 @@ import shutil
 import tensorflow as tf
 
 from colorization.inference.colorizer import DESCRIPTION
+from colorization.serving import configs, signatures
 
 
 class ExportError(ValueError):
@@ -23,11 +24,14 @@ def save(graph, directory, version, description):
     """Writes one version of a model, whole or not at all.
 
     Args:
-        graph: A `colorization.inference.graph.ColorizationGraph`. Its `arrays`, uint8 RGB photos of
-            one size in and out, becomes the default signature, and one of its own name.
+        graph: A `colorization.inference.graph.ColorizationGraph`, saved with the signatures that
+            `signatures.signatures` makes of it.
         directory: Of the model; its last part is the model's name.
         version: Positive integer.
         description: Dict of what the model is, for JSON.
+
+    Beside the version lie the configuration files of TF Serving, and in it, where
+    tensorflow-serving-api is installed, requests to warm up by: see `configs`.
 
     Returns:
         The path of the version.
@@ -43,16 +47,15 @@ def save(graph, directory, version, description):
     try:
         os.makedirs(directory, exist_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
-        graph.trace()
-        arrays = graph.arrays.get_concrete_function()
-        signatures = {"serving_default": arrays, "arrays": arrays}
-        tf.saved_model.save(graph, partial, signatures=signatures)
+        tf.saved_model.save(graph, partial, signatures=signatures.signatures(graph))
         name = os.path.basename(os.path.abspath(directory))
         known = {"name": name, "version": version, "gives_variants": graph.gives_variants}
         description = known | description
         os.makedirs(os.path.join(partial, os.path.dirname(DESCRIPTION)))
         with open(os.path.join(partial, DESCRIPTION), "w") as file:
             json.dump(description, file, indent=1)
+        configs.write_warm_up(os.path.join(partial, configs.WARM_UP), name, graph.gives_variants)
+        configs.write_configs(directory, name)
         os.rename(partial, path)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(partial, ignore_errors=True)

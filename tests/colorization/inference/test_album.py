@@ -1,6 +1,7 @@
 import errno
 import os
 import pathlib
+import threading
 
 import pytest
 
@@ -90,6 +91,29 @@ def test_a_full_disk_ends_the_run(jobs):
     records = color(jobs, color_one, stop)
     assert [record.source for record in records] == ["a.jpg"] and tried == ["a.jpg", "b.jpg"]
     assert "No space" in stop.reason
+
+
+def test_what_no_photo_can_get_past_ends_the_run(jobs):
+    def color_one(job):
+        if job.name == "b.jpg":
+            raise album.CannotGoOn("The server is away.")
+        return copy(job)
+
+    stop = workers.Stop()
+    assert [record.source for record in color(jobs, color_one, stop)] == ["a.jpg"]
+    assert stop.reason == "b.jpg: The server is away."
+
+
+def test_as_many_photos_are_colored_at_a_time_as_asked(jobs):
+    together = threading.Barrier(len(jobs), timeout=60)
+
+    def color_one(job):
+        together.wait()
+        return copy(job)
+
+    manifest = Manifest(None)
+    found = list(album.color(jobs, color_one, manifest, WAY, workers.Stop(), num_threads=len(jobs)))
+    assert len(found) == len(jobs)
 
 
 def test_a_manifest_that_cannot_be_written_ends_the_run(jobs):

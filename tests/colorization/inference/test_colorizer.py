@@ -73,6 +73,13 @@ def test_does_what_the_served_graph_does(chroma, subject, monkeypatch):
     np.testing.assert_allclose(subject.colorize(photo), expected, atol=1)
 
 
+def test_photos_of_another_size_are_traced_no_more(subject, monkeypatch):
+    subject.colorize(noise(9, 12))
+    # What is traced, is traced in a new graph.
+    monkeypatch.setattr(tf.Graph, "__init__", None)
+    assert subject.colorize(noise(11, 17)).shape == (11, 17, 3)
+
+
 def test_paths_arrays_and_gray_arrays(subject, tmp_path):
     gray = noise(9, 12)
     photo = np.stack([gray] * 3, axis=-1)
@@ -132,6 +139,16 @@ def test_variants_differ_and_begin_with_the_coloring_itself(undecided):
         np.testing.assert_array_equal(one, again)
 
 
+def test_a_small_copy_gets_the_colors_of_the_whole_photo(undecided):
+    # Alike in every pixel, so that the whole photo, shrunk, is what its small copy must be.
+    photo = np.full((400, 600), 128, np.uint8)
+    whole = undecided.variants(photo, 3, seed=1)
+    small = undecided.variants(photo, 3, seed=1, onto=np.full((40, 60, 4), 128, np.uint8))
+    assert len(small) == len(whole) and small[0].shape == (40, 60, 4)
+    for one, other in zip(small, whole, strict=True):
+        np.testing.assert_allclose(one[20, 30, :3].astype(int), other[200, 300], atol=1)
+
+
 def test_threads_share_it(undecided):
     pictures = [noise(50, 40 + index, 3) for index in range(6)]
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
@@ -188,6 +205,21 @@ class TestFiles:
         assert written == [tmp_path / f"b_{number + 1}.png" for number in range(len(written))]
         for path, colored in zip(written, undecided.variants(photo, 3), strict=True):
             np.testing.assert_array_equal(photos.read_picture(path), colored)
+
+    def test_one_variant_of_several_is_written_by_itself(self, undecided, tmp_path):
+        photo = skimage.data.astronaut()[::8, ::8]
+        photos.write_picture(tmp_path / "a.png", photo)
+        several = undecided.variants(photo, 3)
+        out = tmp_path / "b.png"
+        options = {"num_variants": 3, "overwrite": True}
+        for number, colored in enumerate(several, start=1):
+            options["variant"] = number
+            assert undecided.colorize_file(tmp_path / "a.png", out, **options) == [out]
+            np.testing.assert_array_equal(photos.read_picture(out), colored)
+        for number in (0, 4):
+            options["variant"] = number
+            with pytest.raises(photos.PictureError, match=f"Received: {number}"):
+                undecided.colorize_file(tmp_path / "a.png", out, **options)
 
     def test_every_page_is_colored(self, subject, tmp_path):
         pages = [photos.Photo(noise(10, 12 + index, 3)) for index in range(3)]

@@ -20,22 +20,45 @@ def test_psnr_of_equal_pictures_is_infinite():
     assert color.psnr(_picture(0), _picture(0)) == np.inf
 
 
-def test_gray_has_no_colorfulness():
-    assert color.colorfulness(np.repeat(_picture(0)[..., :1], 3, axis=-1)) == 0
+@pytest.mark.parametrize("measure", [color.colorfulness, color.colorfulness_absolute])
+def test_gray_has_no_colorfulness(measure):
+    assert measure(np.repeat(_picture(0)[..., :1], 3, axis=-1)) == 0
 
 
-def test_colorfulness_of_one_color_is_its_mean():
+@pytest.mark.parametrize("measure", [color.colorfulness, color.colorfulness_absolute])
+def test_colorfulness_of_one_color_is_its_mean(measure):
     # Red: R - G = 255, (R + G) / 2 - B = 127.5, no spread.
     red = np.zeros((4, 4, 3), np.uint8)
     red[..., 0] = 255
-    assert color.colorfulness(red) == pytest.approx(0.3 * np.sqrt(255**2 + 127.5**2))
+    assert measure(red) == pytest.approx(0.3 * np.sqrt(255**2 + 127.5**2))
 
 
-def test_colorfulness_is_signed():
-    # Half red, half cyan: the signed means cancel in R - G but not in yellow-blue.
+def _half_red_half_cyan():
     picture = np.zeros((2, 2, 3), np.uint8)
     picture[0] = 255, 0, 0
     picture[1] = 0, 255, 255
-    opponents = np.array([[255.0, 127.5], [-255.0, -127.5]])
-    spread = np.sqrt((opponents.std(axis=0) ** 2).sum())
-    assert color.colorfulness(picture) == pytest.approx(spread)
+    return picture
+
+
+def test_colorfulness_is_signed():
+    # The means cancel, and the spread is that of the two colors.
+    spread = np.hypot(255, 127.5)
+    assert color.colorfulness(_half_red_half_cyan()) == pytest.approx(spread)
+
+
+def test_absolute_colorfulness_is_not():
+    # Both halves have the same absolute opponents: no spread, and a mean.
+    mean = 0.3 * np.hypot(255, 127.5)
+    assert color.colorfulness_absolute(_half_red_half_cyan()) == pytest.approx(mean)
+
+
+def test_colorfulness_is_the_published_formula():
+    red, green, blue = np.moveaxis(_picture(3).astype(float), -1, 0)
+    rg, yb = red - green, 0.5 * (red + green) - blue
+    for measure, (one, two) in {
+        color.colorfulness: (rg, yb),
+        color.colorfulness_absolute: (abs(rg), abs(yb)),
+    }.items():
+        expected = np.sqrt(one.std() ** 2 + two.std() ** 2)
+        expected += 0.3 * np.sqrt(one.mean() ** 2 + two.mean() ** 2)
+        assert measure(_picture(3)) == pytest.approx(expected)

@@ -1,0 +1,126 @@
+"""The photos that systems are evaluated on: read one by one, each either measured or left out.
+
+Law of the file: photos are uint8 sRGB of shape `(height, width, 3)`, at their own size, upright.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from colorization.evaluation import EvaluationError
+from pipelines import decoders, exclusions, headers, sources, surveys
+from pipelines.photos import PictureError
+
+MIN_SIZE = 35  # `artifacts.checkerboard` needs that much.
+REASONS = ("damaged", "gray", "small")
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Photos to evaluate on.
+
+    Args:
+        label: What tables call them: the last two folders, or the name of a data set.
+        source: `pipelines.sources.Source`.
+        positions: Set of the positions in it that are taken.
+    """
+
+    label: str
+    source: sources.Source
+    positions: frozenset
+
+    def jobs(self):
+        """Yields the name and the element of every photo that is taken."""
+        elements = zip(self.source.names, self.source.elements, strict=True)
+        return (job for position, job in enumerate(elements) if position in self.positions)
+
+
+class LeftOutError(Exception):
+    """A photo that is no measure of coloring.
+
+    Attributes:
+        reason: One of `REASONS`.
+    """
+
+    def __init__(self, reason, message):
+        super().__init__(message)
+        self.reason = reason
+
+
+def open_data(specifications, limit=0, exclude=""):
+    """Opens sets of photos, each to be told about by itself.
+
+    Args:
+        specifications: Text as of `--data`: one or more of what `sources.open_source` takes,
+            separated by commas.
+        limit: Most photos that are taken of each set, evenly over its list; 0 takes all.
+        exclude: Path of a list of photos to leave out, see `pipelines.exclusions`; empty for none.
+
+    Returns:
+        List of `Data`.
+
+    Raises:
+        SourceError: If a specification names nothing usable.
+        EvaluationError: If two sets would have the same name.
+    """
+    opened = []
+    for specification in specifications.split(","):
+        source = sources.open_source(specification.strip())
+        if exclude:
+            source = exclusions.exclude(source, exclude)
+        total = len(source.names)
+        taken = min(total, limit or total)
+        positions = np.round(np.linspace(0, total - 1, taken)).astype(int).tolist()
+        opened.append(Data(_label(source.name), source, frozenset(positions)))
+    labels = [data.label for data in opened]
+    if len(set(labels)) < len(labels):
+        raise EvaluationError(
+            "--data names sets whose last two folders differ, since tables call them that. "
+            f"Received: {', '.join(labels)}. Rename a folder, or give them in calls of their own."
+        )
+    return opened
+
+
+def read(source, name, element):
+    """Reads one photo.
+
+    Args:
+        source: `Source` that it is of.
+        name: Of the photo, for people.
+        element: Its handle, as of `source.elements`.
+
+    Returns:
+        Pair of its pixels and the SHA-256 of its file.
+
+    Raises:
+        LeftOutError: If it is damaged, has no colors or is under `MIN_SIZE` on a side.
+    """
+    try:
+        encoded = source.read(element).numpy()
+        kind = headers.kind_of(encoded[:64])
+        if kind is None:
+            raise PictureError("expected a picture. Received: a file that is none.")
+        rgb = _eight_bits(decoders.decode(kind, encoded)[0].rgb)
+    except (PictureError, tf.errors.OpError) as error:
+        message = f"{name}: {getattr(error, 'message', error)}"
+        raise LeftOutError("damaged", " ".join(message.splitlines())) from error
+    if min(rgb.shape[:2]) < MIN_SIZE:
+        raise LeftOutError("small", f"{name}: is under {MIN_SIZE} pixels on a side.")
+    if surveys.is_gray(rgb):
+        raise LeftOutError("gray", f"{name}: has no colors.")
+    return rgb, hashlib.sha256(encoded).hexdigest()
+
+
+def _eight_bits(rgb):
+    # The nearest level, in whole numbers.
+    return (
+        rgb if rgb.dtype == np.uint8 else ((rgb * np.uint32(255) + 32_895) >> 16).astype(np.uint8)
+    )
+
+
+def _label(name):
+    kind, _, rest = name.partition(":")
+    return "/".join(pathlib.Path(rest).absolute().parts[-2:]) if kind == "folder" else name

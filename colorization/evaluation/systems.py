@@ -1,0 +1,133 @@
+"""What makes pictures of gray photos: a model, and the baselines that it is held against.
+
+Law of the file: a system is shown the photo in gray, uint8 `(height, width, 3)` of equal channels,
+and returns uint8 pictures of the same shape. Only `truth` sees the colors.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from colorization.evaluation import EvaluationError
+from colorization.inference.colorizer import RELEASED_MODEL, Colorizer
+from pipelines import color, quantization
+
+BASELINES = ("gray", "mean", "truth")
+VARIANTS_SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """What makes pictures. Threads may share it.
+
+    Args:
+        name: What tables call it.
+        description: Dict of what it is, for records.
+        color: Function of a photo in gray and of the photo itself to a list of pictures, the
+            likeliest first.
+    """
+
+    name: str
+    description: dict
+    color: Callable
+
+
+def to_gray(rgb):
+    """Takes a photo's colors and keeps its lightness, to within half a level.
+
+    Args:
+        rgb: uint8 array of shape `(height, width, 3)`, sRGB.
+
+    Returns:
+        uint8 array of the same shape, of equal channels.
+    """
+    light = color.srgb_to_linear(rgb) @ color.RGB_TO_XYZ[1].astype(np.float32)[:, None]
+    level = np.round(np.clip(color.linear_to_srgb(light).numpy(), 0, 1) * 255).astype(np.uint8)
+    return np.repeat(level, 3, axis=-1)
+
+
+def gray():
+    """The photo without colors."""
+    return System("gray", {"kind": "gray"}, lambda shown, photo: [shown])
+
+
+def truth():
+    """The photo itself, which every figure should call perfect."""
+    return System("truth", {"kind": "truth"}, lambda shown, photo: [photo])
+
+
+def mean(description):
+    """The one color that a model's training pictures have on average, everywhere.
+
+    Not the average of the photos evaluated on, which nobody can know beforehand.
+
+    Args:
+        description: Of a model, as `Colorizer.description` holds it.
+
+    Raises:
+        EvaluationError: If the model tells of no prior.
+    """
+    prior = description.get("prior")
+    if not prior:
+        raise EvaluationError(
+            "--baseline=mean paints the mean color of the model's training pictures, which models "
+            f"of quantized chroma tell. Received: {description['name']}, which does not. Leave it "
+            "out."
+        )
+    ab = (np.asarray(prior) @ quantization.bin_centers()).astype(np.float32)
+
+    def paint(shown, photo):
+        lightness = color.rgb_to_lightness(shown)
+        lab = tf.concat([lightness, tf.broadcast_to(ab, [*shown.shape[:2], 2])], axis=-1)
+        linear = color.reduce_chroma_to_gamut(color.lab_to_linear(lab))
+        levels = np.clip(color.linear_to_srgb(linear).numpy(), 0, 1) * 255
+        return [np.round(levels).astype(np.uint8)]
+
+    told = {"kind": "mean", "ab": [round(float(x), 3) for x in ab], "of": description["name"]}
+    return System("mean", told, paint)
+
+
+def model(folder, num_variants=1, **told):
+    """A model, by the code that `colorize` runs.
+
+    Args:
+        folder: Of an exported model; None takes the released one.
+        num_variants: Colorings of each photo.
+        told: What else records say of it.
+
+    Returns:
+        Pair of the `System` and what the model's exporter wrote about it.
+
+    Raises:
+        ModelError: If it can't be used.
+        EvaluationError: If it gives no variants and several are asked for.
+    """
+    colorizer = Colorizer(folder)
+    description = colorizer.description
+    if num_variants > 1 and not description["gives_variants"]:
+        raise EvaluationError(
+            f"--num_variants=1 is all that the model {description['name']} can give. Received: "
+            f"{num_variants}."
+        )
+
+    def paint(shown, photo):
+        return colorizer.variants(shown, num_variants, seed=VARIANTS_SEED)
+
+    name = f"{description['name']} {description['version']}"
+    keys = ("name", "version", "epochs", "working_size", "temperature", "rarity")
+    known = {key: description[key] for key in keys if key in description}
+    known["weights_sha256"] = _weights_digest(folder, description["version"])
+    return System(name, {"kind": "model"} | known | told, paint), description
+
+
+def _weights_digest(folder, version):
+    folder = pathlib.Path(folder or RELEASED_MODEL)
+    numbered = folder / str(version)
+    digest = hashlib.sha256()
+    for path in sorted((numbered if numbered.is_dir() else folder).glob("variables/*.data-*")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,111 @@
+"""What networks do to chroma that no photo does.
+
+Law of the file: pictures are float arrays of shape `(height, width, 3)` in CIE L*a*b*.
+"""
+
+import numpy as np
+
+PERIOD, BLOCK = 4, 32
+# Rounding to 8 bits alone leaves about this much energy in ab, in CIE units squared.
+_QUIET = 0.1
+# L* or ab units from one pixel to the next but one.
+_EDGE, _FLAT, _NEAR = 10.0, 3.0, 4
+
+
+def checkerboard(picture, period=PERIOD):
+    """Share of fine chroma that repeats at the period of up-sampling.
+
+    The mean over `period` x `period` pixels is taken off. In each block of `BLOCK` x `BLOCK`
+    pixels what is left is averaged over its repetitions: what survives repeats. Noise keeps
+    `period**2 / BLOCK**2` of its energy, a checkerboard all of it.
+
+    Args:
+        picture: Float array of shape `(height, width, 3)`, Lab, at least `BLOCK + period` on a
+            side; what is left over at the right and the bottom is not looked at.
+        period: Pixels; a divisor of `BLOCK`. Every divisor of it counts too.
+
+    Returns:
+        Percent of the energy; 0 where there is no fine chroma beyond the rounding of 8 bits.
+
+    Raises:
+        ValueError: If the picture is too small.
+
+    Source: of its own, after the artifact in Odena et al., "Deconvolution and checkerboard
+    artifacts", 2016.
+    """
+    rows, columns = ((side - period + 1) // BLOCK for side in picture.shape[:2])
+    if rows < 1 or columns < 1:
+        raise ValueError(
+            f"`checkerboard` needs {BLOCK + period - 1} pixels on a side. Received: "
+            f"shape={picture.shape}."
+        )
+    ab = np.asarray(picture[: rows * BLOCK + period - 1, : columns * BLOCK + period - 1, 1:])
+    fine = _inner(ab, period) - _box_mean(ab, period)
+    energy = np.mean(np.square(fine), dtype=np.float64)
+    repeats = BLOCK // period
+    blocks = fine.reshape(rows, repeats, period, columns, repeats, period, 2)
+    pattern = blocks.mean(axis=(1, 4))
+    return float(100 * np.mean(np.square(pattern), dtype=np.float64) / max(energy, _QUIET))
+
+
+def bleeding(truth, picture):
+    """Chroma that fades beside an edge, where neither the photo's lightness nor its chroma changes.
+
+    Color that runs over an edge ends somewhere on the other side of it, with no reason in the
+    photo. So: among the pixels within 4 of an edge in the true lightness, those where both
+    lightness and true chroma are flat, and there the change of chroma in excess of the truth's.
+
+    Args:
+        truth: Float array of shape `(height, width, 3)`, Lab, at least 3 on a side.
+        picture: Float array of the same shape.
+
+    Returns:
+        Mean over these pixels, ab units per pixel; 0 for the truth, for gray, and where there is
+        no edge.
+
+    Source: of its own. Published is the Cluster Discrepancy Ratio (Kim et al., "Deep edge-aware
+    interactive colorization against color-bleeding effects", 2021), which rests on superpixels
+    and on clusters of random start.
+    """
+    light, true_change, change = (
+        _change(truth[..., :1]),
+        _change(truth[..., 1:]),
+        _change(picture[..., 1:]),
+    )
+    beside = _spread(light > _EDGE) & (light < _FLAT) & (true_change < _FLAT)
+    if not beside.any():
+        return 0.0
+    excess = np.maximum(change[beside] - true_change[beside], 0)
+    return float(excess.mean(dtype=np.float64) / 2)
+
+
+def _change(channels):
+    """Length of the central differences, over two pixels, at the inner pixels."""
+    down = channels[2:, 1:-1] - channels[:-2, 1:-1]
+    across = channels[1:-1, 2:] - channels[1:-1, :-2]
+    return np.sqrt(np.square(down).sum(axis=-1) + np.square(across).sum(axis=-1))
+
+
+def _spread(mask):
+    """Grows a mask by `_NEAR` pixels to all sides."""
+    for axis in (0, 1):
+        grown = mask.copy()
+        moved, fixed = np.moveaxis(grown, axis, 0), np.moveaxis(mask, axis, 0)
+        for offset in range(1, _NEAR + 1):
+            moved[offset:] |= fixed[:-offset]
+            moved[:-offset] |= fixed[offset:]
+        mask = grown
+    return mask
+
+
+def _inner(image, size):
+    start = (size - 1) // 2
+    height, width = image.shape[:2]
+    return image[start : height - size + 1 + start, start : width - size + 1 + start]
+
+
+def _box_mean(image, size):
+    """Means over `size` x `size` pixels, of the windows that lie inside."""
+    height, width = image.shape[:2]
+    image = sum(image[offset : height - size + 1 + offset] for offset in range(size))
+    return sum(image[:, offset : width - size + 1 + offset] for offset in range(size)) / size**2

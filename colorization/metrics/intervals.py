@@ -1,0 +1,54 @@
+"""How sure a figure over many photos is.
+
+Law of the file: statistics are float arrays of shape `(num_photos, num_statistics)`, a row for each
+photo; the figures of a set are functions of their means over photos.
+"""
+
+import numpy as np
+
+NUM_RESAMPLES = 1000
+LEVEL = 0.95
+_AT_ONCE = 100
+
+
+def bootstrap_interval(statistics, figure=lambda means: means, seed=0):
+    """Percentile interval of figures, by drawing the photos anew.
+
+    Args:
+        statistics: Float array of shape `(num_photos, num_statistics)`. Infinite values are taken
+            as they are: a mean with one of them is infinite.
+        figure: Function from means, `(num_resamples, num_statistics)`, to figures,
+            `(num_resamples, ...)`; default the means themselves.
+        seed: Equal seeds draw equal photos.
+
+    Returns:
+        Float array of shape `(2, ...)`: the lower and the upper end at `LEVEL`.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    """
+    statistics = np.asarray(statistics)
+    random, infinite = np.random.default_rng(seed), np.isinf(statistics)
+    finite = np.where(infinite, 0, statistics) if infinite.any() else statistics
+    num_photos, samples = len(statistics), []
+    for _ in range(NUM_RESAMPLES // _AT_ONCE):
+        weights = random.multinomial(num_photos, np.full(num_photos, 1 / num_photos), _AT_ONCE)
+        weights = weights.astype(finite.dtype) / num_photos
+        means = weights @ finite
+        if infinite.any():
+            means[weights @ infinite > 0] = np.inf
+        samples.append(figure(means))
+    return percentile_interval(np.concatenate(samples))
+
+
+def percentile_interval(samples):
+    """Ends of the middle `LEVEL` of samples.
+
+    Args:
+        samples: Float array of shape `(num_samples, ...)`; may hold infinite values.
+
+    Returns:
+        Float array of shape `(2, ...)`.
+    """
+    ends = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+    # An end that is one of the samples: between two there may be no number.
+    return np.quantile(samples, ends, axis=0, method="inverted_cdf")

@@ -1,0 +1,1 @@
+"""Preference studies: people compare colorings without knowing whose they are."""

@@ -1,0 +1,327 @@
+"""The file of a study: its models, its photos, what every voter was asked, and every vote.
+
+Law of the file: one SQLite file holds a study. What a method has stored when it returns is on disk,
+whatever becomes of the process; any number of threads and of processes may use the file at once.
+Of a voter nothing is known but a random text.
+"""
+
+import contextlib
+import dataclasses
+import os
+import secrets
+import sqlite3
+import threading
+
+from colorization.preference import pairs
+
+CHOICES = ("left", "right", "tie")
+# "CPrf": what tells the file from those of other programs, and the number of its layout.
+_APPLICATION, _LAYOUT = 0x43507266, 1
+_SECONDS_TO_WAIT = 30
+_TABLES = """
+CREATE TABLE study (seed INTEGER NOT NULL);
+CREATE TABLE models (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fingerprint TEXT NOT NULL
+);
+CREATE TABLE photos (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
+CREATE TABLE questions (
+    id INTEGER PRIMARY KEY,
+    token TEXT NOT NULL UNIQUE,
+    voter TEXT NOT NULL,
+    photo INTEGER NOT NULL REFERENCES photos,
+    "left" INTEGER NOT NULL REFERENCES models,
+    "right" INTEGER NOT NULL REFERENCES models,
+    repeats INTEGER REFERENCES questions,
+    asked TEXT NOT NULL
+);
+CREATE INDEX questions_of_voters ON questions (voter);
+CREATE TABLE votes (
+    question INTEGER PRIMARY KEY REFERENCES questions,
+    choice TEXT NOT NULL CHECK (choice IN ('left', 'right', 'tie')),
+    cast_at TEXT NOT NULL
+);
+"""
+_QUESTION = 'photo, "left", "right", repeats'
+
+
+def as_text(name):
+    """What can be stored of a file's name."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+class VotesError(ValueError):
+    """A file of votes that cannot be used; the message is one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """Where a voter stands.
+
+    Args:
+        answered: Number of votes.
+        token: Text that names the open question, or None if all are answered.
+        question: The open `pairs.Question`, or None.
+        last: Token of the question of the last vote, which can be taken back, or None.
+    """
+
+    answered: int
+    token: str | None
+    question: pairs.Question | None
+    last: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Vote:
+    """One vote.
+
+    Args:
+        question: The `pairs.Question`.
+        choice: `"left"`, `"right"` or `"tie"`.
+        voter: The voter's text.
+        repeated: For a question that repeats one, the choice then, as seen from these sides; None
+            for any other, and if that vote is gone.
+    """
+
+    question: pairs.Question
+    choice: str
+    voter: str
+    repeated: str | None
+
+
+class Votes:
+    """An open file of votes; close it after use.
+
+    Args:
+        path: Of the file.
+        create: Whether it is made if it is missing; default True.
+
+    Attributes:
+        path: As given.
+        seed: Of the study's shuffling, drawn when the file was made.
+
+    Raises:
+        VotesError: If the file is missing, cannot be made, or is no file of votes.
+    """
+
+    def __init__(self, path, create=True):
+        self.path, self._lock = os.fspath(path), threading.Lock()
+        if not create and not os.path.isfile(path):
+            raise VotesError(f"--votes={path}: the file of a study was expected. Received: none.")
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise VotesError(
+                f"--votes={path}: the file of a study, or a new one in a folder that can be "
+                f"written to, was expected. Received: {error}."
+            ) from error
+
+    def close(self):
+        """Closes the file."""
+        with self._lock:
+            self._connection.close()
+
+    def add_models(self, fingerprints):
+        """Makes models known.
+
+        Args:
+            fingerprints: Dict of the models' fingerprints by name.
+
+        Returns:
+            Dict of their numbers by name.
+
+        Raises:
+            VotesError: If votes were cast on another model of that name.
+        """
+        with self._writing() as connection:
+            for name, fingerprint in fingerprints.items():
+                known = connection.execute(
+                    "SELECT fingerprint FROM models WHERE name = ?", (name,)
+                ).fetchone()
+                if known is None:
+                    connection.execute(
+                        "INSERT INTO models (name, fingerprint) VALUES (?, ?)", (name, fingerprint)
+                    )
+                elif known[0] != fingerprint:
+                    raise VotesError(
+                        f"--votes={self.path} holds votes on another model of the name {name}. "
+                        "Choose another file, or rename the folder of the new model."
+                    )
+            return dict(connection.execute("SELECT name, id FROM models"))
+
+    def add_photos(self, names):
+        """Makes photos known.
+
+        Args:
+            names: Dict of the photos' names by the digests of their files.
+
+        Returns:
+            Dict of their numbers by digest.
+        """
+        # Names of files need not be text, and SQLite takes nothing else.
+        rows = [(digest, as_text(name)) for digest, name in names.items()]
+        with self._writing() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO photos (digest, name) VALUES (?, ?)", rows
+            )
+            numbers = dict(connection.execute("SELECT digest, id FROM photos"))
+            return {digest: numbers[digest] for digest in names}
+
+    def standing(self, voter, plan):
+        """Tells where a voter stands, and asks the next question if none is open.
+
+        Args:
+            voter: The voter's text.
+            plan: `pairs.Plan`.
+
+        Returns:
+            `Standing`.
+        """
+        with self._writing() as connection:
+            asked, tokens, answered = {}, {}, []
+            rows = connection.execute(
+                f"SELECT questions.id, token, choice, {_QUESTION} FROM questions "
+                "LEFT JOIN votes ON question = questions.id WHERE voter = ? ORDER BY questions.id",
+                (voter,),
+            )
+            for key, token, choice, *question in rows.fetchall():
+                question = pairs.Question(*question)
+                if not plan.covers(question):
+                    continue
+                asked[key], tokens[key] = question, token
+                if choice is not None:
+                    answered.append(key)
+            key = next((key for key in asked if key not in answered), None)
+            if key is None:
+                key = self._ask(connection, voter, plan, asked, tokens)
+            last = tokens[answered[-1]] if answered else None
+            return Standing(len(answered), tokens.get(key), asked.get(key), last)
+
+    def vote(self, voter, token, choice):
+        """Stores a vote. The first vote on a question holds: a second one changes nothing.
+
+        Args:
+            voter: The voter's text.
+            token: Of a question that this voter was asked.
+            choice: One of `CHOICES`.
+
+        Returns:
+            Whether there is such a question.
+        """
+        with self._writing() as connection:
+            key = self._key(voter, token)
+            if key is not None:
+                connection.execute(
+                    "INSERT OR IGNORE INTO votes VALUES (?, ?, datetime('now'))", (key, choice)
+                )
+            return key is not None
+
+    def take_back(self, voter, token):
+        """Removes a vote, if it is there: its question is open again.
+
+        Args:
+            voter: The voter's text.
+            token: Of a question that this voter was asked.
+
+        Returns:
+            Whether there is such a question.
+        """
+        with self._writing() as connection:
+            key = self._key(voter, token)
+            connection.execute("DELETE FROM votes WHERE question = ?", (key,))
+            return key is not None
+
+    def question(self, voter, token):
+        """Finds the `pairs.Question` that a voter was asked by its token; None for any other."""
+        with self._lock:
+            row = self._connection.execute(
+                f"SELECT {_QUESTION} FROM questions WHERE token = ? AND voter = ?", (token, voter)
+            ).fetchone()
+        return None if row is None else pairs.Question(*row)
+
+    def all(self):
+        """Reads all votes.
+
+        Returns:
+            Pair of a list of `Vote`, in the order of asking, and a dict of the models' names by
+            number, in the order of their numbers.
+        """
+        mirrored = "CASE earlier.choice WHEN 'left' THEN 'right' WHEN 'right' THEN 'left' ELSE "
+        with self._lock:
+            rows = self._connection.execute(
+                f"SELECT {_QUESTION}, votes.choice, voter, {mirrored} earlier.choice END "
+                "FROM votes JOIN questions ON questions.id = votes.question "
+                "LEFT JOIN votes AS earlier ON earlier.question = repeats ORDER BY questions.id"
+            ).fetchall()
+            names = self._connection.execute("SELECT id, name FROM models ORDER BY id").fetchall()
+        return [Vote(pairs.Question(*row[:4]), *row[4:]) for row in rows], dict(names)
+
+    def _prepare(self):
+        connection = self._connection
+        # First of all, what a stranger's file is left as it is for.
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (layout,) = connection.execute("PRAGMA user_version").fetchone()
+        (num_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if num_tables and (application, layout) != (_APPLICATION, _LAYOUT):
+            raise VotesError(
+                f"--votes={self.path}: the file of a study of this version was expected. Received: "
+                "another database. Choose another file."
+            )
+        # A vote is on disk before it is answered, and who reads does not wait for who writes.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        with self._writing():
+            # Looked at again, now that no other process can be at the same.
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                # Not as a script, which would end the transaction.
+                for statement in _TABLES.split(";\n"):
+                    connection.execute(statement)
+                connection.execute("INSERT INTO study VALUES (?)", (secrets.randbits(31),))
+                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {_LAYOUT}")
+        (self.seed,) = connection.execute("SELECT seed FROM study").fetchone()
+
+    @contextlib.contextmanager
+    def _writing(self):
+        """A transaction that no other thread or process can come between."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _ask(self, connection, voter, plan, asked, tokens):
+        """Adds the voter's next question to the file and to both dicts; returns its key."""
+        counts = connection.execute(
+            'SELECT photo, min("left", "right"), max("left", "right"), count(*) FROM votes '
+            "JOIN questions ON questions.id = question WHERE repeats IS NULL GROUP BY 1, 2, 3"
+        )
+        counts = {(photo, (low, high)): votes for photo, low, high, votes in counts}
+        question = pairs.next_question(plan, voter, asked, counts)
+        if question is None:
+            return None
+        token = secrets.token_urlsafe(12)
+        key = connection.execute(
+            f"INSERT INTO questions (token, voter, asked, {_QUESTION}) "
+            "VALUES (?, ?, datetime('now'), ?, ?, ?, ?)",
+            (token, voter, *dataclasses.astuple(question)),
+        ).lastrowid
+        asked[key], tokens[key] = question, token
+        return key
+
+    def _key(self, voter, token):
+        row = self._connection.execute(
+            "SELECT id FROM questions WHERE token = ? AND voter = ?", (token, voter)
+        ).fetchone()
+        return None if row is None else row[0]

@@ -1,0 +1,116 @@
+"""Serves a web page and a JSON API that color photos: `python -m colorization.serve`.
+
+The page takes photos by drop, paste, file picker or camera, shows them before and after, offers
+other colorings, and gives them back at full size with their metadata. The API is described at
+/api/openapi.json; /healthz and /metrics are for whoever runs the server. No photo is kept.
+
+SIGTERM or Ctrl-C ends the server after the photos in progress; the second one ends it at once.
+"""
+
+
+def define_flags():
+    """Defines the flags of the command."""
+    from absl import flags
+
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Folder of an exported model; default the released one. With --server, the model's name.",
+    )
+    flags.DEFINE_string(
+        "server",
+        None,
+        "Address of a TF Serving that runs the model, grpc://HOST:8500 or http://HOST:8501; "
+        "default the model runs in this process.",
+    )
+    flags.DEFINE_string(
+        "host",
+        "127.0.0.1",
+        "Address to listen on; 0.0.0.0 for all of this machine's. There is no password: what the "
+        "whole Internet may reach belongs behind a proxy that has one.",
+    )
+    flags.DEFINE_integer("port", 8000, "Port; 0: a free one.", lower_bound=0, upper_bound=65_535)
+    flags.DEFINE_integer(
+        "max_bytes", 100_000_000, "Size of the largest photo file.", lower_bound=1000
+    )
+    flags.DEFINE_integer(
+        "max_pixels",
+        50_000_000,
+        "Pixels of the largest photo. A million takes about 10 MB of memory for each worker.",
+        lower_bound=1,
+        upper_bound=500_000_000,
+    )
+    flags.DEFINE_integer(
+        "max_queue",
+        16,
+        "Photos that may wait for a worker; whoever comes then is told when to come again.",
+        lower_bound=0,
+        upper_bound=1000,
+    )
+    flags.DEFINE_integer(
+        "timeout", 120, "Seconds until a request is given up, waiting included.", lower_bound=1
+    )
+    flags.DEFINE_integer(
+        "workers", 0, "Photos colored at once; 0: one for each processor.", lower_bound=0
+    )
+
+
+def main(arguments):
+    """Serves until it is stopped.
+
+    Args:
+        arguments: Positional arguments, of which there must be none.
+
+    Returns:
+        0, after a clean end.
+    """
+    from absl import flags
+
+    from colorization.inference import workers
+    from colorization.serving.web import ServeError
+
+    if arguments:
+        raise ServeError(f"serve takes flags only. Received: {arguments[0]}. See --help.")
+    try:
+        from colorization.serving.web.app import Limits, create_app
+        from colorization.serving.web.server import Server, address, listen
+    except ModuleNotFoundError as error:
+        raise ServeError(
+            f"The page needs the package {error.name}. Install it: pip install .[serve]"
+        ) from error
+    options = flags.FLAGS
+    names = ("max_bytes", "max_pixels", "max_queue", "timeout")
+    limits = Limits(
+        **{name: options[name].value for name in names},
+        workers=options.workers or workers.num_processors(),
+    )
+    # A taken port is told before the model is loaded.
+    listener = listen(options.host, options.port)
+    colorizer = _load(options.model, options.server)
+    server = Server(create_app(colorizer, limits), listener, limits)
+    stop = workers.Stop()
+    with workers.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
+        name, version = (colorizer.description[key] for key in ("name", "version"))
+        print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
+        server.run(stop)
+    return 0
+
+
+def _load(model, server):
+    """Loads the model, or finds the server that has it."""
+    from colorization import commands
+
+    commands.import_quietly()
+    if server is None:
+        from colorization.inference.colorizer import Colorizer
+
+        return Colorizer(model)
+    from colorization.serving.client import RemoteColorizer
+
+    return RemoteColorizer(server, model)
+
+
+if __name__ == "__main__":
+    from colorization.commands import run_command
+
+    run_command(main, define_flags)

@@ -1,0 +1,134 @@
+"""What TF Serving reads beside a model: its configuration files, and requests to warm up by.
+
+Law of the file: configuration is text in the protocol-buffer format of TF Serving's own messages:
+`ModelServerConfig`, `BatchingParameters` and `MonitoringConfig`.
+
+Source: TensorFlow Serving's guides "Configuration", "Batching" and "SavedModel Warmup".
+"""
+
+import os
+
+import tensorflow as tf
+
+WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
+# Where the official image looks for models.
+_MOUNTED = "/models"
+
+_MODELS = """\
+# tensorflow_model_server --model_config_file={base}/models.config
+model_config_list {{
+  config {{
+    name: "{name}"
+    base_path: "{base}"
+    model_platform: "tensorflow"
+    # The version before the latest stays, for those who began with it.
+    model_version_policy {{ latest {{ num_versions: 2 }} }}
+  }}
+}}
+"""
+_BATCHING = """\
+# --enable_batching --batching_parameters_file={base}/batching.config
+# Photos are colored one by one, since batches gained little where they were measured: what this
+# gives is a queue with an end. `variants`, whose inputs have no batch, can't be called by it.
+max_execution_batch_size {{ value: 1 }}
+batch_timeout_micros {{ value: 0 }}
+# Two for each core; set it to the machine.
+num_batch_threads {{ value: 4 }}
+# A call may hold 64 photos; where 256 wait, the next is told to come again.
+enable_large_batch_splitting {{ value: true }}
+max_batch_size {{ value: 64 }}
+max_enqueued_batches {{ value: 256 }}
+"""
+_MONITORING = """\
+# --monitoring_config_file={base}/monitoring.config
+prometheus_config {{
+  enable: true
+  path: "/monitoring/prometheus/metrics"
+}}
+"""
+_FILES = {
+    "models.config": _MODELS,
+    "batching.config": _BATCHING,
+    "monitoring.config": _MONITORING,
+}
+
+
+def write_configs(directory, name):
+    """Writes the configuration files into a model's directory, beside its versions.
+
+    A server that has the directory mounted at `/models/NAME` reads them there. A file that is there
+    already stays: it may have been fitted to a machine.
+
+    Args:
+        directory: Of the model.
+        name: Of the model.
+
+    Returns:
+        List of the paths written.
+
+    Raises:
+        OSError: If a file can't be written.
+    """
+    written = []
+    for file_name, text in _FILES.items():
+        path = os.path.join(directory, file_name)
+        if os.path.exists(path):
+            continue
+        with open(path + ".part", "w") as file:
+            file.write(text.format(name=name, base=f"{_MOUNTED}/{name}"))
+        os.replace(path + ".part", path)
+        written.append(path)
+    return written
+
+
+def write_warm_up(path, name, gives_variants):
+    """Writes requests that a server sends itself before it takes others: one for each signature.
+
+    Args:
+        path: File to write, `WARM_UP` in the directory of a version.
+        name: Of the model.
+        gives_variants: Whether it has the signature `variants`.
+
+    Returns:
+        Whether the protocol's classes are installed (`tensorflow-serving-api`); if not, nothing is
+        written.
+
+    Raises:
+        OSError: If the file can't be written.
+    """
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError:
+        return False
+    with tf.io.TFRecordWriter(path) as records:
+        for signature, inputs in _requests(gives_variants).items():
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = name
+            request.model_spec.signature_name = signature
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
+            records.write(log.SerializeToString())
+    return True
+
+
+def _requests(gives_variants):
+    """Inputs of a small request for every signature; warm is what was called, at whatever size."""
+    ramp = tf.cast(tf.range(64 * 64) * 255 // (64 * 64), tf.uint8)
+    picture = tf.repeat(tf.reshape(ramp, [64, 64, 1]), 3, axis=-1)
+    lightness = tf.cast(picture[..., :1], tf.float32) * (100 / 255)
+    files = [tf.io.encode_jpeg(picture).numpy(), tf.io.encode_png(picture).numpy()]
+    client = {"lightness_bytes": [tf.io.serialize_tensor(lightness).numpy()]}
+    requests = {
+        "serving_default": {"image_bytes": files},
+        "arrays": {"images": picture[None].numpy()},
+        "chroma": {"lightness": lightness[None].numpy()},
+        "client": client,
+    }
+    if gives_variants:
+        number = tf.constant([1]).numpy()
+        requests["client"] = client | {"seed": number, "count": number}
+        requests["variants"] = {"image_bytes": files[0], "seed": number[0], "count": number[0]}
+    return requests

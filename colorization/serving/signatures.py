@@ -1,0 +1,146 @@
+"""What a served model can be asked for, beside the functions of its graph.
+
+Law of the file: what is called `..._bytes` holds whole files, which TF Serving's REST interface
+carries in base64 by that name. A photo that can't be colored fails its call with
+`InvalidArgumentError`, by the name of its item; the process goes on.
+
+What is saved is traced while it is saved: TensorFlow traces all functions once more then, and would
+save what was traced before beside them.
+"""
+
+import tensorflow as tf
+
+from colorization.inference import plan
+from colorization.serving import client_signature, photo_bytes
+
+
+def signatures(graph):
+    """Makes the signatures of a model.
+
+    Args:
+        graph: A `colorization.inference.graph.ColorizationGraph`.
+
+    Returns:
+        Dict of `tf.function` for `tf.saved_model.save`:
+
+        - `serving_default`: `image_bytes`, JPEG, PNG, GIF or BMP files of any sizes, strings of
+          shape `(batch,)`; returns `image_bytes`, each upright and at its own size: JPEG for
+          JPEG, else PNG, of 16 bits and with transparency where the file had them.
+        - `arrays`: `images`, uint8 RGB of shape `(batch, height, width, 3)`; returns the same.
+        - `chroma`: `lightness`, float L* of shape `(batch, height, width, 1)`; returns `ab`, float
+          of shape `(batch, height, width, 2)`, edges in place, not yet brought into a gamut.
+        - `client`, which `colorize --server` calls: see `client_signature`.
+        - `variants`, of models that give any: `image_bytes`, a scalar string, `seed` and `count`,
+          int32 scalars; returns `image_bytes` of shape `(n,)`, up to `count` colorings, the
+          likeliest first.
+    """
+    recolor = _recolor(graph)
+    found = {
+        "serving_default": _files(graph, recolor),
+        "arrays": _arrays(graph),
+        "chroma": _chroma(graph),
+        client_signature.NAME: _client(graph),
+    }
+    if graph.gives_variants:
+        found["variants"] = _variants(graph, recolor)
+    return found
+
+
+def _signature(graph, specs, answer):
+    @tf.function(input_signature=specs)
+    def signature(*inputs):
+        # Before the first call, which would have functions traced for its own shapes.
+        graph.trace()
+        return answer(*inputs)
+
+    return signature
+
+
+def _files(graph, recolor):
+    def files(image_bytes):
+        number = tf.size(image_bytes)
+
+        def color_one(index):
+            item = tf.strings.format("item {} of {}", (index + 1, number))
+            return recolor(image_bytes[index], item, 0, 1)[0]
+
+        colored = tf.map_fn(
+            color_one, tf.range(number), fn_output_signature=tf.string, parallel_iterations=1
+        )
+        return {"image_bytes": colored}
+
+    return _signature(graph, [tf.TensorSpec((None,), tf.string, "image_bytes")], files)
+
+
+def _arrays(graph):
+    specs = [tf.TensorSpec((None, None, None, 3), tf.uint8, "images")]
+    return _signature(graph, specs, lambda images: {"images": graph.arrays(images)})
+
+
+def _chroma(graph):
+    specs = [tf.TensorSpec((None, None, None, 1), tf.float32, "lightness")]
+    return _signature(graph, specs, lambda lightness: {"ab": graph.chroma(lightness)})
+
+
+def _client(graph):
+    specs = [tf.TensorSpec((None,), tf.string, "lightness_bytes")]
+    if graph.gives_variants:
+        specs += [tf.TensorSpec((None,), tf.int32, name) for name in ("seed", "count")]
+
+    def client(*inputs):
+        named = {spec.name: value for spec, value in zip(specs, inputs, strict=True)}
+        return client_signature.client_signature(graph)(**named)
+
+    return _signature(graph, specs, client)
+
+
+def _variants(graph, recolor):
+    def variants(image_bytes, seed, count):
+        known = (seed >= 0) & (count >= 1) & (count <= plan.MAX_VARIANTS)
+        message = f"seed is at least 0, and count 1 to {plan.MAX_VARIANTS}, but they were"
+        with tf.control_dependencies([tf.debugging.Assert(known, [message, seed, count])]):
+            seed = tf.identity(seed)
+        return {"image_bytes": recolor(image_bytes, "item 1 of 1", seed, count)}
+
+    image = tf.TensorSpec((), tf.string, "image_bytes")
+    seed, count = (tf.TensorSpec((), tf.int32, name) for name in ("seed", "count"))
+    return _signature(graph, [image, seed, count], variants)
+
+
+def _recolor(graph):
+    """Makes the function that colors one file, which several signatures share."""
+    text, number = tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int32)
+
+    @tf.function(input_signature=[text, text, number, number])
+    def recolor(encoded, item, seed, count):
+        header = photo_bytes.read_header(encoded)
+        problem = tf.strings.join([item, ": ", header.problem])
+        with tf.control_dependencies([tf.debugging.Assert(header.problem == "", [problem])]):
+            encoded = tf.identity(encoded)
+        return tf.cond(
+            header.is_deep,
+            lambda: _recolor_at(tf.uint16, graph, encoded, header, item, seed, count),
+            lambda: _recolor_at(tf.uint8, graph, encoded, header, item, seed, count),
+        )
+
+    return recolor
+
+
+def _recolor_at(depth, graph, encoded, header, item, seed, count):
+    pixels = photo_bytes.decode(encoded, header.kind, depth)
+    problem = tf.strings.join([item, ": the file is damaged or cut short"])
+    with tf.control_dependencies([tf.debugging.Assert(tf.size(pixels) > 0, [problem])]):
+        pixels = photo_bytes.upright(pixels, header.turn)
+    rgb, alpha = pixels[None, ..., :3], pixels[..., 3:]
+    rgb.set_shape([1, None, None, 3])
+
+    def finish(coefficients):
+        return photo_bytes.encode(graph.whole(rgb, coefficients[None])[0], alpha, header.kind)
+
+    if graph.gives_variants:
+        predicted = tf.cond(
+            count > 1, lambda: graph.variants(rgb, seed, count), lambda: graph.predict(rgb)
+        )
+    else:
+        predicted = graph.predict(rgb)
+    return tf.map_fn(finish, predicted, fn_output_signature=tf.string, parallel_iterations=1)

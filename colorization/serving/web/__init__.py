@@ -1,0 +1,5 @@
+"""The web page and the JSON API: an application, and the server that runs it."""
+
+
+class ServeError(ValueError):
+    """A server that cannot be started as asked; the message is one line."""

@@ -1,0 +1,170 @@
+"""The application: the page, the API, and what keeps both safe.
+
+Law of the file: no photo, no name and no result outlives its request.
+"""
+
+import dataclasses
+import importlib.resources
+import json
+import os
+import time
+
+import flask
+import werkzeug.exceptions
+
+from colorization.serving.web import coloring, problems, uploads, work_queue
+from colorization.serving.web.metrics import Metrics
+from colorization.serving.web.problems import Problem
+from colorization.serving.web.service import Service, as_problem
+
+# What a form adds to its photo: boundaries, names, a few numbers.
+FORM_BYTES = 1 << 16
+_SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one server takes on.
+
+    Attributes:
+        max_bytes: Size of the largest photo file.
+        max_pixels: Pixels of the largest photo, all its pages together.
+        max_queue: Photos that may wait while others are colored.
+        timeout: Seconds until a request is given up, waiting included.
+        workers: Photos colored at once.
+    """
+
+    max_bytes: int = 100_000_000
+    max_pixels: int = 50_000_000
+    max_queue: int = 16
+    timeout: float = 120
+    workers: int = 2
+
+
+def create_app(colorizer, limits=None):
+    """Makes the application.
+
+    Args:
+        colorizer: A `colorization.Colorizer`, or anything with its `description`, `variants` and
+            `colorize_file`, that threads may share.
+        limits: `Limits`; default those of its defaults.
+
+    Returns:
+        `flask.Flask`. Its `extensions["work_queue"]` is the `WorkQueue` that it works with.
+    """
+    limits = limits or Limits()
+    app = flask.Flask(__name__)
+    app.config.update(
+        # The decisive limit is the photo's own; these are for whatever surrounds it.
+        MAX_CONTENT_LENGTH=limits.max_bytes + FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=FORM_BYTES,
+        MAX_FORM_PARTS=20,
+    )
+    app.json.sort_keys = False
+    work = work_queue.WorkQueue(limits.workers, limits.max_queue, limits.timeout)
+    metrics = Metrics(work)
+    app.extensions["work_queue"] = work
+    _add_pages(app, _about(colorizer, limits), metrics, work)
+    _add_api(app, Service(colorizer, limits, work, metrics))
+    _add_answers(app, metrics)
+    return app
+
+
+def _about(colorizer, limits):
+    gives_variants = colorizer.description["gives_variants"]
+    return {
+        "model": {name: colorizer.description[name] for name in ("name", "version")},
+        "max_bytes": limits.max_bytes,
+        "max_pixels": limits.max_pixels,
+        "max_variants": uploads.MAX_VARIANTS if gives_variants else 1,
+    }
+
+
+def _add_pages(app, about, metrics, work):
+    document = json.loads(
+        importlib.resources.files(__package__).joinpath("openapi.json").read_text()
+    )
+
+    @app.get("/")
+    def index():
+        return flask.render_template("index.html", about=about)
+
+    @app.get("/api/about")
+    def api_about():
+        return about
+
+    @app.get("/api/openapi.json")
+    def api_document():
+        return document
+
+    @app.get("/healthz")
+    def health():
+        if work.closed:
+            raise work_queue.Closed
+        return {"status": "ok", **about["model"]}
+
+    @app.get("/metrics")
+    def all_metrics():
+        return flask.Response(metrics.text(), content_type=metrics.media_type)
+
+
+def _add_api(app, service):
+    @app.post("/api/preview")
+    def preview():
+        _, answer = service.color(coloring.preview)
+        return answer
+
+    @app.post("/api/colorize")
+    def colorize():
+        upload, file = service.color(coloring.colorize)
+        answer = flask.send_file(
+            file,
+            mimetype=uploads.MEDIA_TYPES[upload.suffix],
+            as_attachment=True,
+            download_name=upload.name,
+            etag=False,
+        )
+        answer.content_length = os.fstat(file.fileno()).st_size
+        return answer
+
+
+def _add_answers(app, metrics):
+    @app.before_request
+    def begin():
+        flask.g.start = time.monotonic()
+        # Another site's page, open in the browser of whoever runs this, could not read an answer,
+        # but it could keep the machine busy.
+        if flask.request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            if flask.request.method == "POST":
+                raise Problem("cross-site", "Photos are taken from this server's own page only.")
+
+    @app.after_request
+    def finish(answer):
+        answer.headers.update(_SECURITY)
+        static = flask.request.endpoint in ("index", "static")
+        answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
+        endpoint = flask.request.endpoint or "none"
+        metrics.count_request(endpoint, answer.status_code, time.monotonic() - flask.g.start)
+        return answer
+
+    @app.errorhandler(Exception)
+    def fail(error):
+        problem = as_problem(error)
+        metrics.count_failure(problem.reason)
+        answer = flask.Response(problem.document(), problem.status)
+        answer.content_type = problems.MEDIA_TYPE
+        if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
+            answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        if problem.retry_after is not None:
+            answer.headers["Retry-After"] = str(problem.retry_after)
+        return answer

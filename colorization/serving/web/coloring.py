@@ -1,0 +1,121 @@
+"""What the two ways of asking for colors do with an upload, in a thread of the work queue."""
+
+import base64
+import math
+
+import cv2
+import numpy as np
+
+from colorization.serving.web.problems import Problem
+from pipelines import photos
+
+PREVIEW_SIDE = 1600
+_JPEG_QUALITY, _WEBP_QUALITY = 88, 90
+
+
+def preview(colorizer, upload, options):
+    """Colors a small copy of a photo's first page in several ways.
+
+    Args:
+        colorizer: Has `variants`, as `colorization.Colorizer` has.
+        upload: `uploads.Upload`.
+        options: `uploads.Options`.
+
+    Returns:
+        Dict for JSON, as the API's document says.
+
+    Raises:
+        Problem: If the photo is damaged.
+    """
+    try:
+        pages = photos.read_photo(upload.path)
+        page = pages[0]
+        before = _small(page.rgb)
+        colored = colorizer.variants(
+            page.rgb,
+            options.num_variants,
+            seed=options.seed,
+            saturation=options.saturation,
+            onto=before,
+        )
+    except photos.PictureError as error:
+        raise _problem(error, upload) from error
+    height, width = page.rgb.shape[:2]
+    alpha = None if page.alpha is None else _small(page.alpha)
+    return {
+        "name": upload.name,
+        "kind": upload.kind,
+        "width": width,
+        "height": height,
+        "num_pages": len(pages),
+        "seed": options.seed,
+        "saturation": options.saturation,
+        "before": _data_url(before, alpha),
+        "variants": [_data_url(rgb, alpha) for rgb in colored],
+    }
+
+
+def colorize(colorizer, upload, options):
+    """Colors a photo, all pages, at its own size and depth, with its metadata.
+
+    Args:
+        colorizer: Has `colorize_file`, as `colorization.Colorizer` has.
+        upload: `uploads.Upload`; its folder takes the colored file.
+        options: `uploads.Options`.
+
+    Returns:
+        The colored file, opened: it may be unlinked.
+
+    Raises:
+        Problem: If the photo is damaged, or the model sees no such variant of it.
+    """
+    destination = upload.path.with_name(f"colored{upload.suffix}")
+    # The likeliest needs no draw of the others.
+    count = 1 if options.variant == 1 else options.num_variants
+    try:
+        written = colorizer.colorize_file(
+            upload.path,
+            destination,
+            num_variants=count,
+            variant=options.variant,
+            seed=options.seed,
+            saturation=options.saturation,
+        )
+    except photos.PictureError as error:
+        raise _problem(error, upload) from error
+    if not written:
+        raise Problem(
+            "no-such-variant",
+            "The model sees fewer colorings of this photo than were asked for. "
+            f"Received: variant={options.variant}. Take a lower one, or another seed.",
+        )
+    return open(destination, "rb")
+
+
+def _problem(error, upload):
+    # The client must not learn, nor care, where its photo lay.
+    line = str(error)
+    for path in sorted(upload.path.parent.glob("*"), reverse=True):
+        line = line.replace(f"{path}: ", "")
+    return Problem("unusable-picture", line[:1].upper() + line[1:])
+
+
+def _small(pixels):
+    """A picture in eight bits with no side longer than `PREVIEW_SIDE`."""
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, PREVIEW_SIDE / max(height, width))
+    size = max(1, math.floor(width * scale)), max(1, math.floor(height * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def _data_url(rgb, alpha):
+    if alpha is None:
+        kind, pixels = "jpeg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+        options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    else:
+        kind, pixels = "webp", cv2.cvtColor(np.dstack([rgb, alpha]), cv2.COLOR_RGBA2BGRA)
+        options = [cv2.IMWRITE_WEBP_QUALITY, _WEBP_QUALITY]
+    _, data = cv2.imencode(f".{kind}", pixels, options)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

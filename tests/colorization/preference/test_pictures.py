@@ -1,0 +1,130 @@
+import hashlib
+import os
+import pathlib
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import skimage.color
+import tensorflow as tf
+
+from colorization.inference import graph, workers
+from colorization.preference import pictures
+from colorization.preference.pictures import Model
+from pipelines import sources
+from pipelines.photos import read_picture, write_picture
+
+GRAY = Model("gray", "gray", pictures.to_gray)
+TRUTH = Model("truth", "truth", lambda rgb: rgb)
+
+
+@pytest.fixture
+def album(tmp_path, picture_folder):
+    folder = tmp_path / "album"
+    shutil.copytree(picture_folder, folder)
+    return folder
+
+
+def prepare(album, models, only_colored=False, positions=None):
+    source = sources.open_source(f"folder:{album}")
+    positions = set(range(len(source.names))) if positions is None else positions
+    made = pictures.prepare(
+        source, positions, models, album.parent / "made", only_colored, workers.Stop()
+    )
+    return {pathlib.Path(photo.name).name: photo for photo in made}
+
+
+def test_gray_keeps_lightness_and_has_no_colors(monkeypatch):
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    gray = pictures.to_gray(rgb)
+    assert (gray == gray[..., :1]).all()
+    lab, expected = skimage.color.rgb2lab(gray), skimage.color.rgb2lab(rgb)
+    np.testing.assert_allclose(lab[..., 0], expected[..., 0], atol=0.3)
+    np.testing.assert_array_equal(pictures.to_gray(gray), gray)
+    monkeypatch.setattr(graph, "STRIP_PIXELS", 100)
+    np.testing.assert_array_equal(pictures.to_gray(rgb), gray)
+    wide = pictures.to_gray(rgb.astype(np.uint16) * 257)
+    assert wide.dtype == np.uint16
+    np.testing.assert_allclose(wide / 257, gray, atol=0.51)
+
+
+def test_each_model_paints_each_photo_once(album):
+    painted = []
+    model = Model("inverter", "print", lambda rgb: painted.append(1) or 255 - rgb)
+    found = prepare(album, [GRAY, model])
+    assert len(found) == 12 and not any(photo.problem for photo in found.values())
+    photo = found["03.png"]
+    path = pictures.picture_path(album.parent / "made", photo.digest, "print")
+    original = read_picture(album / "03.png")
+    made = read_picture(path)
+    assert made.shape == original.shape
+    np.testing.assert_allclose(made.astype(int), 255 - original.astype(int), atol=12)
+    assert len(os.listdir(album.parent / "made")) == 24
+    assert prepare(album, [GRAY, model]) == found and len(painted) == 12
+    os.unlink(path)
+    prepare(album, [GRAY, model])
+    assert len(painted) == 13 and os.path.exists(path)
+
+
+def test_names_and_bytes_of_pictures_do_not_name_models(album):
+    prepare(album, [GRAY, TRUTH])
+    for path in (album.parent / "made").iterdir():
+        assert b"gray" not in path.read_bytes() and b"Exif" not in path.read_bytes()
+        assert "gray" not in path.name and "truth" not in path.name
+
+
+def test_only_what_is_chosen_is_prepared(album):
+    assert set(prepare(album, [GRAY], positions={0, 11})) == {"00.png", "11.jpg"}
+
+
+def test_a_source_need_not_be_of_files(album):
+    encoded = [(album / name).read_bytes() for name in ("00.png", "01.png")]
+    elements = tf.data.Dataset.from_tensor_slices([*encoded, b"torn"])
+    source = sources.Source("tfds:x", elements, ["x#0", "x#1", "x#2"], tf.identity, "")
+    made = pictures.prepare(source, {1, 2}, [GRAY], album.parent / "made", False, workers.Stop())
+    found = {photo.name: photo for photo in made}
+    assert found["x#1"].digest == hashlib.sha256(encoded[1]).hexdigest()
+    assert found["x#2"].problem.startswith("x#2: expected a picture")
+
+
+def test_damaged_files_are_named_and_left_out(album):
+    (album / "text.jpg").write_text("no picture")
+    (album / "torn.png").write_bytes((album / "00.png").read_bytes()[:-30])
+    (album / "gone.jpg").symlink_to("nowhere")
+    found = prepare(album, [GRAY])
+    bad = {name: photo.problem for name, photo in found.items() if photo.digest is None}
+    assert set(bad) == {"text.jpg", "torn.png", "gone.jpg"} and len(found) == 15
+    assert all(bad[name].startswith(f"{album / name}: ") for name in ("text.jpg", "torn.png"))
+    assert str(album / "gone.jpg") in bad["gone.jpg"]
+    assert not any("\n" in problem for problem in bad.values())
+
+
+def test_a_gray_photo_is_no_truth(album):
+    write_picture(album / "old.png", pictures.to_gray(read_picture(album / "00.png")))
+    found = prepare(album, [GRAY, TRUTH], only_colored=True)
+    assert [name for name, photo in found.items() if photo.digest is None] == ["old.png"]
+    assert "has no colors" in found["old.png"].problem
+    assert prepare(album, [GRAY])["old.png"].digest is not None
+
+
+def test_sixteen_bits_are_shown_in_eight(tmp_path):
+    (tmp_path / "album").mkdir()
+    level = np.random.default_rng(0).integers(0, 65536, (3, 3, 3)).astype(np.uint16)
+    photo = cv2.resize(level, (32, 32), interpolation=cv2.INTER_LINEAR)
+    write_picture(tmp_path / "album" / "a.png", photo)
+    (found,) = prepare(tmp_path / "album", [TRUTH]).values()
+    made = read_picture(pictures.picture_path(tmp_path / "made", found.digest, "truth"))
+    np.testing.assert_allclose(made, photo / 257, atol=6)
+
+
+def test_a_fingerprint_changes_with_names_and_contents(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "weights").write_text("1")
+    first = pictures.fingerprint(tmp_path / "a")
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    assert pictures.fingerprint(tmp_path / "copy") == first
+    (tmp_path / "copy" / "b" / "weights").write_text("2")
+    assert pictures.fingerprint(tmp_path / "copy") != first
+    (tmp_path / "a" / "b" / "weights").rename(tmp_path / "a" / "weights")
+    assert pictures.fingerprint(tmp_path / "a") != first

@@ -1,0 +1,166 @@
+import contextlib
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from colorization.serving.web import ServeError, app, server
+from tests.colorization.serving.web import support
+
+LIMITS = app.Limits(100_000, 10_000, max_queue=2, timeout=20, workers=1)
+
+
+@pytest.fixture
+def address(painter):
+    with support.running(painter, LIMITS) as (address, _):
+        yield address
+
+
+def request(body=b"", path="/api/colorize", method="POST", length=None, headers=""):
+    length = len(body) if length is None else length
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{headers}"
+    return f"{head}Connection: close\r\n\r\n".encode() + body
+
+
+def parsed(answer):
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+def ask(address, *pieces):
+    return parsed(support.exchange(address, *pieces))
+
+
+def is_alive(address):
+    return ask(address, request(path="/healthz", method="GET"))[0] == 200
+
+
+def wait_until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_photo_goes_through_a_real_socket(address, photo, folder):
+    status, body = ask(address, request(photo))
+    assert status == 200 and body.startswith(b"\x89PNG") and list(folder.iterdir()) == []
+
+
+def test_slow_clients_hold_no_workers(address, photo):
+    with contextlib.ExitStack() as stack:
+        for length in range(60):
+            slow = stack.enter_context(socket.create_connection(address))
+            slow.sendall(request(photo)[:-1][: length * 4])
+        assert ask(address, request(photo))[0] == 200
+
+
+def test_what_trickles_in_for_ever_is_ended(address, photo, monkeypatch):
+    monkeypatch.setattr(server, "_RECEIVE_SECONDS", 0)
+    monkeypatch.setattr(server, "_BYTES_PER_SECOND", 1e9)
+    for sent in (b"GET / HT", request(length=5000) + b"begun"):
+        with socket.create_connection(address, timeout=20) as slow:
+            slow.sendall(sent)
+            assert support.receive(slow) == b""
+    monkeypatch.setattr(server, "_RECEIVE_SECONDS", 30)
+    assert ask(address, request(photo))[0] == 200
+
+
+def test_aborted_uploads_leave_nothing(address, painter, photo, folder):
+    for sent in (10, 200, 5000):
+        with socket.create_connection(address) as connection:
+            connection.sendall(request(photo + bytes(90_000))[:sent])
+    assert is_alive(address)
+    assert list(folder.iterdir()) == [] and painter.calls == []
+
+
+def test_whoever_goes_away_while_waiting_is_not_served(address, painter, photo):
+    painter.gate = threading.Event()
+    with socket.create_connection(address) as first:
+        first.sendall(request(photo))
+        assert painter.started.acquire(timeout=20)
+        with socket.create_connection(address) as second:
+            second.sendall(request(photo))
+            wait_until(lambda: gauge(address, "colorization_queue_waiting") == 1)
+        # The server has seen the end of the second by the time it answers this.
+        assert is_alive(address)
+        painter.gate.set()
+        assert parsed(support.receive(first))[0] == 200
+    wait_until(lambda: gauge(address, "colorization_queue_running") == 0)
+    assert len(painter.calls) == 1
+    assert gauge(address, 'colorization_failures_total{reason="aborted"}') == 1
+
+
+def gauge(address, name):
+    _, body = ask(address, request(path="/metrics", method="GET"))
+    (line,) = [line for line in body.decode().splitlines() if line.startswith(f"{name} ")]
+    return float(line.rsplit(" ", 1)[1])
+
+
+def chunked(count):
+    head = b"POST /api/colorize HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return [head, *[b"8000\r\n" + bytes(0x8000) + b"\r\n"] * count]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status"),
+    [
+        ([request(bytes(300_000))], 413),
+        # A client that sends on, far beyond what fits into buffers, still gets its answer.
+        ([request(length=50_000_000), *[bytes(1_000_000)] * 50], 413),
+        (chunked(40), 413),
+        ([request(headers="X: " + "x" * 300_000 + "\r\n")], 431),
+        ([b"HELLO\r\n\r\n"], 400),
+        ([request(headers="Content-Length: 7\r\n")], 400),
+        ([request(headers="Transfer-Encoding: gzip\r\n")], 501),
+    ],
+)
+def test_what_the_server_itself_refuses_is_a_problem_too(address, pieces, status):
+    answer = support.exchange(address, *pieces)
+    assert parsed(answer)[0] == status
+    assert b"Content-Type: application/problem+json" in answer
+    problem = json.loads(parsed(answer)[1])
+    assert problem["status"] == status and problem["detail"]
+    assert is_alive(address)
+
+
+def test_stopping_finishes_what_was_begun_and_takes_nothing_new(painter, photo):
+    painter.gate = threading.Event()
+    with support.running(painter, LIMITS) as (address, stop):
+        with socket.create_connection(address, timeout=20) as begun:
+            begun.sendall(request(photo))
+            assert painter.started.acquire(timeout=20)
+            stop.reason = "stopped"
+            wait_until(lambda: not connects(address))
+            painter.gate.set()
+            status, body = parsed(support.receive(begun))
+    assert status == 200 and body.startswith(b"\x89PNG")
+
+
+def connects(address):
+    try:
+        socket.create_connection(address).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_idle_connections_do_not_delay_the_end(painter):
+    with support.running(painter, LIMITS) as (address, stop):
+        with socket.create_connection(address), socket.create_connection(address) as half:
+            half.sendall(b"GET / HT")
+            stop.reason = "stopped"
+            wait_until(lambda: not connects(address))
+
+
+def test_a_taken_port_is_told_in_a_line():
+    with server.listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        assert server.address(listener) == f"http://127.0.0.1:{port}"
+        with pytest.raises(ServeError, match=f"127.0.0.1:{port}: .*in use.*--port") as caught:
+            server.listen("127.0.0.1", port)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ServeError, match="--host"):
+        server.listen("no.such.host.invalid", 0)

@@ -1,0 +1,321 @@
+"""The command `evaluate`: tables, records, exit status, and mistakes in one line."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from absl import flags
+
+from colorization import compare, evaluate, train
+from colorization.config import Config, ConfigError
+from colorization.evaluation import EvaluationError, records, runner
+from colorization.inference import colorizer
+from colorization.inference.colorizer import ModelError
+from pipelines.photos import read_picture, write_picture
+from pipelines.quantization import bin_centers
+from pipelines.sources import SourceError
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+class Warmer:
+    """Stands in for the colorizer: makes photos warm."""
+
+    def __init__(self, model=None):
+        name = "warmer" if model is None else pathlib.Path(model).name
+        prior = np.full(len(bin_centers()), 1 / len(bin_centers()))
+        self.description = {
+            "name": name,
+            "version": 3,
+            "gives_variants": name != "plain",
+            "prior": prior.tolist() if name != "plain" else None,
+        }
+
+    def variants(self, picture, count, *, seed):
+        assert (picture == picture[..., :1]).all()
+        warm = np.clip(picture + np.array([30, 0, -30]), 0, 255).astype(np.uint8)
+        return [warm, picture][:count]
+
+
+@pytest.fixture
+def folder(picture_folder, tmp_path, monkeypatch):
+    """A folder of four photos, in which the test runs; the colorizer is a double."""
+    from colorization.evaluation import systems
+
+    monkeypatch.setattr(systems, "Colorizer", Warmer)
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("album/val").mkdir(parents=True)
+    for path in sorted(picture_folder.glob("*.png"))[:4]:
+        pathlib.Path("album/val", path.name).write_bytes(path.read_bytes())
+    return "folder:album/val"
+
+
+def columns(text):
+    """Dict of a table's columns, each a dict of cells by figure."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    header, *rows = [row for row in rows if row and not set(row[0]) <= {"-"}]
+    return {name: {row[0]: row[i] for row in rows} for i, name in enumerate(header)}
+
+
+def test_tables_hold_the_model_and_its_baselines(folder, capsys):
+    assert evaluate.evaluate(folder, baselines=["gray", "mean", "truth"]) == 0
+    output, errors = capsys.readouterr()
+    assert output.startswith("### album/val: 4 photos\n\n") and not errors
+    found = columns(output)
+    assert list(found) == ["figure", "better", "warmer 3", "gray", "mean", "truth"]
+    assert found["truth"]["psnr"] == "inf" and found["truth"]["ssim"] == "1.0000"
+    assert found["gray"]["colorfulness"] == "0.00"
+    assert found["warmer 3"]["psnr"].count("[") == 1
+
+
+def test_records_say_what_the_figures_depend_on(folder, squeezenet_file, capsys):
+    status = evaluate.evaluate(
+        f"{folder},samples",
+        baselines=["gray"],
+        features=f"squeezenet:{squeezenet_file}",
+        num_variants=2,
+        limit=3,
+        output="found.jsonl",
+    )
+    assert status == 0
+    found = records.read("found.jsonl")
+    assert [(one["system"]["label"], one["data"]["label"]) for one in found] == [
+        ("warmer 3", "album/val"),
+        ("gray", "album/val"),
+        ("warmer 3", "samples"),
+        ("gray", "samples"),
+    ]
+    protocol = found[0]["protocol"]
+    assert protocol["data"]["photos"] == protocol["data"]["limit"] == 3
+    assert protocol["variants"] == {"number": 2, "seed": 0}
+    assert len(protocol["networks"]["squeezenet"]["weights_sha256"]) == 64
+    assert protocol["figures"]["squeezenet-kid"] == 1
+    assert found[0]["protocol"] == found[1]["protocol"] != found[2]["protocol"]
+    assert found[0]["figures"].keys() - found[1]["figures"].keys() == {
+        "best-of-n-ab-error",
+        "diversity-ab",
+        "squeezenet-diversity",
+    }
+    assert found[0]["versions"].keys() >= {"python", "tensorflow", "numpy"}
+    assert "squeezenet-fid over 3 photos is mostly bias" in capsys.readouterr().out
+    # Not where anything lies.
+    assert os.getcwd() not in pathlib.Path("found.jsonl").read_text()
+
+
+def test_what_is_written_is_compared(folder, capsys):
+    evaluate.evaluate(folder, output="a.jsonl")
+    evaluate.evaluate(folder, "models/other", output="b.jsonl")
+    evaluate.evaluate(folder, limit=2, output="c.jsonl")
+    capsys.readouterr()
+    compare.main(["a.jsonl", "b.jsonl"])
+    assert list(columns(capsys.readouterr().out))[2:] == ["warmer 3", "other 3"]
+    with pytest.raises(
+        EvaluationError, match="data.fingerprint.*data.photos is 4 there and 2 here"
+    ):
+        compare.main(["a.jsonl", "c.jsonl"])
+
+
+def test_damaged_photos_are_named_and_the_others_measured(folder, capsys):
+    pathlib.Path("album/val/void.jpg").touch()
+    write_picture("album/val/gray.png", np.full((40, 40, 3), 90, np.uint8))
+    assert evaluate.evaluate(folder, output="found.jsonl") == 1
+    output, errors = capsys.readouterr()
+    assert output.startswith("### album/val: 4 photos")
+    assert "album/val/void.jpg: " in errors and "1 left out, gray; the first is" in errors
+    (found,) = records.read("found.jsonl")
+    assert found["data"]["left_out"] == {"damaged": 1, "gray": 1, "small": 0}
+
+
+def test_listed_photos_are_left_out(folder, capsys):
+    first = sorted(pathlib.Path("album/val").iterdir())[0]
+    pathlib.Path("exclude.txt").write_text(f"{first}\tduplicate\n")
+    assert evaluate.evaluate(folder, exclude="exclude.txt") == 0
+    assert capsys.readouterr().out.startswith("### album/val: 3 photos")
+
+
+def test_nothing_is_told_of_a_set_that_was_begun(folder, monkeypatch, capsys):
+    real = runner.evaluate
+
+    def interrupted(data, systems, networks, num_variants, stop, on_photo):
+        stop.signal = 2
+        return real(data, systems, networks, num_variants, stop, on_photo)
+
+    monkeypatch.setattr(runner, "evaluate", interrupted)
+    assert evaluate.evaluate(folder, output="found.jsonl") == 130
+    output, errors = capsys.readouterr()
+    assert not output and "Stopped" in errors and os.listdir() == ["album"]
+
+
+def test_sets_that_are_done_are_kept_whatever_becomes_of_the_next(folder):
+    os.mkdir("gray")
+    for name in "ab":
+        write_picture(f"gray/{name}.png", np.full((40, 40, 3), 90, np.uint8))
+    with pytest.raises(EvaluationError, match="folder:gray: .*0 of 2 .0 damaged, 2 gray"):
+        evaluate.evaluate(f"{folder},folder:gray", output="found.jsonl")
+    assert [one["data"]["label"] for one in records.read("found.jsonl")] == ["album/val"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "kind"),
+    [
+        ({"data": "album/val"}, "Did you mean folder:album/val", SourceError),
+        ({"data": "folder:none"}, "none, which is none", SourceError),
+        ({"features": "vgg"}, "squeezenet, inception.*Received: vgg", EvaluationError),
+        ({"baselines": ["mean"], "model": "plain"}, "baseline=mean.*plain", EvaluationError),
+        ({"model": "plain", "num_variants": 2}, "num_variants=1 is all.*plain", EvaluationError),
+        ({"baselines": ["gray", "gray"]}, "different names.*gray, gray", EvaluationError),
+        ({"limit": 1}, "at least 2 photos in color.*1 of 1", EvaluationError),
+        ({"exclude": "none.txt"}, "none.txt", SourceError),
+    ],
+)
+def test_mistakes_are_named_in_one_line(folder, options, message, kind):
+    with pytest.raises(kind, match=message) as caught:
+        evaluate.evaluate(**{"data": folder, "output": "found.jsonl"} | options)
+    assert "\n" not in str(caught.value) and not os.path.exists("found.jsonl")
+
+
+def test_a_model_that_is_none_is_named(folder, monkeypatch):
+    from colorization.evaluation import systems
+
+    monkeypatch.setattr(systems, "Colorizer", colorizer.Colorizer)
+    with pytest.raises(ModelError, match="colorization.json"):
+        evaluate.evaluate(folder, "album")
+
+
+def parsed(*arguments):
+    """Runs `main` with these flags."""
+    values = flags.FlagValues()
+    monkeypatch = pytest.MonkeyPatch()
+    with monkeypatch.context() as patch:
+        patch.setattr(flags, "FLAGS", values)
+        for name in ("DEFINE_string", "DEFINE_list", "DEFINE_integer", "DEFINE_bool"):
+            define = getattr(flags, name)
+            patch.setattr(
+                flags, name, lambda *a, define=define, **k: define(*a, flag_values=values, **k)
+            )
+        evaluate.define_flags()
+        return evaluate.main(values(["evaluate", *arguments])[1:])
+
+
+def test_flags_reach_the_evaluation(folder, monkeypatch, squeezenet_file):
+    seen = {}
+    monkeypatch.setattr(evaluate, "evaluate", lambda *a, **k: seen.update(k, positional=a) or 7)
+    status = parsed(
+        "--data=samples",
+        "--model=m",
+        "--baseline=gray,truth",
+        "--features=squeezenet:f",
+        "--num_variants=2",
+        "--limit=5",
+        "--exclude=e",
+        "--output=o",
+    )
+    assert status == 7 and seen == {
+        "positional": ("samples", "m", ["gray", "truth"]),
+        "features": "squeezenet:f",
+        "num_variants": 2,
+        "limit": 5,
+        "exclude": "e",
+        "output": "o",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--data=folder:PHOTOS is needed"),
+        (["--data=samples", "more"], "flags only. Received: more"),
+        (["--data=samples", "--output=none/a.jsonl"], "none/a.jsonl needs a folder"),
+        (["--data=samples", "--output=here.jsonl"], "here.jsonl is there already.*--overwrite"),
+        (["--data=samples", "--output=album", "--overwrite"], "album is there already"),
+    ],
+)
+def test_wrong_flags_are_one_line_before_anything_is_done(folder, arguments, message, monkeypatch):
+    pathlib.Path("here.jsonl").write_text("kept")
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("began"))
+    with pytest.raises(EvaluationError, match=message):
+        parsed(*arguments)
+
+
+def test_existing_records_are_replaced_when_told(folder, monkeypatch):
+    pathlib.Path("here.jsonl").write_text("old")
+    assert parsed(f"--data={folder}", "--output=here.jsonl", "--overwrite") == 0
+    assert len(records.read("here.jsonl")) == 1
+
+
+def test_help_names_every_flag_and_needs_no_tensorflow():
+    code = (
+        "import sys, atexit; from colorization import commands, evaluate;"
+        "atexit.register(lambda: print('tensorflow' in sys.modules));"
+        "commands.run_command(evaluate.main, evaluate.define_flags)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--helpfull"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.endswith("False\n")
+    names = ("model", "data", "baseline", "features", "num_variants", "limit", "exclude", "output")
+    for name in (*names, "overwrite"):
+        assert f"--{name}" in done.stdout or f"--[no]{name}" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_run_is_evaluated_as_it_would_be_exported(picture_folder, tmp_path, capsys):
+    run = tmp_path / "mine"
+    train.train(
+        Config(
+            data=f"folder:{picture_folder}",
+            model_dir=str(run),
+            codec="quantized_ab",
+            loss="quantized_crossentropy",
+            generator="residual",
+            base_filters=4,
+            image_size=32,
+            batch_size=4,
+            epochs=1,
+            steps_per_epoch=1,
+        )
+    )
+    output = str(tmp_path / "found.jsonl")
+    data = f"folder:{picture_folder}"
+    assert evaluate.evaluate(data, str(run), ["mean"], num_variants=2, output=output) == 0
+    model, mean = records.read(output)
+    assert model["system"]["label"] == "mine 1" and model["system"]["run"] == "mine"
+    assert mean["system"]["of"] == "mine" and model["figures"]["psnr"]["value"] > 5
+    assert "diversity-ab" in model["figures"]
+    # What it was exported to is gone.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["found.jsonl", "mine"]
+    with pytest.raises(ConfigError):
+        (run / "recipe.flags").write_text("--nonsense=1\n")
+        evaluate.evaluate(data, str(run))
+
+
+@pytest.mark.slow
+def test_the_command_evaluates_the_released_model(tmp_path, picture_folder):
+    (tmp_path / "album").mkdir()
+    for name in ("00.png", "01.png"):
+        write_picture(tmp_path / "album" / name, read_picture(picture_folder / name))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "colorization.evaluate",
+            "--data=folder:album",
+            "--baseline=truth",
+            "--output=found.jsonl",
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(columns(done.stdout))[2:] == ["chroma 1", "truth"]
+    first = json.loads((tmp_path / "found.jsonl").read_text().splitlines()[0])
+    assert first["system"]["name"] == "chroma"
