@@ -34,8 +34,17 @@ def build_codec(config):
     return codec
 
 
-def build_generator(config, precision=None):
-    """The generator of a run, in the run's precision or another."""
+def build_generator(config, precision=None, pretrained=True):
+    """The generator of a run.
+
+    Args:
+        config: The run's `Config`.
+        precision: Of its layers; None is the run's.
+        pretrained: Whether weights that the recipe starts from are read.
+
+    Raises:
+        ConfigError: If there are no such weights.
+    """
     keras.config.set_dtype_policy(_POLICIES[precision or config.precision])
     options = {"num_outputs": build_codec(config).num_outputs, "base_filters": config.base_filters}
     # Targets in [-1, 1] end in tanh; those with an offset reach from 0 to 1.
@@ -56,9 +65,31 @@ def build_generator(config, precision=None):
             "noise_map_size": config.image_size if config.noise_injection == "map" else 0,
         },
         "encoder_decoder": {"output_activation": bounded},
+        "pretrained_unet": {
+            "encoder": config.encoder,
+            "encoder_weights": (config.encoder_weights or None) if pretrained else None,
+            "levels": _levels(build_codec(config)),
+            "output_activation": bounded,
+        },
         "residual": {},
     }[config.generator]
-    return models.GENERATORS[config.generator](**options)
+    try:
+        return models.GENERATORS[config.generator](**options)
+    except Exception as error:
+        # What a download or a file of weights can raise is of many kinds.
+        if not (config.encoder_weights and pretrained):
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"--encoder_weights is imagenet, or a file of weights of {config.encoder} without its "
+            f"top. Received: {config.encoder_weights}, which can't be read ({reason})."
+        ) from error
+
+
+def _levels(codec):
+    """Values of a codec's condition that are black and white."""
+    white = 100.0 if codec.condition == "lightness" else 1.0
+    return tuple(codec.condition_scaling.apply(value) for value in (0.0, white))
 
 
 def build_discriminator(config):
@@ -277,7 +308,7 @@ def trained_generator(config, model_dir, rarity=1.0):
         raise TrainingError(f"{model_dir} has no checkpoint yet: train for at least one epoch.")
     with averaged_weights(generator, model.optimizer):
         weights = generator.get_weights()
-    network = build_generator(config, precision="float32")
+    network = build_generator(config, precision="float32", pretrained=False)
     network.set_weights(weights)
     if config.is_quantized and rarity < 1:
         # Trained with weights, the network's odds are the true ones times the weights.

@@ -15,7 +15,8 @@ CODECS = (
     "lightness_rgb",
     "quantized_ab",
 )
-GENERATORS = ("unet", "colornet", "encoder_decoder", "residual")
+GENERATORS = ("unet", "pretrained_unet", "colornet", "encoder_decoder", "residual")
+ENCODERS = ("mobilenet_v2", "resnet50")
 DOWNSAMPLINGS = ("max_pool", "strided")
 UPSAMPLINGS = ("transposed", "resize")
 NOISE_INJECTIONS = ("modulation", "map")
@@ -59,6 +60,12 @@ class Config:
     base_filters: int = knob(64, "Width of the generator's first level.", minimum=1)
     depth: int = knob(8, "Times that `unet` halves the picture.", minimum=2, maximum=12)
     dropout: float = knob(0.5, "Dropout of `unet`, in its coarse blocks.", minimum=0, maximum=0.95)
+    encoder: str = knob("mobilenet_v2", "The encoder of `pretrained_unet`.", ENCODERS)
+    encoder_weights: str = knob(
+        "",
+        "Its weights at first: imagenet, which downloads them, or a file of that network of "
+        "keras.applications without its top. Empty: random ones.",
+    )
     downsampling: str = knob("max_pool", "How `colornet` halves the picture.", DOWNSAMPLINGS)
     upsampling: str = knob("transposed", "How `colornet` doubles it.", UPSAMPLINGS)
     leaky_slope: float = knob(
@@ -209,11 +216,16 @@ class Config:
     @property
     def size_multiple(self):
         """Pixels that height and width of the generator's input must be a multiple of."""
-        return {"unet": 2**self.depth, "encoder_decoder": 32}.get(self.generator, 16)
+        return {
+            "unet": 2**self.depth,
+            "pretrained_unet": 32,
+            "encoder_decoder": 32,
+        }.get(self.generator, 16)
 
 
 # Knobs that mean nothing without what they belong to.
 _OF_COLORNET = ("noise_size", "leaky_slope", "downsampling", "upsampling")
+_OF_PRETRAINED = ("encoder", "encoder_weights")
 _ADVERSARIAL = (
     "pretrain_epochs",
     "label_smoothing",
@@ -275,6 +287,13 @@ _CROSS_CHECKS = (
         lambda c: (
             f"--{_set(c, *_OF_COLORNET)[0]} is of `colornet`. Received: --generator={c.generator}. "
             "Set --generator=colornet, or leave it out."
+        ),
+    ),
+    (
+        lambda c: c.generator != "pretrained_unet" and _set(c, *_OF_PRETRAINED),
+        lambda c: (
+            f"--{_set(c, *_OF_PRETRAINED)[0]} is of `pretrained_unet`. Received: "
+            f"--generator={c.generator}. Set --generator=pretrained_unet, or leave it out."
         ),
     ),
     (

@@ -32,7 +32,7 @@ def train(config):
     import tensorflow as tf
 
     from colorization import build
-    from colorization.flags import format_flags
+    from colorization.flags import format_flags, parse_flagfile
     from colorization.training import run_directory
     from pipelines import batches
 
@@ -42,7 +42,11 @@ def train(config):
     source = build.open_source(config.data, config.exclude)
     batches.check_cache(config.cache)
     if model_dir:
-        run_directory.open_run(model_dir, _asked(format_flags(config)))
+        run_directory.open_run(
+            model_dir,
+            _asked(format_flags(config)),
+            lambda path: _asked(format_flags(parse_flagfile(path))),
+        )
     found = build.open_survey(source, model_dir)
     validation = None
     if config.val_data:

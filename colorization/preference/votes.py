@@ -9,48 +9,18 @@ import contextlib
 import dataclasses
 import os
 import secrets
-import sqlite3
 import threading
 
-from colorization.preference import pairs
+from colorization.preference import database, pairs
+from colorization.preference.database import VotesError
 
 CHOICES = ("left", "right", "tie")
-# "CPrf": what tells the file from those of other programs, and the number of its layout.
-_APPLICATION, _LAYOUT = 0x43507266, 1
-_SECONDS_TO_WAIT = 30
-_TABLES = """
-CREATE TABLE study (seed INTEGER NOT NULL);
-CREATE TABLE models (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fingerprint TEXT NOT NULL
-);
-CREATE TABLE photos (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
-CREATE TABLE questions (
-    id INTEGER PRIMARY KEY,
-    token TEXT NOT NULL UNIQUE,
-    voter TEXT NOT NULL,
-    photo INTEGER NOT NULL REFERENCES photos,
-    "left" INTEGER NOT NULL REFERENCES models,
-    "right" INTEGER NOT NULL REFERENCES models,
-    repeats INTEGER REFERENCES questions,
-    asked TEXT NOT NULL
-);
-CREATE INDEX questions_of_voters ON questions (voter);
-CREATE TABLE votes (
-    question INTEGER PRIMARY KEY REFERENCES questions,
-    choice TEXT NOT NULL CHECK (choice IN ('left', 'right', 'tie')),
-    cast_at TEXT NOT NULL
-);
-"""
 _QUESTION = 'photo, "left", "right", repeats'
 
 
 def as_text(name):
     """What can be stored of a file's name."""
     return os.fsencode(name).decode(errors="backslashreplace")
-
-
-class VotesError(ValueError):
-    """A file of votes that cannot be used; the message is one line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,22 +75,8 @@ class Votes:
 
     def __init__(self, path, create=True):
         self.path, self._lock = os.fspath(path), threading.Lock()
-        if not create and not os.path.isfile(path):
-            raise VotesError(f"--votes={path}: the file of a study was expected. Received: none.")
-        try:
-            self._connection = sqlite3.connect(
-                path, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
-        except sqlite3.Error as error:
-            raise VotesError(
-                f"--votes={path}: the file of a study, or a new one in a folder that can be "
-                f"written to, was expected. Received: {error}."
-            ) from error
+        self._connection = database.open_database(path, create)
+        (self.seed,) = self._connection.execute("SELECT seed FROM study").fetchone()
 
     def close(self):
         """Closes the file."""
@@ -262,44 +218,11 @@ class Votes:
             names = self._connection.execute("SELECT id, name FROM models ORDER BY id").fetchall()
         return [Vote(pairs.Question(*row[:4]), *row[4:]) for row in rows], dict(names)
 
-    def _prepare(self):
-        connection = self._connection
-        # First of all, what a stranger's file is left as it is for.
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (layout,) = connection.execute("PRAGMA user_version").fetchone()
-        (num_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if num_tables and (application, layout) != (_APPLICATION, _LAYOUT):
-            raise VotesError(
-                f"--votes={self.path}: the file of a study of this version was expected. Received: "
-                "another database. Choose another file."
-            )
-        # A vote is on disk before it is answered, and who reads does not wait for who writes.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        with self._writing():
-            # Looked at again, now that no other process can be at the same.
-            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                # Not as a script, which would end the transaction.
-                for statement in _TABLES.split(";\n"):
-                    connection.execute(statement)
-                connection.execute("INSERT INTO study VALUES (?)", (secrets.randbits(31),))
-                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {_LAYOUT}")
-        (self.seed,) = connection.execute("SELECT seed FROM study").fetchone()
-
     @contextlib.contextmanager
     def _writing(self):
         """A transaction that no other thread or process can come between."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, database.transaction(self._connection):
+            yield self._connection
 
     def _ask(self, connection, voter, plan, asked, tokens):
         """Adds the voter's next question to the file and to both dicts; returns its key."""

@@ -11,7 +11,7 @@ save what was traced before beside them.
 import tensorflow as tf
 
 from colorization.inference import plan
-from colorization.serving import client_signature, photo_bytes
+from colorization.serving import client_signature, photo_bytes, photo_headers
 
 
 def signatures(graph):
@@ -113,7 +113,7 @@ def _recolor(graph):
 
     @tf.function(input_signature=[text, text, number, number])
     def recolor(encoded, item, seed, count):
-        header = photo_bytes.read_header(encoded)
+        header = photo_headers.read_header(encoded)
         problem = tf.strings.join([item, ": ", header.problem])
         with tf.control_dependencies([tf.debugging.Assert(header.problem == "", [problem])]):
             encoded = tf.identity(encoded)

@@ -11,20 +11,21 @@ RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished"
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "opencv-python-headless")
 
 
-def open_run(model_dir, recipe):
+def open_run(model_dir, recipe, read):
     """Makes a run directory, or checks that one belongs to this command.
 
     Args:
         model_dir: Path of the directory.
         recipe: Text of the run's flagfile, one flag a line.
+        read: Function from the path of an earlier run's flagfile to its text as this version would
+            have written it: knobs that came since at their defaults.
 
     Raises:
         TrainingError: If the directory holds another run, or something else.
     """
     path = os.path.join(model_dir, RECIPE)
     if os.path.exists(path):
-        with open(path) as file:
-            _compare(model_dir, file.read(), recipe)
+        _compare(model_dir, read(path), recipe)
     elif os.path.exists(model_dir) and (not os.path.isdir(model_dir) or os.listdir(model_dir)):
         raise TrainingError(
             "--model_dir is a new directory, or one that this command made. Received: "
@@ -42,12 +43,12 @@ def open_run(model_dir, recipe):
 def _compare(model_dir, old, new):
     differing = [
         f"{was} there, {now} here"
-        for was, now in zip(old.splitlines(), new.splitlines(), strict=False)
+        for was, now in zip(old.splitlines(), new.splitlines(), strict=True)
         if was != now
     ]
-    if differing or len(old.splitlines()) != len(new.splitlines()):
+    if differing:
         raise TrainingError(
-            f"{model_dir} holds a run of another recipe: {'; '.join(differing) or 'other knobs'}. "
+            f"{model_dir} holds a run of another recipe: {'; '.join(differing)}. "
             "Give the same flags to resume it, or another --model_dir."
         )
 

@@ -110,6 +110,11 @@ CROSS_CHECKS = {
         "--noise_size is of `colornet`. Received: --generator=unet",
         {"noise_size": 10, "generator": "colornet"},
     ),
+    "weights of another network": (
+        {"encoder_weights": "imagenet"},
+        "--encoder_weights is of `pretrained_unet`. Received: --generator=unet",
+        {"encoder_weights": "imagenet", "generator": "pretrained_unet"},
+    ),
     "a penalty beside batch norm": (
         {"discriminator": "whole", "gradient_penalty": 10.0},
         "--gradient_penalty .* Set --nodiscriminator_norm",

@@ -264,6 +264,16 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(pictures, tmp_path, monkeypat
     _assert_equal(_state(whole), _state(resumed))
 
 
+def test_knobs_that_came_since_do_not_make_it_another_run(finished, tmp_path):
+    config, state = finished[:2]
+    shutil.copytree(config.model_dir, tmp_path / "run")
+    recipe = tmp_path / "run/recipe.flags"
+    lines = recipe.read_text().splitlines(keepends=True)
+    recipe.write_text("".join(line for line in lines if not line.startswith("--exclude=")))
+    resumed = train.train(dataclasses.replace(config, model_dir=str(tmp_path / "run")))
+    _assert_equal(state, _state(resumed))
+
+
 def test_a_damaged_checkpoint_is_named(finished, tmp_path):
     shutil.copytree(finished[0].model_dir, tmp_path / "run")
     (tmp_path / "run/checkpoints/ckpt-4.index").write_bytes(b"")

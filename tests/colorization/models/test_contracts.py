@@ -7,6 +7,7 @@ import pytest
 from colorization.models.colornet import colornet
 from colorization.models.encoder_decoder import encoder_decoder
 from colorization.models.patch import patch
+from colorization.models.pretrained import pretrained_unet
 from colorization.models.residual import residual
 from colorization.models.unet import unet
 
@@ -27,6 +28,7 @@ MODELS = {
         (32, 64, 3),
     ),
     "encoder_decoder": (lambda: encoder_decoder(3, base_filters=4), [1], (32, 64, 3)),
+    "pretrained_unet": (lambda: pretrained_unet(2, base_filters=4), [1], (32, 64, 2)),
     "patch": (lambda: patch(base_filters=4), [1, 2], (2, 6, 1)),
     "patch_one_layer": (lambda: patch(3, 3, base_filters=4, num_layers=1), [3, 3], (14, 30, 1)),
     "residual": (
@@ -82,7 +84,8 @@ def test_batch_of_two_is_two_batches_of_one(case):
 
 def test_normalization_spans_replicas(case):
     model, _, _ = case
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    layers = model._flatten_layers()
+    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert norms and all(layer.synchronized for layer in norms)
 
 
@@ -94,6 +97,9 @@ def test_training_moves_every_weight(case):
     # Twice, since weights behind a scale that starts at zero wait for it.
     trained.fit(inputs, np.ones((2, *shape), np.float32), epochs=2, verbose=0)
     for weight, old in zip(trained.trainable_weights, model.trainable_weights, strict=True):
+        # A shift that a linear layer takes to the next batch norm, which takes it back.
+        if "_project_BN/beta" in weight.path:
+            continue
         assert np.any(weight.numpy() != old.numpy()), weight.path
 
 

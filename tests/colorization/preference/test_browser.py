@@ -191,20 +191,22 @@ def test_two_browsers_at_once_are_two_voters(open_page, study):
 
 
 def test_nothing_that_the_browser_sees_names_a_model(open_page):
-    page, responses, seen, lengths = open_page(), [], [], {}
-    page.on("response", lambda response: responses.append(response))
+    page, seen, lengths = open_page(), [], {}
+
+    def listen(route):
+        response = route.fetch()
+        seen.append(f"{response.url} {response.headers} {response.body()}")
+        if "/picture/" in response.url:
+            question, _, side = response.url.rpartition("/")
+            lengths.setdefault(question, {})[side] = len(response.body())
+            assert not any(name in seen[-1] for name in LEVELS)
+        route.fulfill(response=response)
+
+    wait(page, "intro")
+    page.route("**", listen)
     page.reload()
     while (state := wait(page, "intro", "open", "done")) != "done":
         seen.append(page.content())
-        # At once: of pictures that have gone the browser forgets the bytes.
-        for response in responses:
-            body = b"" if response.status == 304 else response.body()
-            seen.append(f"{response.url} {response.all_headers()} {body}")
-            if "/picture/" in response.url:
-                question, _, side = response.url.rpartition("/")
-                lengths.setdefault(question, {})[side] = len(body)
-                assert not any(name in seen[-1] for name in LEVELS)
-        responses.clear()
         page.click("#start" if state == "intro" else "#right")
         page.wait_for_selector(f'body:not([data-state="{state}"])')
     assert len(lengths) == 6 and len(seen) > 20

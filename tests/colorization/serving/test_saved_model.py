@@ -1,17 +1,24 @@
 """Exported models."""
 
+import io
 import json
 
 import cv2
+import keras
 import numpy as np
 import pytest
+import skimage.data
 import tensorflow as tf
+from PIL import Image
 
 from colorization import export, train
 from colorization.config import Config, ConfigError
+from colorization.inference import graph
 from colorization.inference.colorizer import Colorizer
+from colorization.serving import saved_model
 from colorization.serving.saved_model import ExportError
 from colorization.training.checkpoints import TrainingError
+from pipelines import codecs
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +50,130 @@ def exported(run, tmp_path_factory):
     return export.export(run, str(output)), output
 
 
-def test_both_signatures_keep_size_type_and_lightness(exported):
-    loaded = tf.saved_model.load(exported[0])
-    photos = np.random.default_rng(1).integers(0, 256, (2, 45, 30, 1), dtype=np.uint8)
-    photos = np.repeat(photos, 3, axis=-1)
-    for name in ("arrays", "serving_default"):
-        (colored,) = loaded.signatures[name](images=tf.constant(photos)).values()
-        assert colored.shape == photos.shape and colored.dtype == tf.uint8
-        from skimage.color import rgb2lab
+@pytest.fixture(scope="module")
+def loaded(exported):
+    return tf.saved_model.load(exported[0])
 
-        difference = rgb2lab(colored.numpy())[..., 0] - rgb2lab(photos)[..., 0]
-        assert np.abs(difference).max() <= 1
+
+def random_photo(*size):
+    return np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+
+
+def png(photo):
+    return cv2.imencode(".png", photo[..., [2, 1, 0, *range(3, photo.shape[2])]])[1].tobytes()
+
+
+def pixels(data):
+    photo = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    return photo[..., [2, 1, 0, *range(3, photo.shape[2])]]
+
+
+def color_files(loaded, *files):
+    return loaded.signatures["serving_default"](tf.constant(files))["image_bytes"].numpy()
+
+
+def test_arrays_keep_size_type_and_lightness(loaded):
+    from skimage.color import rgb2lab
+
+    photos = random_photo(2, 45, 30)[..., :1].repeat(3, axis=-1)
+    colored = loaded.signatures["arrays"](images=tf.constant(photos))["images"]
+    assert colored.shape == photos.shape and colored.dtype == tf.uint8
+    difference = rgb2lab(colored.numpy())[..., 0] - rgb2lab(photos)[..., 0]
+    assert np.abs(difference).max() <= 1
+
+
+def test_files_of_different_sizes_are_colored_as_their_arrays_are(loaded, exported):
+    photos = [random_photo(*size) for size in ((45, 30), (1, 1), (20, 90))]
+    colorizer = Colorizer(exported[0])
+    for photo, data in zip(photos, color_files(loaded, *map(png, photos)), strict=True):
+        np.testing.assert_array_equal(pixels(data), colorizer.colorize(photo))
+
+
+def test_sixteen_bits_and_transparency_stay(loaded, exported):
+    photo = random_photo(30, 20).astype(np.uint16) * 257
+    alpha = np.arange(600, dtype=np.uint16).reshape(30, 20, 1)
+    (data,) = color_files(loaded, png(np.concatenate([photo, alpha], axis=-1)))
+    colored = pixels(data)
+    np.testing.assert_array_equal(colored[..., 3:], alpha)
+    np.testing.assert_array_equal(colored[..., :3], Colorizer(exported[0]).colorize(photo))
+
+
+def test_jpeg_gives_jpeg_turned_upright(loaded):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(random_photo(40, 24)).save(file, "JPEG", exif=exif)
+    (data,) = color_files(loaded, file.getvalue())
+    picture = Image.open(io.BytesIO(data))
+    assert (picture.format, picture.size) == ("JPEG", (40, 24))
+    assert picture.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("bad", [b"text", b"", png(np.zeros((9, 9, 3), np.uint8))[:-30]])
+def test_a_bad_file_is_named_and_the_next_call_works(loaded, bad):
+    good = png(random_photo(5, 4))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="item 2 of 3: "):
+        color_files(loaded, good, bad, good)
+    assert len(color_files(loaded, good)) == 1
+
+
+def test_no_files_are_no_files(loaded):
+    nothing = loaded.signatures["serving_default"](tf.constant([], tf.string))["image_bytes"]
+    assert nothing.shape == (0,)
+
+
+def test_chroma_of_any_size_is_that_of_the_photo(loaded):
+    from skimage.color import lab2rgb, rgb2lab
+
+    photo = cv2.resize(random_photo(4, 3), (31, 45))[..., :1].repeat(3, axis=-1)
+    lightness = rgb2lab(photo)[None, ..., :1].astype(np.float32)
+    ab = loaded.signatures["chroma"](lightness=tf.constant(lightness))["ab"]
+    assert ab.shape == (1, 45, 31, 2)
+    # Halfway to gray all of it lies in the gamut, or nearly.
+    expected = loaded.signatures["arrays"](images=tf.constant(photo[None]))["images"].numpy()
+    colored = lab2rgb(np.concatenate([lightness, ab], axis=-1)) * 255
+    assert np.median(np.abs(colored - expected)) <= 1
+
+
+@pytest.mark.slow
+def test_a_session_as_tf_serving_runs_it_gives_the_same(loaded, exported):
+    files = [png(random_photo(45, 30)), png(random_photo(7, 9))]
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        meta = tf.compat.v1.saved_model.loader.load(session, ["serve"], exported[0])
+        signature = meta.signature_def["serving_default"]
+        given, asked = (
+            next(iter(side.values())).name for side in (signature.inputs, signature.outputs)
+        )
+        colored = session.run(asked, {given: files})
+        with pytest.raises(tf.errors.InvalidArgumentError, match="item 1 of 1: "):
+            session.run(asked, {given: [b"text"]})
+    assert list(colored) == list(color_files(loaded, *files))
+
+
+@pytest.mark.slow
+def test_variants_are_several_files_that_a_seed_repeats(tmp_path):
+    codec = codecs.CODECS["quantized_ab"]
+    network = keras.Sequential(
+        [keras.Input((None, None, 1)), keras.layers.Conv2D(codec.num_outputs, 5, 4, "same")]
+    )
+    for weight in network.weights:
+        weight.assign(np.random.default_rng(0).normal(0, 0.3, weight.shape))
+    subject = graph.ColorizationGraph(network, codec, 32, 16)
+    model = saved_model.save(subject, str(tmp_path / "model"), 1, {})
+    loaded = tf.saved_model.load(model)
+    photo = skimage.data.astronaut()[::8, ::8]
+
+    def variants(seed, count):
+        numbers = {"seed": tf.constant(seed), "count": tf.constant(count)}
+        found = loaded.signatures["variants"](image_bytes=tf.constant(png(photo)), **numbers)
+        return [pixels(data) for data in found["image_bytes"].numpy()]
+
+    expected = Colorizer(model).variants(photo, 4, seed=3)
+    np.testing.assert_array_equal(variants(3, 4), expected)
+    assert len(expected) > 1 and len(variants(3, 1)) == 1
+    for seed, count in ((-1, 2), (0, 0), (0, 26)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="seed is at least 0, and count"):
+            variants(seed, count)
 
 
 def test_the_signature_and_the_colorizer_agree(exported):

@@ -1,0 +1,188 @@
+"""What an encoded photo says of itself, read inside a graph before it is decoded.
+
+Law of the file: a file is a scalar string tensor, whole. Nothing here fails: bytes beyond the end
+of a file count as 0.
+
+Sources: ITU-T T.81 (JPEG segments); CIPA DC-008 (Exif); W3C PNG, third edition; CompuServe GIF89a;
+Microsoft's bitmap headers.
+"""
+
+import collections
+
+import tensorflow as tf
+
+MAX_PIXELS = 100_000_000
+JPEG, PNG, GIF, BMP, _UNKNOWN = range(5)
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
+_NAMES = ("JPEG", "PNG", "GIF", "BMP", "?")
+_ORIENTATION = 274
+# Of segments, chunks or entries: a file of nothing else would keep its reader busy for hours.
+_MOST_PARTS = 1000
+
+Header = collections.namedtuple("Header", ["kind", "height", "width", "is_deep", "turn", "problem"])
+
+
+def read_header(encoded):
+    """Reads what a file says of itself before it is decoded.
+
+    Args:
+        encoded: Scalar string tensor.
+
+    Returns:
+        A `Header` of scalar tensors: `kind`, an index; `height` and `width` as stored, int64;
+        whether it `is_deep`, of 16 bits; its `turn`, the Exif orientation from 1 to 8; and its
+        `problem`, a text that says why it must not be decoded, empty if it may.
+    """
+    starts = tf.stack([_starts_with(encoded, start) for start in _STARTS])
+    kind = tf.where(tf.reduce_any(starts), tf.argmax(starts, output_type=tf.int32), _UNKNOWN)
+    about = [_jpeg_header, _png_header, _gif_header, _bmp_header, _no_header]
+    numbers = tf.switch_case(kind, [lambda read=read: read(encoded) for read in about])
+    height, width, exif, depth, is_odd = tf.unstack(numbers)
+    height = tf.abs(height)
+    name = tf.gather(tf.constant(_NAMES), kind)
+    shape = tf.strings.format("{} x {}", (width, height))
+    problem = _first(
+        (kind == _UNKNOWN, "a JPEG, PNG, GIF or BMP file was expected, not of another kind"),
+        (is_odd > 0, tf.strings.join(["this sort of ", name, " can't be decoded here"])),
+        ((height < 1) | (width < 1), tf.strings.join(["the header of this ", name, " is damaged"])),
+        (
+            height * width > MAX_PIXELS,
+            tf.strings.join([f"up to {MAX_PIXELS:,} pixels were expected, not ", shape]),
+        ),
+    )
+    turn = tf.cond(
+        exif > 0,
+        lambda: _turn(encoded, tf.cast(exif, tf.int32)),
+        lambda: tf.constant(1, tf.int64),
+    )
+    return Header(kind, height, width, depth == 16, turn, problem)
+
+
+def _starts_with(encoded, start):
+    return text(encoded, 0, len(start)) == start
+
+
+def _no_header(_):
+    return _numbers(0, 0, 0, 8, 0)
+
+
+def _gif_header(encoded):
+    width, height = number(encoded, 6, 2, big=False), number(encoded, 8, 2, big=False)
+    return _numbers(height, width, 0, 8, 0)
+
+
+def _bmp_header(encoded):
+    width, height = (_signed(number(encoded, at, 4, big=False)) for at in (18, 22))
+    size, bits, packing = (number(encoded, *at, big=False) for at in ((14, 4), (28, 2), (30, 4)))
+    is_plain = tf.reduce_any(bits == [8, 24, 32]) & tf.reduce_any(packing == [0, 3]) & (size >= 40)
+    return _numbers(height, width, 0, 8, tf.where(is_plain & (size < 256), 0, 1))
+
+
+def _png_header(encoded):
+    width, height = number(encoded, 16, 4), number(encoded, 20, 4)
+
+    def next_chunk(at, _):
+        exif = tf.where(text(encoded, at + 4, 4) == b"eXIf", at + 8, 0)
+        return _forward(encoded, at, 12 + number(encoded, at, 4)), exif
+
+    def goes_on(at, exif):
+        # Exif stands before the pixels, of which there may be thousands of chunks.
+        name = text(encoded, at + 4, 4)
+        return (exif == 0) & (name != b"IDAT") & (name != b"")
+
+    _, exif = tf.while_loop(
+        goes_on, next_chunk, (8, 0), parallel_iterations=1, maximum_iterations=_MOST_PARTS
+    )
+    return _numbers(height, width, exif, number(encoded, 24, 1), 0)
+
+
+def _jpeg_header(encoded):
+    def next_segment(at, frame, exif):
+        marker = number(encoded, at + 1, 1)
+        is_frame = (frame == 0) & tf.reduce_any(marker == [0xC0, 0xC1, 0xC2])
+        is_exif = (marker == 0xE1) & (text(encoded, at + 4, 6) == b"Exif\0\0") & (exif == 0)
+        # Before a marker there may be any number of bytes of 0xFF.
+        length = tf.where(marker == 0xFF, tf.ones_like(marker), 2 + number(encoded, at + 2, 2))
+        frame, exif = tf.where(is_frame, at + 4, frame), tf.where(is_exif, at + 10, exif)
+        return _forward(encoded, at, length), frame, exif
+
+    def goes_on(at, *_):
+        marker = number(encoded, at, 2)
+        return (marker >= 0xFF00) & (marker != 0xFFDA)
+
+    _, frame, exif = tf.while_loop(
+        goes_on, next_segment, (2, 0, 0), parallel_iterations=1, maximum_iterations=_MOST_PARTS
+    )
+    height, width = number(encoded, frame + 1, 2), number(encoded, frame + 3, 2)
+    is_known = tf.reduce_any(number(encoded, frame + 5, 1) == [1, 3]) & (frame > 0)
+    return _numbers(height, width, exif, 8, tf.where(is_known, 0, 1))
+
+
+def _turn(encoded, exif):
+    """Orientation that the Exif block at offset `exif` asks for; 1 where it asks for none."""
+    is_big = text(encoded, exif, 2) == b"MM"
+
+    def read(at, count):
+        return tf.where(is_big, *(number(encoded, at, count, big) for big in (True, False)))
+
+    directory = _forward(encoded, exif, read(exif + 4, 4))
+    end = _forward(encoded, directory, 2 + 12 * read(directory, 2))
+
+    def goes_on(at, turn):
+        return (at + 12 <= end) & (turn == 0)
+
+    def next_entry(at, _):
+        count = tf.where(read(at + 2, 2) == 3, 2, 4)
+        value = tf.where(count == 2, read(at + 8, 2), read(at + 8, 4))
+        return at + 12, tf.where(read(at, 2) == _ORIENTATION, value, tf.zeros_like(value))
+
+    start = (directory + 2, tf.constant(0, tf.int64))
+    _, turn = tf.while_loop(
+        goes_on, next_entry, start, parallel_iterations=1, maximum_iterations=_MOST_PARTS
+    )
+    return tf.where((turn >= 1) & (turn <= 8), turn, tf.ones_like(turn))
+
+
+def text(encoded, at, count):
+    """Reads up to `count` bytes from offset `at` on; fewer, at the end of the file."""
+    return tf.strings.substr(encoded, tf.minimum(at, tf.strings.length(encoded)), count)
+
+
+def number(encoded, at, count, big=True):
+    """Reads an unsigned integer.
+
+    Args:
+        encoded: Scalar string tensor.
+        at: Offset of its first byte, int32.
+        count: Number of its bytes, up to 4.
+        big: Whether the first byte counts most.
+
+    Returns:
+        int64 scalar.
+    """
+    values = tf.cast(tf.io.decode_raw(text(encoded, at, count), tf.uint8), tf.int64)
+    values = tf.pad(values, [[0, count - tf.size(values)]])
+    powers = [256**place for place in range(count)]
+    return tf.reduce_sum(values * (powers[::-1] if big else powers))
+
+
+def _signed(number):
+    return number - 2**32 * tf.cast(number >= 2**31, tf.int64)
+
+
+def _forward(encoded, at, length):
+    """An offset that lies `length` bytes on, or at the end of the file."""
+    end = tf.cast(tf.strings.length(encoded), tf.int64)
+    return tf.cast(tf.minimum(tf.cast(at, tf.int64) + length, end), tf.int32)
+
+
+def _numbers(*values):
+    return tf.stack([tf.cast(value, tf.int64) for value in values])
+
+
+def _first(*cases):
+    """The text of the first condition that holds; an empty one where none does."""
+    chosen = tf.constant("")
+    for condition, other in reversed(cases):
+        chosen = tf.where(condition, other, chosen)
+    return chosen
