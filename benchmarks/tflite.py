@@ -5,9 +5,9 @@
 
 Colors up to `number` pictures of each folder, evenly, with the run's Keras network and with each
 model, and prints as Markdown: the size of the file, the mean and the largest distance in ab from
-Keras' at the working size, PSNR against the truth and colorfulness of the pictures with their change
-from Keras', and the median milliseconds of a run at 256 x 256 on one and on two threads. The last
-two flags are those of the export.
+Keras' at the working size, PSNR against the truth and colorfulness of the pictures with their
+change from Keras', and the median milliseconds of a run at 256 x 256 on one and on two threads. The
+last two flags are those of the export.
 """
 
 import os

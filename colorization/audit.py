@@ -23,8 +23,8 @@ def define_flags():
     flags.DEFINE_string(
         "data",
         "",
-        "Pictures to train on: folder:PATH (recursive), tfds:NAME[:SPLIT], or samples. Several, "
-        "separated by commas, are joined.",
+        "Pictures to train on, as of colorization.train: folder:PATH (recursive) or another "
+        "source. Several, separated by commas, are joined.",
     )
     flags.DEFINE_string(
         "val_data", "", "Pictures to validate on, as --data; their copies in it are leaks."

@@ -18,7 +18,10 @@ from colorization.training import run_directory
 from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
 from colorization.training.callbacks import DropOnPlateau
+from colorization.evaluation.squeezenet import open_squeezenet
+from colorization.training import checkpoints
 from colorization.training.checkpoints import Checkpoints, TrainingError
+from colorization.training.monitor import Figures, KeepBest, StopEarly
 from colorization.training.optimizers import AdamW
 from colorization.training.schedules import learning_rate
 from pipelines import batches, codecs, exclusions, quantization, sources, surveys
@@ -192,12 +195,13 @@ def build_strategy(config):
     return tf.distribute.get_strategy()
 
 
-def build_survey(source, path=None):
+def build_survey(source, path=None, white_background=0.0):
     """Surveys a source, or reads the survey that the run keeps of it.
 
     Args:
         source: A `pipelines.sources.Source`.
         path: Where the run keeps it; None keeps none.
+        white_background: As for `surveys.survey`.
 
     Raises:
         TrainingError: If the pictures changed since the run began.
@@ -211,7 +215,7 @@ def build_survey(source, path=None):
                 "a new --model_dir."
             )
         return found
-    found = surveys.survey(source)
+    found = surveys.survey(source, white_background)
     if path:
         surveys.save_survey(found, path)
     return found
@@ -235,31 +239,77 @@ def open_source(specification, exclude=""):
     return exclusions.exclude(source, exclude) if exclude else source
 
 
-def open_survey(source, model_dir=None, name="survey"):
+def open_survey(source, model_dir=None, name="survey", white_background=0.0):
     """Surveys a source; the survey is kept in the run directory if one is given."""
     path = os.path.join(model_dir, f"{name}.json") if model_dir else None
-    return build_survey(source, path)
+    return build_survey(source, path, white_background)
 
 
-def open_pictures(specification, model_dir=None, name="survey"):
+def open_pictures(specification, model_dir=None, name="survey", white_background=0.0):
     """Opens a source and its survey, kept in the run directory if one is given."""
     source = open_source(specification)
-    return source, open_survey(source, model_dir, name)
+    return source, open_survey(source, model_dir, name, white_background)
 
 
 def build_followers(config):
-    """Callbacks that act on the course of the losses: learning-rate drops and early stopping."""
-    monitor = "val_loss" if config.val_data else "loss"
+    """Callbacks that act on what is monitored: learning-rate drops and early stopping."""
+    monitor = config.monitor
+    if monitor == "auto":
+        monitor = "val_loss" if config.val_data else "loss"
     followers = []
     if config.schedule == "plateau":
         followers.append(
             DropOnPlateau(monitor, factor=config.decay_factor, patience=config.patience, mode="min")
         )
     if config.early_stopping:
-        followers.append(
-            keras.callbacks.EarlyStopping(monitor, patience=config.early_stopping, mode="min")
-        )
+        followers.append(StopEarly(monitor, patience=config.early_stopping, mode="min"))
     return followers
+
+
+def build_figures(config, generator, validation):
+    """Callbacks that measure figures of the evaluation on pictures of the validation set.
+
+    Args:
+        config: The run's `Config`.
+        generator: Its generator.
+        validation: Pair of the validation source and its survey, or None.
+
+    Returns:
+        List: none if the run does not measure figures.
+
+    Raises:
+        ConfigError: If the set holds fewer than 2 usable pictures.
+        EvaluationError: If `--feature_weights` holds other weights.
+    """
+    if not config.monitor_every:
+        return []
+    source, found = validation
+    if found.num_usable < 2:
+        raise ConfigError(
+            f"--monitor_every measures at least 2 pictures in color. Received: {source.name}, "
+            f"which has {found.num_usable}."
+        )
+    taken = _spread(found, config.monitor_pictures)
+    pictures = batches.center_batches(source, taken, config.image_size, taken.num_usable)
+    pictures = next(pictures.as_numpy_iterator())
+    networks = [open_squeezenet(config.feature_weights)] if config.measures_features else []
+    return [Figures(generator, build_codec(config), pictures, config.monitor_every, networks)]
+
+
+def build_best(config, model, history):
+    """Callbacks that keep the best checkpoint: none if `--monitor` does not say what is best."""
+    if config.monitor == "auto":
+        return []
+    saved = Checkpoints(model, checkpoints.folder(config.model_dir, "best"), 1)
+    return [KeepBest(config.monitor, history, saved)]
+
+
+def _spread(found, number):
+    """The survey without all but so many of its usable pictures, evenly over their list."""
+    usable = np.setdiff1d(np.arange(found.num_pictures), found.skipped)
+    taken = np.linspace(0, len(usable) - 1, min(number, len(usable))).round().astype(int)
+    skipped = np.setdiff1d(np.arange(found.num_pictures), usable[taken])
+    return dataclasses.replace(found, skipped=skipped.tolist())
 
 
 def recipe_path(model_dir):
@@ -284,7 +334,7 @@ def kept_prior(config, model_dir):
     return np.load(os.path.join(model_dir, "prior.npy")).tolist()
 
 
-def trained_generator(config, model_dir, rarity=1.0):
+def trained_generator(config, model_dir, rarity=1.0, checkpoint="latest"):
     """Loads a run's generator with averaged weights, in float32.
 
     Args:
@@ -293,17 +343,23 @@ def trained_generator(config, model_dir, rarity=1.0):
         rarity: How much of the class weights of training the predictions keep, for quantized
             codecs: at 1 rare colors stay as likely as the weights made them, at 0 the network says
             how likely they are.
+        checkpoint: `"latest"` or `"best"`.
 
     Returns:
         A pair of the network and the number of epochs behind it.
 
     Raises:
-        TrainingError: If the run has no checkpoint yet, or a damaged one.
+        TrainingError: If the run has no such checkpoint, or a damaged one.
     """
     prior = kept_prior(config, model_dir)
     model, generator = build_model(config, 1, prior)
-    saved = Checkpoints(model, os.path.join(model_dir, "checkpoints"), config.keep_checkpoints)
+    saved = Checkpoints(model, checkpoints.folder(model_dir, checkpoint), config.keep_checkpoints)
     epoch = saved.restore()
+    if not epoch and checkpoint == "best":
+        raise TrainingError(
+            f"{model_dir} keeps no best checkpoint, or none yet: --monitor of the training command "
+            f"says what is best. Received: --monitor={config.monitor}. Set --checkpoint=latest."
+        )
     if not epoch:
         raise TrainingError(f"{model_dir} has no checkpoint yet: train for at least one epoch.")
     with averaged_weights(generator, model.optimizer):

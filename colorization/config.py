@@ -25,6 +25,21 @@ LOSSES = ("l1", "huber", "mse", "quantized_crossentropy")
 ADVERSARIAL_LOSSES = ("cross_entropy", "least_squares", "hinge", "wasserstein")
 SCHEDULES = ("constant", "cosine", "step", "plateau")
 PRECISIONS = ("float32", "bfloat16", "float16")
+# Figures of the evaluation that can drive a run, named as there; those that a gray picture wins
+# are not among them.
+MONITORED_FIGURES = (
+    "psnr",
+    "ssim",
+    "ciede2000",
+    "ab-error",
+    "auc",
+    "auc-balanced",
+    "colorfulness-gap",
+    "squeezenet-kid",
+)
+MONITORS = ("auto", "loss", "val_loss", *MONITORED_FIGURES)
+# What figures of artifacts need.
+MIN_MONITORED_SIZE = 35
 
 
 class ConfigError(ValueError):
@@ -44,15 +59,23 @@ class Config:
     model_dir: str = knob("", "Directory of the run: made if absent, resumed if it holds one.")
     data: str = knob(
         "",
-        "Training pictures: folder:PATH (recursive), tfds:NAME[:SPLIT] (prepared under the "
-        "environment's TFDS_DATA_DIR, by default ~/tensorflow_datasets), or samples. Several, "
-        "separated by commas, are joined.",
+        "Training pictures: folder:PATH (recursive), pairs:color=PATH,gray=PATH (matched by name), "
+        "oxford17:PATH[:SPLIT], video:GLOB[:EVERY] (every tenth frame, or so manieth), "
+        "tfds:NAME[:SPLIT] (prepared under the environment's TFDS_DATA_DIR, by default "
+        "~/tensorflow_datasets), or samples. Several, separated by commas, are joined.",
     )
     val_data: str = knob("", "Validation pictures, as --data. Empty: no validation.")
     exclude: str = knob(
         "",
         "File that names pictures of --data to leave out, one a line, as colorization.audit writes "
         "it. Empty: none.",
+    )
+    white_background: float = knob(
+        0.0,
+        "Leave out pictures whose upper edge and upper sides are white in a smaller share than "
+        "this; 0: none. Of drawn faces 0.2 keeps those on white.",
+        minimum=0,
+        maximum=1,
     )
 
     codec: str = knob("lab", "What the networks see of a picture.", CODECS)
@@ -113,7 +136,8 @@ class Config:
     feature_weights: str = knob(
         "",
         "File of the network that --perceptual_weight takes features of: weights of SqueezeNet 1.1 "
-        "(.h5), or any Keras model (.keras) of RGB in [0, 255].",
+        "(.h5), or any Keras model (.keras) of RGB in [0, 255]. With SqueezeNet --monitor_every "
+        "measures squeezenet-kid too.",
     )
     pretrain_epochs: int = knob(
         0, "Epochs of the generator alone, before the adversary.", minimum=0
@@ -177,9 +201,30 @@ class Config:
     decay_factor: float = knob(
         0.5, "Factor of the drops of `step` and `plateau`.", minimum=0.01, maximum=0.99
     )
-    patience: int = knob(3, "Epochs without progress before `plateau` drops.", minimum=1)
+    monitor: str = knob(
+        "auto",
+        "What `plateau` and --early_stopping take for progress, and by which the best checkpoint "
+        "is kept beside the latest; auto: val_loss, or loss without --val_data, and no best "
+        "checkpoint.",
+        MONITORS,
+    )
+    monitor_every: int = knob(
+        0,
+        "Measure the figures of the evaluation on pictures of --val_data every so many epochs; 0: "
+        "never.",
+        minimum=0,
+    )
+    monitor_pictures: int = knob(
+        64, "Pictures that they are measured on, the same at every time.", minimum=2
+    )
+    patience: int = knob(
+        3,
+        "Epochs without progress before `plateau` drops; those that do not measure --monitor "
+        "count for nothing.",
+        minimum=1,
+    )
     early_stopping: int = knob(
-        0, "Epochs without progress before the run stops; 0: never.", minimum=0
+        0, "Epochs without progress before the run stops, counted alike; 0: never.", minimum=0
     )
     ema: float = knob(
         0.0,
@@ -212,6 +257,12 @@ class Config:
     def is_quantized(self):
         """Whether the network predicts bins of chroma."""
         return self.codec == "quantized_ab"
+
+    @property
+    def measures_features(self):
+        """Whether the figures measured during training include those of SqueezeNet."""
+        is_squeezenet = self.feature_weights and not self.feature_weights.endswith(".keras")
+        return bool(self.monitor_every and is_squeezenet)
 
     @property
     def size_multiple(self):
@@ -311,11 +362,55 @@ _CROSS_CHECKS = (
         ),
     ),
     (
-        lambda c: bool(c.perceptual_weight) != bool(c.feature_weights),
+        lambda c: (
+            bool(c.perceptual_weight) != bool(c.feature_weights)
+            and not (c.feature_weights and c.measures_features)
+        ),
         lambda c: (
             "--perceptual_weight and --feature_weights go together. Received: "
             f"--perceptual_weight={c.perceptual_weight} --feature_weights={c.feature_weights}. "
             "Set both, or neither."
+        ),
+    ),
+    (
+        lambda c: c.monitor in MONITORED_FIGURES and not c.monitor_every,
+        lambda c: (
+            f"--monitor={c.monitor} is measured every --monitor_every epochs. Received: "
+            "--monitor_every=0. Set --monitor_every=1."
+        ),
+    ),
+    (
+        lambda c: c.monitor == "squeezenet-kid" and not c.measures_features,
+        lambda c: (
+            "--monitor=squeezenet-kid needs weights of SqueezeNet 1.1 (.h5). Received: "
+            f"--feature_weights={c.feature_weights}. Set --feature_weights=FILE.h5."
+        ),
+    ),
+    (
+        lambda c: (c.monitor_every or c.monitor == "val_loss") and not c.val_data,
+        lambda c: (
+            f"--{'monitor_every' if c.monitor_every else 'monitor=val_loss'} measures pictures of "
+            "--val_data, and there are none. Set --val_data."
+        ),
+    ),
+    (
+        lambda c: c.monitor_every > c.epochs,
+        lambda c: (
+            "--monitor_every is at most --epochs. Received: "
+            f"--monitor_every={c.monitor_every} --epochs={c.epochs}."
+        ),
+    ),
+    (
+        lambda c: c.monitor_every and c.image_size < MIN_MONITORED_SIZE,
+        lambda c: (
+            f"--monitor_every measures pictures of at least {MIN_MONITORED_SIZE} pixels. Received: "
+            f"--image_size={c.image_size}. Set a larger one."
+        ),
+    ),
+    (
+        lambda c: not c.monitor_every and _set(c, "monitor_pictures"),
+        lambda c: (
+            "--monitor_pictures belongs to --monitor_every. Set --monitor_every=1, or leave it out."
         ),
     ),
     (

@@ -29,7 +29,7 @@ version has requests to warm up by.
 import dataclasses
 import os
 
-NUM_EXAMPLES = 200
+NUM_EXAMPLES = 100
 FORMATS = ("saved_model", "tflite")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 

@@ -227,7 +227,12 @@ def _color(source, limit, models, folder, seed):
 
 
 def _serve(app, listener, what, votes):
+    import logging
+
     import waitress
+
+    # It tells of each request that waits for a thread, if only for an instant.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
     def end(*_):
         raise SystemExit(0)

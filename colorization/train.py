@@ -47,10 +47,12 @@ def train(config):
             _asked(format_flags(config)),
             lambda path: _asked(format_flags(parse_flagfile(path))),
         )
-    found = build.open_survey(source, model_dir)
+    found = build.open_survey(source, model_dir, white_background=config.white_background)
     validation = None
     if config.val_data:
-        validation = build.open_pictures(config.val_data, model_dir, "val_survey")
+        validation = build.open_pictures(
+            config.val_data, model_dir, "val_survey", config.white_background
+        )
     if model_dir:
         run_directory.write_environment(model_dir, found.fingerprint, config.seed)
     steps = config.steps_per_epoch or max(1, found.num_usable // config.batch_size)
@@ -64,33 +66,39 @@ def train(config):
         prior = build.build_prior(source, found, path)
     with strategy.scope():
         model, generator = build.build_model(config, steps, prior)
+    figures = build.build_figures(config, generator, validation)
     _print_plan(config, found, steps, generator, strategy)
     if config.dry_run:
         return _one_step(config, model, batches.training_batches(source, found, codec, config))
-    return _fit(config, steps, model, generator, codec, source, found, validation)
+    return _fit(config, steps, model, generator, codec, source, found, validation, figures)
 
 
-def _fit(config, steps, model, generator, codec, source, found, validation):
+def _fit(config, steps, model, generator, codec, source, found, validation, figures):
     from colorization import build
     from colorization.training import callbacks, checkpoints, run_directory
     from pipelines import batches, photos
 
-    directories = [os.path.join(config.model_dir, name) for name in ("checkpoints", "samples")]
-    saved = checkpoints.Checkpoints(model, directories[0], config.keep_checkpoints)
+    latest = checkpoints.folder(config.model_dir)
+    saved = checkpoints.Checkpoints(model, latest, config.keep_checkpoints)
     epoch = saved.restore()
-    is_finished = run_directory.is_finished(config.model_dir)
+    followers = build.build_followers(config)
+    history = callbacks.History(config.model_dir, epoch, followers)
+    # Or it was killed after its last checkpoint, before it could be marked.
+    is_finished = run_directory.is_finished(config.model_dir) or history.has_stopped(model)
     if epoch:
         print(f"{'Finished' if is_finished else 'Resuming'} behind epoch {epoch}.", flush=True)
     shown = validation or (source, found)
     pictures = next(
         batches.center_batches(*shown, config.image_size, 8).take(1).as_numpy_iterator()
     )
-    followers = build.build_followers(config)
+    samples = os.path.join(config.model_dir, "samples")
     around = [
         callbacks.StopAtNonFiniteLoss(steps),
+        *figures,
         *followers,
-        callbacks.History(config.model_dir, epoch, followers),
-        callbacks.SampleSheet(generator, codec, pictures, directories[1], photos.write_picture),
+        history,
+        callbacks.SampleSheet(generator, codec, pictures, samples, photos.write_picture),
+        *build.build_best(config, model, history),
         saved,
     ]
     if config.is_adversarial:
@@ -123,11 +131,13 @@ def _one_step(config, model, training):
 
 
 def _print_plan(config, found, steps, generator, strategy):
+    from pipelines import surveys
+
     print(
         f"{config.generator}: {generator.count_params():,} parameters, codec {config.codec}, "
         f"{strategy.num_replicas_in_sync} device(s)\n"
-        f"{found.num_usable:,} pictures ({len(found.damaged)} damaged and {len(found.gray)} gray "
-        f"skipped, {len(found.excluded)} excluded), {config.epochs} epochs of {steps} steps of "
+        f"{found.num_usable:,} pictures ({surveys.describe_skipped(found)}, "
+        f"{len(found.excluded)} excluded), {config.epochs} epochs of {steps} steps of "
         f"{config.batch_size} pictures, {config.image_size} px",
         flush=True,
     )

@@ -9,7 +9,8 @@ def random_resized_crop(encoded, seed, size, smallest_area, flip):
     """Cuts a random part of a picture and resizes it.
 
     Args:
-        encoded: Scalar string tensor: a picture file's bytes, as for `decode.decode_in_graph`.
+        encoded: Scalar string tensor: a picture file's bytes, as for `decode.decode_in_graph`. Or
+            those of a pair of one size, of shape `(2,)`, which are cut and mirrored alike.
         seed: Integer tensor of shape `(2,)`.
         size: Height and width of the result, in pixels.
         smallest_area: Share of the picture's area that is drawn at least, in `(0, 1]`. What of the
@@ -17,7 +18,7 @@ def random_resized_crop(encoded, seed, size, smallest_area, flip):
         flip: Whether to mirror half of the results.
 
     Returns:
-        uint8 tensor of shape `(size, size, 3)`.
+        uint8 tensor of shape `(size, size, 3)`, or of a pair `(size, size, 6)`.
 
     Raises:
         tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the crop is.
@@ -52,11 +53,11 @@ def center_crop(encoded, size):
     """Cuts the central square of a picture and resizes it.
 
     Args:
-        encoded: Scalar string tensor: a picture file's bytes, as for `decode.decode_in_graph`.
+        encoded: As for `random_resized_crop`.
         size: Height and width of the result, in pixels.
 
     Returns:
-        uint8 tensor of shape `(size, size, 3)`.
+        uint8 tensor of shape `(size, size, 3)`, or of a pair `(size, size, 6)`.
 
     Raises:
         tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the crop is.
@@ -82,7 +83,7 @@ def resize(picture, size):
     )
     # Means of levels are levels, to within rounding.
     resized = tf.cast(tf.round(resized), tf.uint8)
-    resized.set_shape([size, size, 3])
+    resized.set_shape([size, size, picture.shape[-1]])
     return resized
 
 

@@ -49,12 +49,12 @@ def training_batches(source, found, codec, options, start_step=0):
     check_cache(options.cache)
     encoded = usable(source, found)
     if options.cache != "none":
-        encoded = encoded.map(source.read, PARALLEL)
+        encoded = encoded.map(source.read_all, PARALLEL)
         if options.cache == "memory":
             encoded = encoded.cache()
         else:
             encoded = _cache_on_disk(encoded, options.cache, found)
-    read = source.read if options.cache == "none" else tf.identity
+    read = source.read_all if options.cache == "none" else tf.identity
     buffer = min(found.num_usable, options.shuffle_buffer)
     start = start_step * options.batch_size
     first_epoch, position = divmod(start, found.num_usable)
@@ -90,17 +90,21 @@ def _cache_on_disk(encoded, folder, found):
     # Not `Dataset.cache`: that would take the pictures of another source for these, and stop at the
     # lock that an interrupted run leaves.
     path = os.path.join(folder, f"pictures-{found.fingerprint}.tfrecord")
+    is_paired = encoded.element_spec.shape.rank == 1
     if not os.path.exists(path):
         part = f"{path}.{os.getpid()}.part"
         try:
             with tf.io.TFRecordWriter(part) as writer:
-                for picture in encoded.as_numpy_iterator():
+                one_by_one = encoded.unbatch() if is_paired else encoded
+                for picture in one_by_one.as_numpy_iterator():
                     writer.write(picture)
             os.replace(part, path)
         except (OSError, tf.errors.OpError) as error:
             reason = str(error).strip().splitlines()[0]
             raise SourceError(f"--cache={folder} can't be written: {reason}") from error
     pictures = tf.data.TFRecordDataset(path)
+    if is_paired:
+        pictures = pictures.batch(2, drop_remainder=True)
     return pictures.apply(tf.data.experimental.assert_cardinality(found.num_usable))
 
 
@@ -114,11 +118,12 @@ def center_batches(source, found, size, batch_size):
         batch_size: Pictures in a batch; the last may hold fewer.
 
     Returns:
-        Dataset of uint8 tensors of shape `(batch, size, size, 3)`.
+        Dataset of uint8 tensors of shape `(batch, size, size, 3)`, or of pairs `(batch, size, size,
+        6)`.
     """
 
     def crop(element):
-        return augment.center_crop(source.read(element), size)
+        return augment.center_crop(source.read_all(element), size)
 
     return _prefetch(usable(source, found).map(crop, PARALLEL).batch(batch_size))
 
@@ -136,5 +141,6 @@ def measure_prior(source, found, size=64):
     Returns:
         Float64 array of shape `(num_bins,)` that sums to 1.
     """
-    batches = center_batches(source, found, size, batch_size=64).map(rgb_to_lab)
+    pictures = center_batches(source, found, size, batch_size=64)
+    batches = pictures.map(lambda rgb: rgb_to_lab(rgb[..., :3]))
     return quantization.measure_prior(batches.as_numpy_iterator())

@@ -54,11 +54,14 @@ class Codec:
         """Splits pictures.
 
         Args:
-            rgb: Tensor of shape `(..., 3)`: sRGB, float in `[0, 1]` or uint8.
+            rgb: Tensor of shape `(..., 3)`: sRGB, float in `[0, 1]` or uint8. Of pairs of shape
+                `(..., 6)`: the picture of the target, and behind it that of the condition.
 
         Returns:
             Float tensors `(condition, target)` of shapes `(..., 1)` and `(..., 2)` or `(..., 3)`.
         """
+        if rgb.shape[-1] == 6:
+            return self.encode(rgb[..., 3:])[0], self.encode(rgb[..., :3])[1]
         if rgb.dtype == tf.uint8 and self.target == "rgb":
             rgb = tf.cast(rgb, tf.float32) / 255
         lab = color.rgb_to_lab(rgb)

@@ -34,18 +34,22 @@ def decode_window(encoded, choose_window, size):
     Of a JPEG only the rows and columns of the window are decoded, and at a half, a quarter or an
     eighth of the size if the window's shorter side is then still `size` or more.
 
+    Of a pair the same window of both is decoded; they must be of one size.
+
     Args:
-        encoded: Scalar string tensor, as for `decode_in_graph`.
+        encoded: Scalar string tensor, as for `decode_in_graph`, or two of them, of shape `(2,)`.
         choose_window: Function from a picture's int32 `[height, width]` to its window's int32
             `[top, left, height, width]`, in pixels of the whole picture.
         size: Height and width that the window will be resized to, in pixels.
 
     Returns:
-        uint8 tensor of shape `(height, width, 3)`.
+        uint8 tensor of shape `(height, width, 3)`, or of a pair `(height, width, 6)`.
 
     Raises:
         tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the window is.
     """
+    if getattr(encoded, "shape", ()) == (2,):
+        return _decode_windows(encoded, choose_window, size)
 
     def at_ratio(window, ratio):
         return tf.image.decode_and_crop_jpeg(encoded, window // ratio, channels=3, ratio=ratio)
@@ -65,3 +69,11 @@ def decode_window(encoded, choose_window, size):
     picture = tf.cond(tf.io.is_jpeg(encoded), jpeg, other)
     picture.set_shape([None, None, 3])
     return picture
+
+
+def _decode_windows(pair, choose_window, size):
+    parts = tf.unstack(pair)
+    # Reduction moves a JPEG by less than a pixel: the same for both, if both are reduced.
+    alike = tf.reduce_all([tf.io.is_jpeg(part) for part in parts])
+    finest = tf.where(alike, size, tf.int32.max // 8)
+    return tf.concat([decode_window(part, choose_window, finest) for part in parts], axis=-1)

@@ -104,7 +104,7 @@ def quote(name):
 
 def full_name(source, name):
     """The name of an element from everywhere: of a file the absolute path."""
-    return os.path.abspath(name) if source.read is tf.io.read_file else name
+    return os.path.abspath(name) if source.holds_files else name
 
 
 def _unquote(text, path, number):

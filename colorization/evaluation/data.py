@@ -67,8 +67,8 @@ def open_data(specifications, limit=0, exclude=""):
         EvaluationError: If two sets would have the same name.
     """
     opened = []
-    for specification in specifications.split(","):
-        source = sources.open_source(specification.strip())
+    for specification in sources.split_specifications(specifications):
+        source = sources.open_source(specification)
         if exclude:
             source = exclusions.exclude(source, exclude)
         total = len(source.names)

@@ -53,9 +53,11 @@ def table(columns):
 
 
 def _in_order(columns):
-    """Names of all figures: networks' first, in the order that they came, then as in `FIGURES`."""
+    """Names of all figures: distances of sets, in the order that they came; `FIGURES`; the rest."""
     names = dict.fromkeys(name for figures in columns for name in figures)
-    return [name for name in names if name not in FIGURES] + [n for n in FIGURES if n in names]
+    first = [name for name in names if name.endswith(("kid", "fid"))]
+    first += [name for name in FIGURES if name in names]
+    return first + [name for name in names if name not in first]
 
 
 def _known(name):

@@ -8,12 +8,12 @@ holds the photo, its result and one strip of floats.
 
 import tensorflow as tf
 
-from colorization.inference import upsampling, variants
+from colorization.inference import plan, tone, upsampling, variants
+from colorization.models import noise
 from pipelines import codecs, color
 
 STRIP_PIXELS = 2**18
 MAX_ASPECT = 4
-COMMON_RANGE, FLAT_RANGE = 80.0, 10.0
 DEPTHS = (tf.uint8, tf.uint16)
 
 
@@ -23,9 +23,9 @@ class ColorizationGraph(tf.Module):
     Saved by `tf.saved_model.save`, it works without this code.
 
     Args:
-        network: Keras model from a condition `(batch, h, w, 1)` to a prediction
-            `(batch, h / k, w / k, codec.num_outputs)`, for any `h` and `w` that are multiples of
-            `size_multiple`.
+        network: Keras model from a condition `(batch, h, w, 1)`, or a list of it and of noise, to a
+            prediction `(batch, h / k, w / k, codec.num_outputs)`, for any `h` and `w` that are
+            multiples of `size_multiple`.
         codec: The `pipelines.codecs.Codec` that the network was trained with.
         working_size: Short side of what the network sees, in pixels.
         size_multiple: What both sides of it are rounded to a multiple of.
@@ -74,11 +74,17 @@ class ColorizationGraph(tf.Module):
             self.whole.get_concrete_function(images, coefficients)
             if self.gives_variants:
                 self.variants.get_concrete_function(image, seed, count)
-        if self.gives_variants:
+        if self._is_quantized:
             lightness = tf.TensorSpec((None, None, None, 1), tf.float32, "lightness")
             shape = (None, None, None, self._codec.num_outputs)
             logits = tf.TensorSpec(shape, tf.float32, "logits")
             self._sample.get_concrete_function(lightness, logits, seed, count)
+        elif self.gives_variants:
+            condition = tf.TensorSpec((None, None, None, 1), tf.float32, "condition")
+            size = noise.noise_size(self.network)
+            self._vary.get_concrete_function(
+                condition, tf.TensorSpec((None, size), tf.float32, "drawn")
+            )
 
     @property
     def codec(self):
@@ -87,7 +93,11 @@ class ColorizationGraph(tf.Module):
 
     @property
     def gives_variants(self):
-        """Whether the network predicts a distribution, which other colorings can be drawn from."""
+        """Whether the network can say other colorings: by a distribution, or from noise."""
+        return self._is_quantized or noise.noise_size(self.network) > 0
+
+    @property
+    def _is_quantized(self):
         return isinstance(self._codec, codecs.QuantizedCodec)
 
     @tf.function
@@ -105,7 +115,7 @@ class ColorizationGraph(tf.Module):
 
     @tf.function
     def variants(self, image, seed, count):
-        """Predicts several colorings of one photo: see `variants.sample`.
+        """Predicts several colorings of one photo: see `colorings`.
 
         Args:
             image: uint8 or uint16 tensor of shape `(1, height, width, 3)`.
@@ -115,8 +125,8 @@ class ColorizationGraph(tf.Module):
         Returns:
             Float tensor of shape `(n, h, w, 4)`, of up to `count` colorings, the likeliest first.
         """
-        lightness, logits = self._look(image)
-        ab = self._sample(lightness, logits, seed, count)
+        lightness = self.seen(image)
+        ab = self.colorings(lightness, seed, count)
         return _fit(tf.repeat(lightness, tf.shape(ab)[0], axis=0), ab)
 
     @tf.function
@@ -213,6 +223,28 @@ class ColorizationGraph(tf.Module):
         """
         return _fit(lightness, self._codec.ab(self._say(lightness)))
 
+    def colorings(self, lightness, seed, count):
+        """Predicts several colorings of one photo, at the network's own resolution.
+
+        They are drawn from what the network believes (see `variants.sample`), or made from as many
+        noises, of which the first is zero. Equal seeds draw the same, whatever the count.
+
+        Args:
+            lightness: Float tensor of shape `(1, h, w, 1)`, L* at the working size.
+            seed: int32 scalar.
+            count: int32 scalar, at most `plan.MAX_VARIANTS`.
+
+        Returns:
+            Float tensor of shape `(n, h / k, w / k, 2)`: ab of up to `count` colorings.
+        """
+        if self._is_quantized:
+            return self._sample(lightness, self._say(lightness), seed, count)
+        size = [plan.MAX_VARIANTS - 1, noise.noise_size(self.network)]
+        drawn = tf.random.stateless_normal(size, tf.stack([seed, 0]))
+        drawn = tf.pad(drawn, [[1, 0], [0, 0]])[:count]
+        condition = tf.repeat(self._condition(lightness), tf.shape(drawn)[0], axis=0)
+        return self._codec.ab(self._vary(condition, drawn))
+
     def seen(self, images, size=None):
         """Lightness of photos at the working size.
 
@@ -223,6 +255,7 @@ class ColorizationGraph(tf.Module):
         Returns:
             Float tensor of shape `(batch, h, w, 1)`: L*.
         """
+        images = tf.convert_to_tensor(images)
         if size is None:
             size = self._working_shape(tf.shape(images)[1], tf.shape(images)[2])
         # On whole numbers this op averages without a float copy of the photo.
@@ -237,10 +270,13 @@ class ColorizationGraph(tf.Module):
 
     def _say(self, lightness):
         """What the network says of photos of this lightness, at the working size."""
+        return self._infer(self._condition(lightness))
+
+    def _condition(self, lightness):
+        """What the network sees of photos of this lightness."""
         # A print's tone or colors are nothing to the network, and neither is how far it has faded.
-        seen = tf.pad(restore_contrast(lightness), [[0, 0], [0, 0], [0, 0], [0, 2]])
-        condition, _ = self._codec.encode(color.lab_to_rgb(seen))
-        return self._infer(condition)
+        seen = tf.pad(tone.restore_contrast(lightness), [[0, 0], [0, 0], [0, 0], [0, 2]])
+        return self._codec.encode(color.lab_to_rgb(seen))[0]
 
     @tf.function
     def _sample(self, lightness, logits, seed, count):
@@ -251,7 +287,11 @@ class ColorizationGraph(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
     def _infer(self, condition):
         # A function of its own, so that a saved copy holds the network once.
-        return self.network(condition, training=False)
+        return noise.generate(self.network, condition)
+
+    @tf.function
+    def _vary(self, condition, drawn):
+        return noise.generate(self.network, condition, drawn)
 
     def _working_shape(self, height, width):
         """What the network sees of a photo: never larger than the photo, save for rounding."""
@@ -260,35 +300,6 @@ class ColorizationGraph(tf.Module):
         shrink = tf.minimum(limit / tf.reduce_min(sides), MAX_ASPECT * limit / tf.reduce_max(sides))
         multiples = tf.round(sides * tf.minimum(shrink, 1.0) / self._size_multiple)
         return tf.cast(tf.maximum(multiples, 1.0), tf.int32) * self._size_multiple
-
-
-def restore_contrast(lightness):
-    """Widens the range of L* of faded photos to what photos commonly have.
-
-    Args:
-        lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
-
-    Returns:
-        Float tensor of the same shape. Photos whose L* ranges over `COMMON_RANGE` and more, the
-        darkest and the lightest hundredth left out, come back as they are, and so do photos of less
-        than `FLAT_RANGE`, in which there is nothing to be seen.
-    """
-    batch = tf.shape(lightness)[0]
-    levels = tf.clip_by_value(tf.cast(tf.round(lightness * 2), tf.int32), 0, 200)
-    places = tf.reshape(levels + 201 * tf.range(batch)[:, None, None, None], [-1, 1])
-    # A histogram of operations that LiteRT knows, too.
-    counts = tf.scatter_nd(places, tf.ones_like(places[:, 0], tf.float32), [batch * 201])
-    counts = tf.reshape(counts, [batch, 201])
-    shares = tf.cumsum(counts / tf.reduce_sum(counts, axis=-1, keepdims=True), axis=-1)
-    darkest, lightest = (
-        tf.cast(tf.argmax(tf.cast(shares >= share, tf.int32), axis=-1), tf.float32) / 2
-        for share in (0.01, 0.99)
-    )
-    darkest, lightest = darkest[:, None, None, None], lightest[:, None, None, None]
-    extent, middle = lightest - darkest, (lightest + darkest) / 2
-    gain = tf.where(extent < FLAT_RANGE, 1.0, tf.maximum(COMMON_RANGE / extent, 1.0))
-    restored = (lightness - middle) * gain + 50 + (middle - 50) / gain
-    return tf.clip_by_value(restored, 0.0, 100.0)
 
 
 def strip_rows(batch, width):

@@ -1,6 +1,6 @@
 """Opens the database of a study, as safely as SQLite can: nothing committed is ever lost.
 
-Source: sqlite.org, "Write-Ahead Logging" and "PRAGMA statements".
+Source: sqlite.org, "Atomic Commit in SQLite" and "PRAGMA statements".
 """
 
 import contextlib
@@ -87,17 +87,19 @@ def transaction(connection):
 
 
 def _prepare(connection, path):
-    # First of all, so that a stranger's file is left as it is.
+    # First of all, so that a stranger's file is left as it is; and in this order, since another
+    # process may be making the file.
+    num_tables = _num_tables(connection)
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    if _num_tables(connection) and (application, layout) != (_APPLICATION, _LAYOUT):
+    if num_tables and (application, layout) != (_APPLICATION, _LAYOUT):
         raise VotesError(
             f"--votes={path}: the file of a study of this version was expected. Received: another "
             "database. Choose another file."
         )
-    # A vote is on disk before it is answered, and who reads does not wait for who writes.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    # A vote is on disk before it is answered. Without a write-ahead log: two processes that turn it
+    # on at once may fail without waiting, and so a study stays one file.
+    connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA foreign_keys = ON")
     with transaction(connection):
         # Looked at again, now that no other process can be at the same.

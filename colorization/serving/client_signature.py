@@ -56,11 +56,10 @@ def _colorings(graph, data, seed, count):
     # What has the size comes through this as it is.
     size = graph._working_shape(tf.shape(lightness)[0], tf.shape(lightness)[1])
     lightness = tf.image.resize(lightness[None], size, antialias=True)
-    prediction = graph._say(lightness)
     if not graph.gives_variants:
-        return graph._codec.ab(prediction)
+        return graph._codec.ab(graph._say(lightness))
     return tf.cond(
         count > 1,
-        lambda: graph._sample(lightness, prediction, seed, count),
-        lambda: graph._codec.ab(prediction),
+        lambda: graph.colorings(lightness, seed, count),
+        lambda: graph._codec.ab(graph._say(lightness)),
     )

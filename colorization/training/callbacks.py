@@ -11,6 +11,7 @@ import tensorflow as tf
 from colorization.models import noise
 from colorization.training.averaging import averaged_weights
 from colorization.training.checkpoints import TrainingError
+from colorization.training.monitor import Following
 from pipelines.color import lab_to_rgb, rgb_to_lab
 
 
@@ -94,6 +95,18 @@ class History(keras.callbacks.Callback):
                 self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epoch]
         self.writer = tf.summary.create_file_writer(os.path.join(model_dir, "events"))
 
+    def has_stopped(self, model):
+        """Whether the followers stopped the run behind the rows that are kept.
+
+        Args:
+            model: The compiled model.
+        """
+        model.stop_training = False
+        for callback in (*self.followers, self):
+            callback.set_model(model)
+            callback.on_train_begin()
+        return model.stop_training
+
     def on_train_begin(self, logs=None):
         """Replays the kept rows to the followers; the checkpoint's own learning rate stays."""
         rate = _learning_rate(self.model)
@@ -121,11 +134,11 @@ class History(keras.callbacks.Callback):
         self.writer.flush()
 
 
-class DropOnPlateau(keras.callbacks.ReduceLROnPlateau):
+class DropOnPlateau(Following, keras.callbacks.ReduceLROnPlateau):
     """Lowers the learning rate of both optimizers where progress stops."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """Looks at the monitored loss; the discriminator's rate follows the generator's."""
+        """Looks at what is monitored; the discriminator's rate follows the generator's."""
         super().on_epoch_end(epoch, logs)
         _set_learning_rate(self.model, _learning_rate(self.model))
 
@@ -171,16 +184,17 @@ def draw_sheet(network, codec, pictures):
     Args:
         network: Generator.
         codec: Its codec.
-        pictures: uint8 array of shape `(num_pictures, size, size, 3)`.
+        pictures: uint8 array of shape `(num_pictures, size, size, 3)`, or of pairs, with the gray
+            pictures as three channels more.
 
     Returns:
         uint8 array of shape `(num_pictures * size, 3 * size, 3)`.
     """
-    lightness = rgb_to_lab(pictures)[..., :1]
-    gray = lab_to_rgb(tf.concat([lightness, tf.zeros_like(pictures[..., 1:], tf.float32)], -1))
+    lightness = rgb_to_lab(pictures[..., -3:])[..., :1]
+    gray = lab_to_rgb(tf.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
     condition, _ = codec.encode(tf.constant(pictures))
     colored = codec.decode(condition, noise.generate(network, condition))
-    truth = tf.cast(pictures, tf.float32) / 255
+    truth = tf.cast(pictures[..., :3], tf.float32) / 255
     rows = tf.concat([gray, colored, truth], axis=2)
     rows = tf.reshape(rows, [-1, *rows.shape[2:]])
     return np.asarray(tf.cast(tf.round(tf.clip_by_value(rows, 0.0, 1.0) * 255), tf.uint8))

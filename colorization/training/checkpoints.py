@@ -12,8 +12,23 @@ import keras
 import tensorflow as tf
 
 
+# What of a run can be used.
+CHECKPOINTS = ("latest", "best")
+
+
 class TrainingError(RuntimeError):
     """A run that can't go on. The message says how to mend it."""
+
+
+def folder(model_dir, which="latest"):
+    """Folder of a run's latest checkpoints, or of its best one.
+
+    Args:
+        model_dir: Directory of the run.
+        which: One of `CHECKPOINTS`.
+    """
+    latest = os.path.join(model_dir, "checkpoints")
+    return os.path.join(latest, "best") if which == "best" else latest
 
 
 class Checkpoints(keras.callbacks.Callback):

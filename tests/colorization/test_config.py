@@ -130,6 +130,51 @@ CROSS_CHECKS = {
         "--perceptual_weight and --feature_weights go together",
         {"discriminator": "patch", "perceptual_weight": 5.0, "feature_weights": "net.h5"},
     ),
+    "features for nothing": (
+        {"feature_weights": "net.h5"},
+        "--perceptual_weight and --feature_weights go together",
+        {"feature_weights": "net.h5", "monitor_every": 1, "val_data": "samples"},
+    ),
+    "a figure that is not measured": (
+        {"monitor": "psnr", "val_data": "samples"},
+        "--monitor=psnr .* Received: --monitor_every=0. Set --monitor_every=1",
+        {"monitor": "psnr", "val_data": "samples", "monitor_every": 2},
+    ),
+    "a distance without its network": (
+        {"monitor": "squeezenet-kid", "val_data": "samples", "monitor_every": 1},
+        "needs weights of SqueezeNet .* Set --feature_weights=FILE.h5",
+        {
+            "monitor": "squeezenet-kid",
+            "val_data": "samples",
+            "monitor_every": 1,
+            "feature_weights": "net.h5",
+        },
+    ),
+    "figures of no pictures": (
+        {"monitor_every": 1},
+        "--monitor_every measures pictures of --val_data.* Set --val_data",
+        {"monitor_every": 1, "val_data": "samples"},
+    ),
+    "a loss of no pictures": (
+        {"monitor": "val_loss"},
+        "--monitor=val_loss measures pictures of --val_data.* Set --val_data",
+        {"monitor": "loss"},
+    ),
+    "figures after the end": (
+        {"monitor_every": 30, "val_data": "samples"},
+        "at most --epochs. Received: --monitor_every=30 --epochs=20",
+        {"monitor_every": 20, "val_data": "samples"},
+    ),
+    "figures of small pictures": (
+        {"monitor_every": 1, "val_data": "samples", "image_size": 32, "depth": 4},
+        "at least 35 pixels. Received: --image_size=32",
+        {"monitor_every": 1, "val_data": "samples", "image_size": 48, "depth": 4},
+    ),
+    "pictures that are not measured": (
+        {"monitor_pictures": 9},
+        "--monitor_pictures belongs to --monitor_every",
+        {"monitor_pictures": 9, "monitor_every": 1, "val_data": "samples"},
+    ),
     "both networks now and then": (
         {"discriminator": "patch", "generator_every": 5, "discriminator_every": 3},
         "One of --generator_every and --discriminator_every is 1. Received: 5 and 3",
@@ -189,6 +234,10 @@ def test_properties():
     assert Config().size_multiple == 256
     assert Config(depth=3).size_multiple == 8
     assert Config(**QUANTIZED, depth=3).size_multiple == 16
+    watched = {"monitor_every": 1, "val_data": "samples", "feature_weights": "net.h5"}
+    assert Config(**watched).measures_features and not Config().measures_features
+    other = watched | {"feature_weights": "net.keras", "perceptual_weight": 1.0}
+    assert not Config(**other, discriminator="patch").measures_features
 
 
 def test_standard_library_only():

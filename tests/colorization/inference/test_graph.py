@@ -6,7 +6,8 @@ import skimage.color
 import skimage.data
 import tensorflow as tf
 
-from colorization.inference import graph
+from colorization.inference import graph, tone
+from colorization.models.colornet import colornet
 from colorization.serving import saved_model
 from pipelines import codecs
 
@@ -48,6 +49,14 @@ def one_color():
         return subject.arrays(photo).numpy()
 
     return color
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """A colorizer whose network makes its colors of noise."""
+    keras.utils.set_random_seed(0)
+    network = colornet(2, base_filters=4, depth=2, noise_size=6, output_activation="tanh")
+    return graph.ColorizationGraph(network, codecs.CODECS["lab_128"], 32, 16)
 
 
 def colored_by(photo, *args):
@@ -127,13 +136,13 @@ def test_the_network_sees_an_averaged_photo(monkeypatch):
     photo[:, :, ::2] = 255
     seen = []
     subject = colorizer()
-    answer = subject.network
+    answer = graph.noise.generate
 
-    def spy(condition, training):
+    def spy(network, condition):
         tf.py_function(seen.append, [tf.reduce_max(condition) - tf.reduce_min(condition)], [])
-        return answer(condition, training=training)
+        return answer(network, condition)
 
-    monkeypatch.setattr(subject, "network", spy)
+    monkeypatch.setattr(graph.noise, "generate", spy)
     subject.predict(photo)
     assert seen[0] < 0.2
 
@@ -233,24 +242,24 @@ class TestRestoreContrast:
     PHOTO = np.linspace(2, 98, 2400, dtype=np.float32).reshape(1, 40, 60, 1)
 
     def test_full_contrast_is_left_alone(self):
-        np.testing.assert_allclose(graph.restore_contrast(self.PHOTO), self.PHOTO, atol=1e-3)
+        np.testing.assert_allclose(tone.restore_contrast(self.PHOTO), self.PHOTO, atol=1e-3)
 
     @pytest.mark.parametrize(("offset", "gain"), [(35, 0.5), (5, 0.4), (60, 0.35)])
     def test_faded_photos_range_as_others_do(self, offset, gain):
-        restored = graph.restore_contrast(offset + gain * self.PHOTO).numpy()
+        restored = tone.restore_contrast(offset + gain * self.PHOTO).numpy()
         low, high = np.percentile(restored, [1, 99])
         assert high - low == pytest.approx(graph.COMMON_RANGE, abs=3)
         assert (np.diff(restored.ravel()) >= 0).all()
 
     def test_a_blank_page_stays_blank(self):
         page = np.random.default_rng(0).normal(90, 1, (1, 20, 20, 1)).astype(np.float32)
-        np.testing.assert_allclose(graph.restore_contrast(page), page, atol=1e-3)
+        np.testing.assert_allclose(tone.restore_contrast(page), page, atol=1e-3)
 
     def test_each_photo_of_a_batch_has_its_own(self):
         photos = np.concatenate([self.PHOTO, 30 + 0.4 * self.PHOTO])
-        restored = graph.restore_contrast(photos)
+        restored = tone.restore_contrast(photos)
         for index in range(2):
-            alone = graph.restore_contrast(photos[index : index + 1])
+            alone = tone.restore_contrast(photos[index : index + 1])
             np.testing.assert_allclose(restored[index], alone[0], atol=1e-4)
 
 
@@ -269,3 +278,31 @@ def test_wrong_parts_are_named():
         graph.ColorizationGraph(network(3), codecs.CODECS["lab"], 32, 16)
     with pytest.raises(ValueError, match="size_multiple=16. Received: working_size=40"):
         graph.ColorizationGraph(network(2), codecs.CODECS["lab"], 40, 16)
+
+
+def test_noise_gives_as_many_colorings_as_asked_for(noisy):
+    photo = noise(1, 40, 50, 3)
+    assert noisy.gives_variants
+    several = noisy.variants(photo, 3, 4).numpy()
+    assert len(several) == 4
+    # The first is that of no noise, up to the rounding of a larger batch.
+    np.testing.assert_allclose(several[:1], noisy.predict(photo), rtol=1e-3, atol=1e-3)
+    for one, other in zip(several, several[1:], strict=False):
+        assert np.abs(one - other).mean() > 0.1
+
+
+def test_a_seed_gives_the_same_colors_however_many_are_asked_for(noisy):
+    photo = noise(1, 40, 50, 3)
+    few, many = (noisy.variants(photo, 3, count).numpy() for count in (2, 5))
+    np.testing.assert_allclose(few, many[:2], rtol=1e-3, atol=1e-3)
+    assert np.abs(noisy.variants(photo, 4, 2)[1] - few[1]).mean().item() > 0.1
+
+
+def test_noise_is_saved_too(noisy, tmp_path):
+    photo = noise(1, 40, 50, 3)
+    loaded = tf.saved_model.load(saved_model.save(noisy, str(tmp_path / "noisy"), 1, {}))
+    for functions in (loaded, noisy):
+        functions.colored = functions.variants(
+            tf.constant(photo), tf.constant(3), tf.constant(4)
+        ).numpy()
+    np.testing.assert_allclose(loaded.colored, noisy.colored, rtol=1e-3, atol=1e-3)

@@ -1,0 +1,136 @@
+"""Figures of the evaluation during training, and what is made of them: losses do not tell.
+
+Law of the file: an epoch either measures a figure or says nothing of it. What is monitored is told
+by name whether more of it is better; inside, it is turned so that less always is.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from colorization.evaluation import evaluators, measure, summary
+from colorization.evaluation.figures import FIGURES
+from colorization.models import noise
+from colorization.training.averaging import averaged_weights
+
+# Pictures colored at a time.
+_BATCH = 8
+
+
+def badness(name, value):
+    """What is monitored, turned so that less is better.
+
+    Args:
+        name: `loss`, `val_loss`, a figure of `figures.FIGURES` or a distance that ends in `-kid`.
+        value: Float.
+
+    Returns:
+        Float.
+    """
+    is_lower_better = name in ("loss", "val_loss") or name.endswith("-kid")
+    better = "lower" if is_lower_better else FIGURES[name].better
+    # Of a gap to the truth either side is as bad.
+    return {"lower": value, "higher": -value, "truth": abs(value)}[better]
+
+
+class Figures(keras.callbacks.Callback):
+    """Measures the figures of the evaluation every few epochs and adds them to the epoch's logs.
+
+    Pictures are colored at the size of the crops, as the sheet of samples is, and rounded to 8
+    bits; what is measured of them is what `colorization.evaluate` measures, so that the figures
+    mean the same, but they stand beside others of this run only.
+
+    Args:
+        network: The generator.
+        codec: Its codec.
+        pictures: uint8 array of shape `(num_pictures, size, size, 3)`, or of pairs, with the gray
+            pictures as three channels more; at least 2.
+        every: Epochs between two measurements.
+        networks: List of `evaluation.features.Features`.
+    """
+
+    def __init__(self, network, codec, pictures, every, networks=()):
+        super().__init__()
+        self.network, self.codec, self.every = network, codec, every
+        self.pictures, self.networks = pictures, list(networks)
+        extracting = [one for one in self.networks if one.extract is not None]
+        self._true_vectors = {
+            one.name: [one.extract(picture) for picture in pictures[..., :3]] for one in extracting
+        }
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Measures with the averaged weights, as the exported model would be."""
+        if (epoch + 1) % self.every == 0:
+            with averaged_weights(self.network, self.model.optimizer):
+                logs.update(self.measure())
+
+    def measure(self):
+        """Colors and measures the pictures.
+
+        Returns:
+            Dict of floats by the name of the figure; kernel distances as they are, not times 1,000.
+        """
+        colored = np.concatenate(
+            [
+                self._color(self.pictures[start : start + _BATCH])
+                for start in range(0, len(self.pictures), _BATCH)
+            ]
+        )
+        measured = [
+            measure.measure(evaluators.Picture(truth), [evaluators.Picture(rgb)], self.networks)
+            for truth, rgb in zip(self.pictures[..., :3], colored, strict=True)
+        ]
+        found = summary.summarize(measured, self._true_vectors, self.networks)
+        # Over so few pictures a Frechet distance is bias.
+        return {k: value.value for k, value in found.items() if not k.endswith("-fid")}
+
+    def _color(self, pictures):
+        condition, _ = self.codec.encode(tf.constant(pictures))
+        rgb = self.codec.decode(condition, noise.generate(self.network, condition))
+        return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+
+
+class Following:
+    """Makes a callback of Keras follow what is monitored: it is told of the epochs that measure it.
+
+    Comes before the callback among the bases; the callback is made with `mode="min"`.
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Tells how bad the epoch was, if it was measured."""
+        if self.monitor in logs:
+            bad = badness(self.monitor, logs[self.monitor])
+            super().on_epoch_end(epoch, logs | {self.monitor: bad})
+
+
+class StopEarly(Following, keras.callbacks.EarlyStopping):
+    """Ends the run where progress stops."""
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Saves the state behind the epoch that did best so far.
+
+    Which one that is follows from the rows of the history alone, so that an interruption changes
+    nothing. Among epochs that did equally well it is the first.
+
+    Args:
+        monitor: What the epochs are held against each other by.
+        history: `callbacks.History`; comes before this among the callbacks.
+        saved: `Checkpoints` that keep one. They come before the run's own: a run that is killed
+            between the two goes on from the epoch before, and does this one again.
+    """
+
+    def __init__(self, monitor, history, saved):
+        super().__init__()
+        self.monitor, self.history, self.saved = monitor, history, saved
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves if no earlier epoch did as well."""
+        if self.monitor in logs:
+            earlier = [
+                badness(self.monitor, float(row[self.monitor]))
+                for row in self.history.rows
+                if int(row["epoch"]) <= epoch and row.get(self.monitor, "") != ""
+            ]
+            if badness(self.monitor, logs[self.monitor]) < min(earlier, default=float("inf")):
+                self.saved.on_epoch_end(epoch)

@@ -1,0 +1,81 @@
+"""The export command: what it refuses, before any work, and what it writes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from colorization import export
+from colorization.config import Config, ConfigError
+from tests.colorization.test_commands import call
+
+
+def run(*arguments):
+    return call("-m", "colorization.export", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "export takes --model_dir=RUN"),
+        (["--model_dir=run", "--quantize=int8"], "--quantize, --data and --input_size are for"),
+        (["--model_dir=run", "--data=samples"], "--quantize, --data and --input_size are for"),
+        (["--model_dir=run", "--input_size=64x64"], "--quantize, --data and --input_size are for"),
+    ],
+)
+def test_flags_that_do_not_fit_are_one_line(arguments, message):
+    status, output, errors = run(*arguments)
+    assert (status, output, errors.count("\n")) == (1, "", 1)
+    assert errors.startswith(f"ConfigError: {message}")
+
+
+def test_help_names_every_signature():
+    _, output, _ = run("--help")
+    for name in ("serving_default", "arrays", "chroma", "variants", "client", "--quantize"):
+        assert name in output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quantize": "int8"}, "needs --data, pictures to measure on"),
+        ({"quantize": "float16", "data": "samples"}, "needs --data, pictures to measure on"),
+        ({"input_size": "64"}, "HEIGHTxWIDTH, such as 256x384. Received: 64."),
+        ({"input_size": "64x-2"}, "HEIGHTxWIDTH"),
+    ],
+)
+def test_a_tflite_export_that_cannot_be_is_refused(options, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        export.export_tflite(str(tmp_path / "run"), str(tmp_path / "model"), **options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_run_becomes_a_tflite_model(tmp_path, picture_folder):
+    pytest.importorskip("ai_edge_quantizer")
+    from colorization import train
+    from colorization.serving import tflite
+
+    config = Config(
+        data=f"folder:{picture_folder}",
+        model_dir=str(tmp_path / "run"),
+        depth=4,
+        base_filters=4,
+        image_size=32,
+        batch_size=2,
+        epochs=1,
+    )
+    train.train(config)
+    options = {"quantize": "int8", "data": f"folder:{picture_folder}"}
+    path = export.export_tflite(config.model_dir, str(tmp_path / "small"), **options)
+    assert path == str(tmp_path / "small/small_int8.tflite")
+    with open(path, "rb") as file:
+        about = tflite.read_metadata(file.read())
+    assert (about["name"], about["version"], about["quantization"]) == ("small", 1, "int8")
+    assert (about["working_size"], about["size_multiple"]) == (32, 16)
+    assert str(tmp_path) not in json.dumps(about)
+    with pytest.raises(ConfigError, match="--input_size is a multiple of 16 .* Received: 32x40"):
+        export.export_tflite(config.model_dir, str(tmp_path / "small"), input_size="32x40")
+    fixed = export.export_tflite(config.model_dir, str(tmp_path / "small"), input_size="32x48")
+    assert fixed.endswith("/small_none_32x48.tflite")
+    assert np.array(about["codec"]) == "lab"
