@@ -9,17 +9,16 @@ import tensorflow as tf
 
 from colorization import models
 from colorization.config import ConfigError
+from colorization.evaluation.squeezenet import open_squeezenet
 from colorization.features import load_features
 from colorization.losses.adversarial import ADVERSARIAL_LOSSES
 from colorization.losses.classification import quantized_crossentropy
 from colorization.losses.perceptual import feature_distance
 from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES
-from colorization.training import run_directory
+from colorization.training import checkpoints, run_directory
 from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
 from colorization.training.callbacks import DropOnPlateau
-from colorization.evaluation.squeezenet import open_squeezenet
-from colorization.training import checkpoints
 from colorization.training.checkpoints import Checkpoints, TrainingError
 from colorization.training.monitor import Figures, KeepBest, StopEarly
 from colorization.training.optimizers import AdamW

@@ -32,6 +32,7 @@ import os
 NUM_EXAMPLES = 100
 FORMATS = ("saved_model", "tflite")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+CHECKPOINTS = ("latest", "best")
 
 
 def define_flags():
@@ -59,6 +60,12 @@ def define_flags():
         "",
         "HEIGHTxWIDTH of the only input that a tflite model takes, as delegates of phones need "
         "it; the default is any size, by resize_tensor_input.",
+    )
+    flags.DEFINE_enum(
+        "checkpoint",
+        "latest",
+        CHECKPOINTS,
+        "Which of the run's: best is the one that --monitor of the training command named.",
     )
     flags.DEFINE_integer(
         "version", 0, "Version to write; 0: the next free one, of tflite the latest.", lower_bound=0
@@ -106,16 +113,25 @@ def main(arguments):
     commands.import_quietly()
     output = options.output or os.path.join(options.model_dir, options.format)
     common = (options.version, options.working_size, options.temperature, options.rarity)
+    which = {"checkpoint": options.checkpoint}
     if is_lite:
         extra = (options.quantize, options.data, options.input_size)
-        path = export_tflite(options.model_dir, output, *common, *extra)
+        path = export_tflite(options.model_dir, output, *common, *extra, **which)
     else:
-        path = export(options.model_dir, output, *common)
+        path = export(options.model_dir, output, *common, **which)
     print(f"Exported {options.model_dir} to {path}")
 
 
-def export(model_dir, output, version=0, working_size=0, temperature=0.0, rarity=1.0):
-    """Writes the latest checkpoint of a run, with averaged weights, as SavedModel.
+def export(
+    model_dir,
+    output,
+    version=0,
+    working_size=0,
+    temperature=0.0,
+    rarity=1.0,
+    checkpoint="latest",
+):
+    """Writes a checkpoint of a run, with averaged weights, as SavedModel.
 
     Args:
         model_dir: Directory of the run.
@@ -124,18 +140,20 @@ def export(model_dir, output, version=0, working_size=0, temperature=0.0, rarity
         working_size: Short side of what the network sees, in pixels; 0 takes the training size.
         temperature: Of the annealed mean; 0 takes the recipe's.
         rarity: Share of the class weights of training that is kept, in `[0, 1]`.
+        checkpoint: One of `CHECKPOINTS`.
 
     Returns:
         The path of the version.
 
     Raises:
         ConfigError: If `model_dir` is no run, or the sizes do not fit its network.
-        TrainingError: If the run has no checkpoint yet, or a damaged one.
+        TrainingError: If the run has no such checkpoint, or a damaged one.
         ExportError: If the version exists or can't be written.
     """
     from colorization.serving import saved_model
 
-    graph, description = open_run(model_dir, working_size, temperature, rarity)
+    sizes = (working_size, temperature, rarity)
+    graph, description = open_run(model_dir, *sizes, checkpoint=checkpoint)
     version = version or saved_model.next_version(output)
     return saved_model.save(graph, output, version, description)
 
@@ -150,8 +168,9 @@ def export_tflite(
     quantize="none",
     data="",
     input_size="",
+    checkpoint="latest",
 ):
-    """Writes the latest checkpoint of a run, with averaged weights, for LiteRT.
+    """Writes a checkpoint of a run, with averaged weights, for LiteRT.
 
     Args:
         model_dir: As for `export`.
@@ -163,6 +182,7 @@ def export_tflite(
         quantize: `"none"`, `"float16"`, `"dynamic"` or `"int8"`.
         data: Pictures for `"int8"`, as `sources.open_source` takes them.
         input_size: `"HEIGHTxWIDTH"` of the only input taken; empty for any.
+        checkpoint: As for `export`.
 
     Returns:
         The path of the file.
@@ -188,7 +208,7 @@ def export_tflite(
         size, suffix = _parse_size(input_size), f"_{input_size}"
     path = os.path.join(output, f"{name}_{quantize}{suffix}.tflite")
     tflite.check_place(path, quantize)
-    graph, description = open_run(model_dir, working_size, temperature, rarity, size)
+    graph, description = open_run(model_dir, working_size, temperature, rarity, size, checkpoint)
     version = version or max(1, saved_model.next_version(output) - 1)
     about = {"name": name, "version": version, "quantization": quantize} | description
     # Large, and nothing to a phone.
@@ -209,7 +229,14 @@ def _parse_size(text):
     return tuple(map(int, sides))
 
 
-def open_run(model_dir, working_size=0, temperature=0.0, rarity=1.0, input_size=None):
+def open_run(
+    model_dir,
+    working_size=0,
+    temperature=0.0,
+    rarity=1.0,
+    input_size=None,
+    checkpoint="latest",
+):
     """Opens a run as a graph.
 
     Args:
@@ -218,9 +245,10 @@ def open_run(model_dir, working_size=0, temperature=0.0, rarity=1.0, input_size=
         temperature: As for `export`.
         rarity: As for `export`.
         input_size: `(height, width)` that the network must be able to take, or None.
+        checkpoint: As for `export`.
 
     Returns:
-        A pair of a `ColorizationGraph` of the latest checkpoint and a dict that describes it.
+        A pair of a `ColorizationGraph` of the checkpoint and a dict that describes it.
 
     Raises:
         ConfigError: As `export`.
@@ -241,7 +269,7 @@ def open_run(model_dir, working_size=0, temperature=0.0, rarity=1.0, input_size=
                 f"{flag} is a multiple of {config.size_multiple} for `{config.generator}`. "
                 f"Received: {'x'.join(map(str, lengths))}."
             )
-    network, epoch = build.trained_generator(config, model_dir, rarity)
+    network, epoch = build.trained_generator(config, model_dir, rarity, checkpoint)
     codec = build.build_codec(config)
     graph = ColorizationGraph(network, codec, size, config.size_multiple)
     description = {

@@ -11,7 +11,6 @@ import re
 import keras
 import tensorflow as tf
 
-
 # What of a run can be used.
 CHECKPOINTS = ("latest", "best")
 

@@ -248,7 +248,7 @@ class TestRestoreContrast:
     def test_faded_photos_range_as_others_do(self, offset, gain):
         restored = tone.restore_contrast(offset + gain * self.PHOTO).numpy()
         low, high = np.percentile(restored, [1, 99])
-        assert high - low == pytest.approx(graph.COMMON_RANGE, abs=3)
+        assert high - low == pytest.approx(tone.COMMON_RANGE, abs=3)
         assert (np.diff(restored.ravel()) >= 0).all()
 
     def test_a_blank_page_stays_blank(self):
