@@ -57,7 +57,13 @@ def define_flags():
         "exclude", "", "List of photos to leave out, as colorization.audit writes it."
     )
     flags.DEFINE_string("output", "", "File of JSON lines to write, for colorization.compare.")
-    flags.DEFINE_bool("overwrite", False, "Replace --output if it is there already.")
+    flags.DEFINE_string(
+        "report",
+        "",
+        "Folder for report.html, a page with figures, pictures and colors, and report.png, the "
+        "pictures alone; made if it is missing.",
+    )
+    flags.DEFINE_bool("overwrite", False, "Replace --output and --report if they are there.")
 
 
 def main(arguments):
@@ -73,6 +79,7 @@ def main(arguments):
     if not options.data:
         raise EvaluationError("--data=folder:PHOTOS is needed. Received: nothing. See --help.")
     _check_output(options.output, options.overwrite)
+    _check_report(options.report, options.overwrite)
     commands.import_quietly()
     return evaluate(
         options.data,
@@ -83,11 +90,20 @@ def main(arguments):
         limit=options.limit,
         exclude=options.exclude,
         output=options.output,
+        report=options.report,
     )
 
 
 def evaluate(
-    data, model="", baselines=(), features="", num_variants=1, limit=0, exclude="", output=""
+    data,
+    model="",
+    baselines=(),
+    features="",
+    num_variants=1,
+    limit=0,
+    exclude="",
+    output="",
+    report="",
 ):
     """Evaluates a model and baselines; prints tables, writes records.
 
@@ -100,6 +116,7 @@ def evaluate(
         limit: Most photos taken of each set; 0 for all.
         exclude: List of photos to leave out; empty for none.
         output: File to write; empty for none.
+        report: Folder to write a page to; empty for none.
 
     Returns:
         The exit status: 1 if photos were damaged, 130 and 143 if stopped by a signal.
@@ -111,19 +128,21 @@ def evaluate(
     """
     from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
-    from colorization.evaluation import protocol, records, runner, summary, tables
+    from colorization.evaluation import page, protocol, records, runner, summary, tables
     from colorization.inference import workers
     from colorization.training import run_directory
 
     sets = photos.open_data(data, limit, exclude)
     networks = backends.open_features(features)
     stop, lines, num_damaged = workers.Stop(), [], 0
+    pages = page.Report(report, model if _is_run(model) else None) if report else None
     with contextlib.ExitStack() as stack:
         opened = _open_systems(model, baselines, num_variants, stack)
         stack.enter_context(workers.stopped_by_signals(stop, "Stopping. Again: at once."))
         for one in sets:
+            watched = pages.watching(opened) if pages else opened
             with _progress(one.label, len(one.positions)) as bar:
-                found = runner.evaluate(one, opened, networks, num_variants, stop, bar.update)
+                found = runner.evaluate(one, watched, networks, num_variants, stop, bar.update)
             if stop.requested:
                 _say(f"Stopped: nothing is told or written of {one.label}, which was begun.")
                 return 128 + stop.signal
@@ -150,6 +169,9 @@ def evaluate(
             if output:
                 # After every set: what took an hour is not lost to the next one's trouble.
                 run_directory.write_whole(output, records.to_lines(lines))
+            if pages:
+                pages.add(one, found, opened[0], rows, notes)
+                pages.write()
     return 1 if num_damaged else 0
 
 
@@ -167,6 +189,27 @@ def _check_output(path, overwrite):
         raise EvaluationError(
             f"--output={path} is there already. Choose another name, or set --overwrite."
         )
+
+
+def _check_report(folder, overwrite):
+    from colorization.evaluation import REPORT, EvaluationError
+
+    if not folder:
+        return
+    existing = os.path.abspath(folder)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
+        raise EvaluationError(
+            f"--report={folder} is a folder that can be written to, or made. Received: {existing}, "
+            "which can't. Choose another."
+        )
+    for name in REPORT:
+        if os.path.lexists(os.path.join(folder, name)) and not overwrite:
+            raise EvaluationError(
+                f"--report={folder} has a {name} already. Choose another folder, or set "
+                "--overwrite."
+            )
 
 
 def _open_systems(model, baselines, num_variants, stack):
@@ -194,16 +237,21 @@ def _open_systems(model, baselines, num_variants, stack):
 def _open_model(folder, num_variants, stack):
     from colorization import export
     from colorization.evaluation import systems
-    from colorization.training import run_directory
 
     told = {}
-    if folder and os.path.isfile(os.path.join(folder, run_directory.RECIPE)):
+    if _is_run(folder):
         # Exported as it would be, so that what is measured is what users would get.
         name = os.path.basename(os.path.abspath(folder))
         exported = stack.enter_context(tempfile.TemporaryDirectory())
         folder = export.export(folder, os.path.join(exported, name))
         told = {"run": name}
     return systems.model(folder or None, num_variants, **told)
+
+
+def _is_run(folder):
+    from colorization.training import run_directory
+
+    return bool(folder) and os.path.isfile(os.path.join(folder, run_directory.RECIPE))
 
 
 def _check(data, found):

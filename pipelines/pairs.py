@@ -69,8 +69,8 @@ def match_folders(color, gray, specification="pairs"):
     if len(alone) > MOST_UNMATCHED * (len(both) + len(alone)):
         raise SourceError(
             f"{specification}: {len(both)} names are in both folders and {len(alone)} in one "
-            f"alone, more than {MOST_UNMATCHED:.0%}: {listings.name_first(alone)}. Expected "
-            "pictures of equal names, whatever their suffixes. Rename or remove these."
+            f"alone, more than {MOST_UNMATCHED:.0%}; the first is {alone[0]}. Expected pictures of "
+            "equal names, whatever their suffixes. Rename or remove those without a partner."
         )
     if alone:
         logging.warning(

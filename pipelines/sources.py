@@ -53,7 +53,7 @@ def open_source(specification):
 
 def split_specifications(text):
     """Splits the text of `--data` into what is joined, at all commas but those within pairs."""
-    return [part.strip() for part in re.split(r",(?!\s*(?:color|gray)=)", text)]
+    return [part.strip() for part in re.split(r",(?!\s*\w+=)", text)]
 
 
 def _open_one(specification):

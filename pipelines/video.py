@@ -70,13 +70,21 @@ def open_videos(specification, rest):
     for path in paths:
         try:
             folders.append(extract(path, int(every), cache_folder()))
-        except VideoError as error:
-            logging.warning("%s", error)
+        except VideoError:
             damaged.append(path)
     if len(damaged) > MOST_DAMAGED * len(paths):
         raise SourceError(
             f"{specification}: no frame can be read of {len(damaged)} of {len(paths)} files, more "
-            f"than {MOST_DAMAGED:.0%}: {listings.name_first(damaged)}. Remove or convert them."
+            f"than {MOST_DAMAGED:.0%}; the first is {damaged[0]}. Expected videos of a kind that "
+            "FFmpeg knows. Remove or convert the others."
+        )
+    if damaged:
+        logging.warning(
+            "%s: no frame can be read of %d of %d files, and they are skipped: %s",
+            specification,
+            len(damaged),
+            len(paths),
+            listings.name_first(damaged),
         )
     return _from_folders(specification, list(dict.fromkeys(folders)))
 

@@ -36,20 +36,32 @@ def table(columns):
     Returns:
         Text of a Markdown table, a row for each figure; a figure that a column lacks is a dash.
     """
-    names = _in_order(columns.values())
-    rows = [["figure", "better", *columns], None]
-    for name in names:
+    found = rows(columns)
+    widths = [max(map(len, cells)) for cells in zip(*found, strict=True)]
+    found.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in found
+    )
+
+
+def rows(columns):
+    """Writes figures as cells.
+
+    Args:
+        columns: As for `table`.
+
+    Returns:
+        List of lists of text, the header first: the figure, what is better, and the columns.
+    """
+    found = [["figure", "better", *columns]]
+    for name in _in_order(columns.values()):
         known = _known(name)
         label = f"{name} x{known.scale}" if known.scale != 1 else name
         better = "as truth" if known.better == "truth" else known.better
         cells = [_cell(figures.get(name), known) for figures in columns.values()]
-        rows.append([label, better, *cells])
-    widths = [max(len(row[i]) for row in rows if row) for i in range(len(rows[0]))]
-    rows[1] = ["-" * width for width in widths]
-    return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in rows
-    )
+        found.append([label, better, *cells])
+    return found
 
 
 def _in_order(columns):

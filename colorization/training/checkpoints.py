@@ -11,9 +11,6 @@ import re
 import keras
 import tensorflow as tf
 
-# What of a run can be used.
-CHECKPOINTS = ("latest", "best")
-
 
 class TrainingError(RuntimeError):
     """A run that can't go on. The message says how to mend it."""
@@ -24,7 +21,7 @@ def folder(model_dir, which="latest"):
 
     Args:
         model_dir: Directory of the run.
-        which: One of `CHECKPOINTS`.
+        which: `"latest"` or `"best"`.
     """
     latest = os.path.join(model_dir, "checkpoints")
     return os.path.join(latest, "best") if which == "best" else latest

@@ -132,5 +132,7 @@ class KeepBest(keras.callbacks.Callback):
                 for row in self.history.rows
                 if int(row["epoch"]) <= epoch and row.get(self.monitor, "") != ""
             ]
-            if badness(self.monitor, logs[self.monitor]) < min(earlier, default=float("inf")):
+            now = badness(self.monitor, logs[self.monitor])
+            # NaN is neither good nor in the way of what is.
+            if now < float("inf") and not any(bad <= now for bad in earlier):
                 self.saved.on_epoch_end(epoch)

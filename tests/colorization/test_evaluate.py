@@ -130,6 +130,18 @@ def test_damaged_photos_are_named_and_the_others_measured(folder, capsys):
     assert found["data"]["left_out"] == {"damaged": 1, "gray": 1, "small": 0}
 
 
+def test_a_report_tells_of_all_sets_and_of_the_run(folder, capsys):
+    assert evaluate.evaluate(folder, baselines=["gray"], report="new/report") == 0
+    plain, _ = capsys.readouterr()
+    assert evaluate.evaluate(f"{folder},samples", baselines=["gray"], report="new/report") == 0
+    # Being watched changes no figure.
+    assert capsys.readouterr().out.startswith(plain)
+    text = pathlib.Path("new/report/report.html").read_text()
+    assert text.index("album/val: 4 photos") < text.index("<h2>samples: ")
+    assert "a* and b*, warmer 3" in text and "a* and b*, gray" not in text
+    assert sorted(os.listdir("new/report")) == ["report.html", "report.png"]
+
+
 def test_listed_photos_are_left_out(folder, capsys):
     first = sorted(pathlib.Path("album/val").iterdir())[0]
     pathlib.Path("exclude.txt").write_text(f"{first}\tduplicate\n")
@@ -213,6 +225,7 @@ def test_flags_reach_the_evaluation(folder, monkeypatch, squeezenet_file):
         "--limit=5",
         "--exclude=e",
         "--output=o",
+        "--report=r",
     )
     assert status == 7 and seen == {
         "positional": ("samples", "m", ["gray", "truth"]),
@@ -221,6 +234,7 @@ def test_flags_reach_the_evaluation(folder, monkeypatch, squeezenet_file):
         "limit": 5,
         "exclude": "e",
         "output": "o",
+        "report": "r",
     }
 
 
@@ -232,10 +246,18 @@ def test_flags_reach_the_evaluation(folder, monkeypatch, squeezenet_file):
         (["--data=samples", "--output=none/a.jsonl"], "none/a.jsonl needs a folder"),
         (["--data=samples", "--output=here.jsonl"], "here.jsonl is there already.*--overwrite"),
         (["--data=samples", "--output=album", "--overwrite"], "album is there already"),
+        (
+            ["--data=samples", "--report=here.jsonl"],
+            "report=here.jsonl is a folder.*Received: .*l,",
+        ),
+        (["--data=samples", "--report=here.jsonl/a/b"], "here.jsonl/a/b is a folder that can be"),
+        (["--data=samples", "--report=old"], "old has a report.png already.*--overwrite"),
     ],
 )
 def test_wrong_flags_are_one_line_before_anything_is_done(folder, arguments, message, monkeypatch):
     pathlib.Path("here.jsonl").write_text("kept")
+    pathlib.Path("old").mkdir()
+    pathlib.Path("old/report.png").touch()
     monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("began"))
     with pytest.raises(EvaluationError, match=message):
         parsed(*arguments)
@@ -261,7 +283,7 @@ def test_help_names_every_flag_and_needs_no_tensorflow():
     )
     assert done.stdout.endswith("False\n")
     names = ("model", "data", "baseline", "features", "num_variants", "limit", "exclude", "output")
-    for name in (*names, "overwrite"):
+    for name in (*names, "report", "overwrite"):
         assert f"--{name}" in done.stdout or f"--[no]{name}" in done.stdout
 
 
@@ -284,13 +306,15 @@ def test_a_run_is_evaluated_as_it_would_be_exported(picture_folder, tmp_path, ca
     )
     output = str(tmp_path / "found.jsonl")
     data = f"folder:{picture_folder}"
-    assert evaluate.evaluate(data, str(run), ["mean"], num_variants=2, output=output) == 0
+    places = {"output": output, "report": str(tmp_path / "report")}
+    assert evaluate.evaluate(data, str(run), ["mean"], num_variants=2, **places) == 0
     model, mean = records.read(output)
     assert model["system"]["label"] == "mine 1" and model["system"]["run"] == "mine"
     assert mean["system"]["of"] == "mine" and model["figures"]["psnr"]["value"] > 5
     assert "diversity-ab" in model["figures"]
+    assert "Course of the run" in (tmp_path / "report/report.html").read_text()
     # What it was exported to is gone.
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["found.jsonl", "mine"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["found.jsonl", "mine", "report"]
     with pytest.raises(ConfigError):
         (run / "recipe.flags").write_text("--nonsense=1\n")
         evaluate.evaluate(data, str(run))

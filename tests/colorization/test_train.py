@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization import train
-from colorization.config import Config
+from colorization import export, train
+from colorization.config import Config, ConfigError
+from colorization.training import monitor
 from colorization.training.checkpoints import Checkpoints, TrainingError
 from pipelines.sources import SourceError
 
@@ -143,6 +144,83 @@ def test_a_run_interrupted_and_resumed_equals_one_never_interrupted(
 
     _assert_equal(_state(whole), _state(resumed))
     assert _history(tmp_path / "whole") == _history(tmp_path / "broken")
+
+
+def _best(model_dir):
+    """Epoch and variables of a run's best checkpoint."""
+    latest = tf.train.latest_checkpoint(f"{model_dir}/checkpoints/best")
+    reader = tf.train.load_checkpoint(latest)
+    # How often it was saved is no state of the run.
+    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    names = [name for name in names if not name.startswith("save_counter")]
+    return int(latest.rpartition("-")[2]), [reader.get_tensor(name) for name in sorted(names)]
+
+
+@pytest.mark.slow
+def test_what_is_monitored_changes_nothing_but_what_is_best(
+    pictures, squeezenet_file, tmp_path, monkeypatch
+):
+    plain = REGRESSION | {"image_size": 48, "val_data": f"folder:{pictures}", "epochs": 5}
+    knobs = plain | {
+        "feature_weights": str(squeezenet_file),
+        "monitor": "squeezenet-kid",
+        "monitor_every": 2,
+        "monitor_pictures": 6,
+        "early_stopping": 3,
+    }
+    # Made up, so that the best is not the last epoch.
+    scores = {1: 0.5, 3: 0.3}
+    measured, measure = [], monitor.Figures.measure
+
+    def score(self):
+        epoch = int(self.model.optimizer.iterations) // SMALL["steps_per_epoch"] - 1
+        measured.append(epoch)
+        return measure(self) | {"squeezenet-kid": scores[epoch]}
+
+    monkeypatch.setattr(monitor.Figures, "measure", score)
+    whole = train.train(_config(pictures, tmp_path / "whole", **knobs))
+    assert measured == [1, 3] and _best(tmp_path / "whole")[0] == 4
+    _assert_equal(
+        _state(whole), _state(train.train(_config(pictures, tmp_path / "plain", **plain)))
+    )
+
+    save = Checkpoints.on_epoch_end
+
+    def save_but_fourth(self, epoch, logs=None):
+        save(self, epoch, logs)
+        if epoch == 3:
+            # Behind the best, before the latest.
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "on_epoch_end", save_but_fourth)
+        with pytest.raises(KeyboardInterrupt):
+            train.train(_config(pictures, tmp_path / "broken", **knobs))
+    assert not list(tmp_path.glob("broken/checkpoints/ckpt-4*"))
+    resumed = train.train(_config(pictures, tmp_path / "broken", **knobs))
+    _assert_equal(_state(whole), _state(resumed))
+    assert _history(tmp_path / "whole") == _history(tmp_path / "broken")
+    (epoch, best), (other_epoch, other) = _best(tmp_path / "whole"), _best(tmp_path / "broken")
+    assert epoch == other_epoch == 4
+    _assert_equal(best, other)
+    rows = _history(tmp_path / "whole")
+    assert [row["squeezenet-kid"] for row in rows] == ["", "0.5", "", "0.3", ""]
+    assert 0 < float(rows[1]["psnr"]) < 99 and rows[0]["psnr"] == ""
+
+    _, description = export.open_run(str(tmp_path / "whole"), checkpoint="best")
+    assert description["epochs"] == 4
+    assert export.open_run(str(tmp_path / "whole"))[1]["epochs"] == 5
+    with pytest.raises(TrainingError, match="--monitor=auto. Set --checkpoint=latest"):
+        export.open_run(str(tmp_path / "plain"), checkpoint="best")
+
+
+def test_figures_of_one_picture_are_refused(pictures, tmp_path):
+    (tmp_path / "one").mkdir()
+    shutil.copy(pictures / "0.png", tmp_path / "one")
+    knobs = REGRESSION | {"image_size": 48, "monitor_every": 1}
+    config = _config(pictures, tmp_path / "run", **knobs, val_data=f"folder:{tmp_path}/one")
+    with pytest.raises(ConfigError, match="at least 2 pictures in color. Received: .*has 1"):
+        train.train(config)
 
 
 @pytest.fixture(scope="module")
@@ -289,6 +367,10 @@ def test_early_stopping_ends_the_run_for_good(pictures, tmp_path):
     train.train(config)
     rows = _history(tmp_path / "run")
     assert len(rows) < 9
+    train.train(config)
+    assert _history(tmp_path / "run") == rows
+    # As if killed after the last checkpoint.
+    (tmp_path / "run/finished").unlink()
     train.train(config)
     assert _history(tmp_path / "run") == rows
 

@@ -70,6 +70,56 @@ def test_is_gray_allows_a_thousandth_off(num_off, spread, gray):
     assert next(mapped.as_numpy_iterator()) == gray
 
 
+@pytest.mark.parametrize(
+    "height, width, thickness", [(50, 75, 2), (75, 50, 2), (100, 30, 2), (1, 1, 1)]
+)
+def test_white_share_is_of_the_border_of_the_upper_half(height, width, thickness):
+    upper = (height + 1) // 2
+    on_border = np.zeros((height, width), bool)
+    on_border[:thickness] = on_border[:upper, :thickness] = on_border[:upper, -thickness:] = True
+    random = np.random.default_rng(0)
+    picture = random.choice([240, 241], (height, width, 3), p=[0.2, 0.8]).astype(np.uint8)
+    expected = (picture == 241).all(axis=-1)[on_border].mean()
+    assert float(surveys.white_share(picture)) == pytest.approx(expected)
+    picture[~on_border] = 0
+    assert float(surveys.white_share(picture)) == pytest.approx(expected)
+
+
+def on_white(share):
+    """A red picture whose upper rows are white in a share of its width."""
+    picture = np.full((20, 20, 3), (250, 0, 0), np.uint8)
+    picture[:10, : round(20 * share)] = 255
+    return picture
+
+
+def test_survey_leaves_out_what_is_not_on_white(surveyed, tmp_path, caplog):
+    whites = {f"{i}": on_white(share) for i, share in enumerate((0, 0.3, 0.8, 0.9, 1))}
+    source, every = surveyed(tmp_path, gray=(255, 255, 255), **whites)
+    assert every.not_white == [] and every.num_usable == 5
+    caplog.clear()
+    found = surveys.survey(source, white_background=0.5)
+    names = [os.path.basename(name) for name in found.not_white]
+    assert names == ["0.png", "1.png"]
+    # Gray is said first.
+    assert found.gray == every.gray and found.skipped == [0, 1, 5]
+    message = f"{source.name}: 2 of 6 pictures are without a white background and are skipped: "
+    assert any(record.getMessage().startswith(message) for record in caplog.records)
+    assert surveys.describe_skipped(found) == (
+        "0 damaged, 1 gray and 2 without a white background skipped"
+    )
+    assert surveys.describe_skipped(every) == "0 damaged and 1 gray skipped"
+    # A cache on disk is named by the fingerprint, and holds what is usable.
+    assert found.fingerprint != every.fingerprint
+    assert len(list(surveys.usable(source, found))) == 3
+
+
+def test_survey_stops_where_nothing_is_on_white(surveyed, tmp_path):
+    source, _ = surveyed(tmp_path, a=(250, 0, 0), b=(250, 90, 0))
+    message = "of 2 0 are gray and 2 lack a white background. .* or lower --white_background"
+    with pytest.raises(SourceError, match=message):
+        surveys.survey(source, white_background=0.2)
+
+
 def test_fingerprint_follows_contents(surveyed, tmp_path):
     def store(name, level):
         cv2.imwrite(str(tmp_path / name), np.full((20, 24, 3), (0, level, 250), np.uint8))

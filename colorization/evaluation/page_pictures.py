@@ -1,0 +1,166 @@
+"""The pictures of an evaluation that are looked at: the best, the median and the worst.
+
+Law of the file: they are chosen by the first system's color difference CIEDE2000, when all photos
+are measured, and colored again, so that no other photo is kept. Pictures are uint8 sRGB of shape
+`(height, width, 3)`, small ones no larger than `SIZE`.
+"""
+
+import base64
+import dataclasses
+
+import cv2
+import numpy as np
+
+from colorization.evaluation import data as photos
+from colorization.evaluation.systems import to_gray
+
+KINDS = ("best", "median", "worst")
+FIGURE = "ciede2000"
+NUM_SHOWN = 4
+# Widest and highest, in pixels.
+SIZE = (480, 300)
+# Of the sheet, in pixels.
+_WIDTH, _CELL, _GAP, _LINE = 1920, (312, 150), 8, 22
+_BACKGROUND = 119
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """A photo as it is shown.
+
+    Args:
+        kind: One of `KINDS`.
+        name: Of the photo.
+        values: Dict of its figures.
+        pictures: Small ones: gray, colored and the photo itself.
+    """
+
+    kind: str
+    name: str
+    values: dict
+    pictures: tuple
+
+
+def choose(values):
+    """Positions of the best, the median and the worst, none of them twice.
+
+    Args:
+        values: Floats, the less the better.
+
+    Returns:
+        Dict of lists of at most `NUM_SHOWN` positions, the best first, by kind.
+    """
+    order = np.argsort(values, kind="stable").tolist()
+    number = min(NUM_SHOWN, len(order) // 3)
+    if not number:
+        return {"best": order[:1], "median": [], "worst": order[1:]}
+    start = (len(order) - number) // 2
+    middle = order[start : start + number]
+    return {"best": order[:number], "median": middle, "worst": order[-number:]}
+
+
+def show(data, found, system):
+    """Reads and colors the chosen photos again.
+
+    Args:
+        data: `data.Data`.
+        found: `runner.Found` of it.
+        system: The first `systems.System`.
+
+    Returns:
+        List of `Shown`, the best first. A photo that changed meanwhile is left out.
+    """
+    measured = found.measured[system.name]
+    chosen = choose([one.values[FIGURE] for one in measured])
+    # Of copies under one name any will do, as long as it is the same file.
+    kinds = {found.digests[i]: (i, kind) for kind, rows in chosen.items() for i in rows}
+    names = {found.names[i] for i, _ in kinds.values()}
+    shown = {}
+    for name, element in data.jobs():
+        if name not in names:
+            continue
+        try:
+            photo, digest = photos.read(data.source, name, element)
+        except photos.LeftOutError:
+            continue
+        if digest in kinds:
+            position, kind = kinds[digest]
+            gray = to_gray(photo)
+            pictures = (gray, system.color(gray, photo)[0], photo)
+            values = measured[position].values
+            shown[position] = Shown(kind, name, values, tuple(map(shrink, pictures)))
+    return [shown[i] for rows in chosen.values() for i in rows if i in shown]
+
+
+def shrink(rgb, size=SIZE):
+    """Brings a picture into a box, if it is larger."""
+    height, width = rgb.shape[:2]
+    scale = min(1, size[0] / width, size[1] / height)
+    smaller = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(rgb, smaller, interpolation=cv2.INTER_AREA)
+
+
+def to_jpeg(rgb):
+    """A picture as JPEG in base 64."""
+    _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return base64.b64encode(data.tobytes()).decode()
+
+
+def sheet(title, shown):
+    """Sets photos in rows, each as gray, colored and itself.
+
+    Args:
+        title: Line above.
+        shown: List of `Shown`.
+
+    Returns:
+        uint8 picture, `_WIDTH` wide.
+    """
+    bands = [_text(title, _WIDTH, 0.6)]
+    for kind in KINDS:
+        row = []
+        for block in (_block(one) for one in shown if one.kind == kind):
+            if sum(one.shape[1] for one in [*row, block]) > _WIDTH:
+                bands.append(_join(row))
+                row = []
+            row.append(block)
+        bands += [_join(row)] if row else []
+    return np.concatenate(bands)
+
+
+def caption(shown, name):
+    """What stands under a photo: its kind, two figures and its name."""
+    delta, psnr = shown.values[FIGURE], shown.values["psnr"]
+    return f"{shown.kind}: CIEDE2000 {delta:.1f}, PSNR {psnr:.1f}, {name}"
+
+
+def _block(shown):
+    """The pictures of a photo side by side, over a line of text."""
+    parts = []
+    for picture in shown.pictures:
+        small = shrink(picture, _CELL)
+        margins = ((0, 0), (_GAP // 2, _GAP // 2), (0, 0))
+        parts.append(np.pad(small, margins, constant_values=_BACKGROUND))
+    pictures = np.concatenate(parts, axis=1)
+    name = shown.name.rpartition("/")[2]
+    return np.concatenate([pictures, _text(caption(shown, name), pictures.shape[1], 0.4)])
+
+
+def _join(blocks):
+    """Blocks side by side, on a band as wide as the sheet."""
+    band = np.full((max(map(len, blocks)) + _GAP, _WIDTH, 3), _BACKGROUND, np.uint8)
+    left = 0
+    for block in blocks:
+        height, width = block.shape[:2]
+        band[:height, left : left + width] = block
+        left += width
+    return band
+
+
+def _text(text, width, scale):
+    line = np.full((_LINE, width, 3), _BACKGROUND, np.uint8)
+    # The font has no other letters.
+    plain = text.encode("ascii", "replace").decode()
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(line, plain, (_GAP, 15), font, scale, (255, 255, 255), 1, cv2.LINE_AA)
+    return line
