@@ -204,11 +204,12 @@ def _hues(found):
 def _bar(value, low, high, top):
     if np.isnan(value):
         return ["-", ""]
+    text, low, high = (f"{number:.1f}" for number in (value, low, high))
     # Where a hue is rare, some draws of the photos have none of it.
-    has_ends = not np.isnan(low) and not low == high == value
-    interval = f" <small>[{low:.1f}, {high:.1f}]</small>" if has_ends else ""
+    has_ends = low != "nan" and not low == high == text
+    interval = f" <small>[{low}, {high}]</small>" if has_ends else ""
     bar = f'<td class="bar"><i style="width:{100 * value / top:.0f}%"></i></td>'
-    return [f"{value:.1f}{interval}", bar]
+    return [f"{text}{interval}", bar]
 
 
 def _colors(counts, names):

@@ -8,8 +8,10 @@ import html
 import math
 import os
 
+from colorization.evaluation.figures import FIGURES
+
 WIDTH, HEIGHT = 320, 170
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 26, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 10, 26, 22
 # Where there are more, points are no longer told apart.
 _MOST_POINTS = 60
 
@@ -47,14 +49,12 @@ def courses(history):
     Args:
         history: Dict as of `read_history`.
     """
-    plots = []
+    plots = {}
     for name, points in history.items():
         base = name.removeprefix("val_")
-        if base == name:
-            plots.append(course(name, [points, history.get(f"val_{name}", [])]))
-        elif base not in history:
-            plots.append(course(name, [[], points]))
-    return "".join(plots)
+        is_of_validation = base != name or name in FIGURES or name.endswith("-kid")
+        plots.setdefault(base, [[], []])[is_of_validation] = points
+    return "".join(course(name, series) for name, series in plots.items())
 
 
 def course(title, series):

@@ -54,4 +54,5 @@ def errors(spread):
     closeness = np.split(np.asarray(spread, np.float64), 2, axis=-1)[1] @ _GROUPS.T
     found = shares(spread)
     mean = np.divide(closeness, found, out=np.full_like(found, np.nan), where=found > 0)
-    return chroma.LIMIT * (1 - mean / 100)
+    # Rounding may take a sum of shares beyond them.
+    return chroma.LIMIT * np.maximum(0, 1 - mean / 100)

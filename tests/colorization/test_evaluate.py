@@ -248,7 +248,7 @@ def test_flags_reach_the_evaluation(folder, monkeypatch, squeezenet_file):
         (["--data=samples", "--output=album", "--overwrite"], "album is there already"),
         (
             ["--data=samples", "--report=here.jsonl"],
-            "report=here.jsonl is a folder.*Received: .*l,",
+            "report=here.jsonl is a folder.*jsonl, wh",
         ),
         (["--data=samples", "--report=here.jsonl/a/b"], "here.jsonl/a/b is a folder that can be"),
         (["--data=samples", "--report=old"], "old has a report.png already.*--overwrite"),

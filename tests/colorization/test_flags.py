@@ -16,20 +16,22 @@ from colorization.config import Config, ConfigError
 ROOT = pathlib.Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "colorization" / "recipes").glob("*.flags"))
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
-# One run in which no knob has its default.
-OTHER = Config(
+# Runs of which every knob has another value than its default in one.
+QUANTIZED = Config(
     model_dir="runs/a run",
     data="folder:a b/c,folder:d#e",
     val_data="tfds:mnist:test[:10%]",
+    exclude="audit/exclude.txt",
+    white_background=0.1,
     codec="quantized_ab",
     generator="residual",
     base_filters=3,
     depth=3,
     dropout=0.1,
-    discriminator_filters=5,
     loss="quantized_crossentropy",
-    loss_weight=1e-7,
-    adversarial_loss="hinge",
+    monitor="psnr",
+    monitor_every=3,
+    monitor_pictures=37,
     uniform_share=1 / 3,
     temperature=1.0,
     image_size=48,
@@ -62,15 +64,44 @@ OTHER = Config(
 )
 
 
-def test_the_other_run_differs_everywhere_it_can():
-    same = {name for name in FIELDS if getattr(OTHER, name) == FIELDS[name].default}
-    # Bins take no discriminator, and so no epochs before it.
-    assert same == {"discriminator", "pretrain_epochs"}
-
-
-@pytest.mark.parametrize(
-    "settings", [Config(), OTHER, Config(discriminator="patch", pretrain_epochs=3)]
+CRITIC = Config(
+    generator="colornet",
+    downsampling="strided",
+    upsampling="resize",
+    leaky_slope=0.2,
+    noise_size=7,
+    noise_injection="map",
+    discriminator="whole",
+    discriminator_filters=5,
+    discriminator_depth=2,
+    discriminator_norm=False,
+    discriminator_dropout=0.3,
+    loss_weight=1e-7,
+    adversarial_loss="hinge",
+    gradient_penalty=10.0,
+    perceptual_weight=5.0,
+    feature_weights="net.h5",
+    pretrain_epochs=3,
+    generator_every=5,
 )
+PRETRAINED = Config(
+    generator="pretrained_unet",
+    encoder="resnet50",
+    encoder_weights="imagenet",
+    discriminator="patch",
+    label_smoothing=0.1,
+    discriminator_every=3,
+)
+OTHERS = [QUANTIZED, CRITIC, PRETRAINED]
+
+
+def test_the_other_runs_differ_everywhere():
+    defaults = {name: field.default for name, field in FIELDS.items()}
+    changed = {name for name in FIELDS for run in OTHERS if getattr(run, name) != defaults[name]}
+    assert changed == set(FIELDS)
+
+
+@pytest.mark.parametrize("settings", [Config(), *OTHERS])
 def test_text_and_back(settings, tmp_path):
     path = tmp_path / "recipe.flags"
     path.write_text(flags.format_flags(settings))
@@ -116,8 +147,8 @@ def test_command_line_to_config(monkeypatch):
     enum = functools.partial(absl_flags.DEFINE_enum, flag_values=own)
     monkeypatch.setattr(absl_flags, "DEFINE_enum", enum)
     flags.define_config_flags()
-    own(["train", *flags.format_flags(OTHER).splitlines()])
-    assert flags.config_from_flags() == OTHER
+    own(["train", *flags.format_flags(QUANTIZED).splitlines()])
+    assert flags.config_from_flags() == QUANTIZED
     with pytest.raises(absl_flags.IllegalFlagValueError, match="--codec=cubist"):
         own(["train", "--codec=cubist"])
 

@@ -95,6 +95,7 @@ def test_a_page_holds_figures_hues_colors_and_the_protocol(written):
         assert expected in text
     for hue in ("red", "yellow", "green", "blue"):
         assert hue in text
+    assert text.count("0.0 [") == text.count("nan") == text.count("-0.0") == 0
     assert "a* and b*, gray" not in text and "Course of the run" not in text
 
 
@@ -185,9 +186,10 @@ def test_the_course_of_a_run_is_drawn_with_validation_beside_training(tmp_path, 
         "psnr": [(2, 21.5)],
     }
     drawn = page_plots.courses(history)
-    assert drawn.count("<svg") == 2 and drawn.count('class="point1"') == 3
+    # Figures are of validation pictures.
+    assert drawn.count("<svg") == 2 and drawn.count('class="point1"') == 3 + 1
     # From the top left of the axes to the bottom right.
-    assert 'class="line0" points="52.0,26.0 ' in drawn and '310.0,148.0"/>' in drawn
+    assert 'class="line0" points="64.0,26.0 ' in drawn and '310.0,148.0"/>' in drawn
     made(tmp_path / "report", picture_folder, run=str(tmp_path))
     assert "Course of the run" in Page(tmp_path / "report/report.html").text
 
