@@ -1,7 +1,5 @@
 """Opens networks whose features tell how alike pictures look, from files of a user's own."""
 
-import hashlib
-
 import h5py
 import keras
 import numpy as np
@@ -42,14 +40,6 @@ def load_features(path):
         ) from error
     network.trainable = False
     return network
-
-
-def digest(network):
-    """SHA-256 of a network's weights, in hexadecimal."""
-    found = hashlib.sha256()
-    for array in network.get_weights():
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
 
 
 def _fill_in(network, path):

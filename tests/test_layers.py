@@ -24,6 +24,7 @@ FORBIDDEN = {
     "colorization.metrics": PURE,
     "colorization.training": SHELL,
     "colorization.inference": SHELL,
+    "colorization.evaluation": SHELL,
 }
 
 
