@@ -265,20 +265,29 @@ def build_followers(config):
     return followers
 
 
-def build_figures(config, generator, validation):
+def open_witnesses(config):
+    """Networks that the figures of a run are measured with besides.
+
+    Raises:
+        EvaluationError: If `--feature_weights` holds other weights.
+    """
+    return [open_squeezenet(config.feature_weights)] if config.measures_features else []
+
+
+def build_figures(config, generator, validation, witnesses):
     """Callbacks that measure figures of the evaluation on pictures of the validation set.
 
     Args:
         config: The run's `Config`.
         generator: Its generator.
         validation: Pair of the validation source and its survey, or None.
+        witnesses: Of `open_witnesses`.
 
     Returns:
         List: none if the run does not measure figures.
 
     Raises:
         ConfigError: If the set holds fewer than 2 usable pictures.
-        EvaluationError: If `--feature_weights` holds other weights.
     """
     if not config.monitor_every:
         return []
@@ -291,8 +300,7 @@ def build_figures(config, generator, validation):
     taken = _spread(found, config.monitor_pictures)
     pictures = batches.center_batches(source, taken, config.image_size, taken.num_usable)
     pictures = next(pictures.as_numpy_iterator())
-    networks = [open_squeezenet(config.feature_weights)] if config.measures_features else []
-    return [Figures(generator, build_codec(config), pictures, config.monitor_every, networks)]
+    return [Figures(generator, build_codec(config), pictures, config.monitor_every, witnesses)]
 
 
 def build_best(config, model, history):

@@ -37,10 +37,11 @@ def train(config):
     from pipelines import batches
 
     model_dir = None if config.dry_run else config.model_dir
-    # Opened first: a wrong --data or --cache leaves no directory behind.
+    # Opened first: a wrong --data, --cache or --feature_weights leaves no directory behind.
     strategy = build.build_strategy(config)
     source = build.open_source(config.data, config.exclude)
     batches.check_cache(config.cache)
+    witnesses = build.open_witnesses(config)
     if model_dir:
         run_directory.open_run(
             model_dir,
@@ -66,7 +67,7 @@ def train(config):
         prior = build.build_prior(source, found, path)
     with strategy.scope():
         model, generator = build.build_model(config, steps, prior)
-    figures = build.build_figures(config, generator, validation)
+    figures = build.build_figures(config, generator, validation, witnesses)
     _print_plan(config, found, steps, generator, strategy)
     if config.dry_run:
         return _one_step(config, model, batches.training_batches(source, found, codec, config))

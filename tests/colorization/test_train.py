@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from colorization import export, train
 from colorization.config import Config, ConfigError
+from colorization.evaluation import EvaluationError
 from colorization.training import monitor
 from colorization.training.checkpoints import Checkpoints, TrainingError
 from pipelines.sources import SourceError
@@ -221,6 +222,15 @@ def test_figures_of_one_picture_are_refused(pictures, tmp_path):
     config = _config(pictures, tmp_path / "run", **knobs, val_data=f"folder:{tmp_path}/one")
     with pytest.raises(ConfigError, match="at least 2 pictures in color. Received: .*has 1"):
         train.train(config)
+
+
+def test_a_wrong_network_for_figures_leaves_no_directory(pictures, tmp_path):
+    (tmp_path / "text.h5").write_text("no weights")
+    knobs = REGRESSION | {"image_size": 48, "monitor_every": 1, "val_data": f"folder:{pictures}"}
+    knobs["feature_weights"] = str(tmp_path / "text.h5")
+    with pytest.raises(EvaluationError, match="text.h5: expected weights of SqueezeNet"):
+        train.train(_config(pictures, tmp_path / "run", **knobs))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.fixture(scope="module")
