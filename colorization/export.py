@@ -29,6 +29,20 @@ version has requests to warm up by.
 import dataclasses
 import os
 
+# Knobs that say where things lie on the machine of the run.
+_LOCAL = tuple(
+    f"--{name}="
+    for name in (
+        "cache",
+        "data",
+        "encoder_weights",
+        "exclude",
+        "feature_weights",
+        "model_dir",
+        "val_data",
+    )
+)
+
 NUM_EXAMPLES = 100
 FORMATS = ("saved_model", "tflite")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
@@ -279,11 +293,8 @@ def open_run(
         "size_multiple": config.size_multiple,
         "temperature": config.temperature if config.is_quantized else None,
         "rarity": rarity if config.is_quantized else None,
-        # Not where its maker's pictures lie: a model travels.
         "recipe": [
-            line
-            for line in flags.format_flags(config).splitlines()
-            if not line.startswith(("--data=", "--val_data=", "--model_dir=", "--cache="))
+            line for line in flags.format_flags(config).splitlines() if not line.startswith(_LOCAL)
         ],
         "prior": build.kept_prior(config, model_dir),
     }

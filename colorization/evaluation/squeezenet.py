@@ -31,9 +31,11 @@ def open_squeezenet(path):
     Raises:
         EvaluationError: If there is no file, or it holds other weights.
     """
-    if path is None:
+    # Any Keras model would be opened too, and its figures would bear this one's name.
+    if path is None or not str(path).endswith(".h5"):
         raise EvaluationError(
-            "squeezenet needs a file of weights. Received: none. Set --features=squeezenet:FILE."
+            "squeezenet needs a file of weights (.h5). Received: "
+            f"{path or 'none'}. Set --features=squeezenet:FILE.h5."
         )
     try:
         maps = load_features(path)

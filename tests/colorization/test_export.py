@@ -31,7 +31,15 @@ def test_flags_that_do_not_fit_are_one_line(arguments, message):
 
 def test_help_names_every_signature():
     _, output, _ = run("--help")
-    for name in ("serving_default", "arrays", "chroma", "variants", "client", "--quantize", "--checkpoint"):
+    for name in (
+        "serving_default",
+        "arrays",
+        "chroma",
+        "variants",
+        "client",
+        "--quantize",
+        "--checkpoint",
+    ):
         assert name in output
 
 

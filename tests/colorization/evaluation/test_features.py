@@ -97,6 +97,7 @@ def test_the_digest_tells_weights_apart_and_not_files(network, squeezenet_file, 
     [
         ("vgg", "squeezenet, inception, torch-fidelity, lpips.*Received: vgg"),
         ("squeezenet", "needs a file.*squeezenet:FILE"),
+        ("squeezenet:own.keras", "file of weights .*Received: own.keras"),
         ("squeezenet:/none.h5", "/none.h5: expected weights of SqueezeNet"),
         ("squeezenet:{weights},squeezenet:{weights}", "names a network once"),
     ],
