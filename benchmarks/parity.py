@@ -1,13 +1,16 @@
 """Whether every way to use a model gives the same picture.
 
-`python benchmarks/parity.py --data=FOLDER --model_dir=RUN --model=DIR --lite=FILE.tflite
-[--working_size=256 --temperature=0.5]`
+`python -m benchmarks.parity --data=FOLDER --model_dir=RUN --model=DIR --lite=FILE.tflite
+[--working_size=256 --temperature=0.5]`, from the project's folder, with the extra `test`.
 
 Brings pictures of the folder to 20 sizes from 1 x 1 to 24 megapixels, as PNG files, colors each by
 the run's Keras network and by every other way, and prints the largest difference in levels of 255,
 and the share of values that differ at all in percent. The last two flags are those of the export.
+gRPC and REST go over real sockets to the stand-in for TF Serving of the tests, the web page's
+requests to its application.
 """
 
+import atexit
 import functools
 import importlib.util
 import io
@@ -74,6 +77,31 @@ def _saved_model():
     return lambda file, _=model: _decode(color(tf.constant([file]))["image_bytes"][0].numpy())
 
 
+def _remote(transport):
+    from colorization.serving.client import RemoteColorizer
+    from tests.colorization.serving.double import Double
+
+    (version,) = sorted(pathlib.Path(_MODEL.value).glob("[0-9]*"))[-1:]
+    server = Double(version)
+    server.__enter__()
+    atexit.register(server.__exit__, None, None, None)
+    client = RemoteColorizer(getattr(server, transport))
+    return lambda file: client.colorize(_decode(file))
+
+
+def _web():
+    from colorization.serving.web import app as web
+
+    client = web.create_app(Colorizer(_MODEL.value), web.Limits()).test_client()
+
+    def color(file):
+        answer = client.post("/api/colorize?name=photo.png", data=file)
+        assert answer.status_code == 200, answer.get_data()
+        return _decode(answer.get_data())
+
+    return color
+
+
 def _lite():
     if not _LITE.value:
         return None
@@ -86,7 +114,14 @@ def _lite():
 
 
 # Each makes a function from a PNG file's bytes to the colored picture, uint8 RGB.
-_WAYS = {"colorize": _colorizer, "SavedModel, bytes": _saved_model, "LiteRT, example": _lite}
+_WAYS = {
+    "colorize": _colorizer,
+    "SavedModel, bytes": _saved_model,
+    "gRPC client": lambda: _remote("grpc"),
+    "REST client": lambda: _remote("rest"),
+    "LiteRT, example": _lite,
+    "web page": _web,
+}
 
 
 def _decode(file):

@@ -18,6 +18,8 @@ from pipelines.photos import read_picture, write_picture
 from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Code, Double, Refusal
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[2]
 NUM_PHOTOS = 9
 

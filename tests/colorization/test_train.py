@@ -117,7 +117,7 @@ def _assert_equal(first, second):
 @pytest.mark.parametrize(
     "recipe",
     [
-        REGRESSION,
+        pytest.param(REGRESSION, marks=pytest.mark.slow),
         pytest.param(CLASSIFICATION, marks=pytest.mark.slow),
         pytest.param(ADVERSARIAL, marks=pytest.mark.slow),
         pytest.param(WASSERSTEIN, marks=pytest.mark.slow),

@@ -298,6 +298,7 @@ def test_a_seed_gives_the_same_colors_however_many_are_asked_for(noisy):
     assert np.abs(noisy.variants(photo, 4, 2)[1] - few[1]).mean().item() > 0.1
 
 
+@pytest.mark.slow
 def test_noise_is_saved_too(noisy, tmp_path):
     photo = noise(1, 40, 50, 3)
     loaded = tf.saved_model.load(saved_model.save(noisy, str(tmp_path / "noisy"), 1, {}))

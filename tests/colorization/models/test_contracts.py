@@ -39,7 +39,13 @@ MODELS = {
 }
 
 
-@pytest.fixture(params=MODELS, scope="module")
+# The large one: the rest of its tests are slow too.
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name == "pretrained_unet")) for name in MODELS
+]
+
+
+@pytest.fixture(params=NAMES, scope="module")
 def case(request):
     """A small model whose every weight matters, its inputs, and the shape it should return."""
     build, channels, shape = MODELS[request.param]
@@ -103,7 +109,7 @@ def test_training_moves_every_weight(case):
         assert np.any(weight.numpy() != old.numpy()), weight.path
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_mixed_precision_returns_float32(name):
     build, channels, shape = MODELS[name]
     policy = keras.config.dtype_policy()
@@ -120,7 +126,7 @@ def test_mixed_precision_returns_float32(name):
     assert halves == {"bfloat16", "float32"}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_global_seed_decides_the_weights(name):
     build = MODELS[name][0]
     builds = []

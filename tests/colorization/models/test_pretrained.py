@@ -8,6 +8,8 @@ from colorization import build
 from colorization.config import Config, ConfigError
 from colorization.models.pretrained import ENCODERS, pretrained_unet
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):

@@ -18,6 +18,8 @@ from pipelines import photos
 from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Code, Double, Refusal
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 PHOTO = skimage.data.astronaut()[::8, ::8]
 

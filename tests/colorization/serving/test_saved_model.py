@@ -20,6 +20,8 @@ from colorization.serving.saved_model import ExportError
 from colorization.training.checkpoints import TrainingError
 from pipelines import codecs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
