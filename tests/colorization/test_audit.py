@@ -117,7 +117,7 @@ def test_mistakes_are_one_line(arguments, message, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--data={folder}"], "SourceError: --data is folder:PATH, tfds:NAME"),
+        (["--data={folder}"], "SourceError: --data is folder:PATH, pairs:"),
         (["--data=folder:{folder}"], "SourceError: folder:{folder}: none of 1 files is a whole"),
         (["--data=samples", "--output={folder}/a.png/b"], "NotADirectoryError: "),
     ],
