@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import time
 
 import keras
 import numpy as np
@@ -89,7 +90,7 @@ class History(keras.callbacks.Callback):
         super().__init__()
         self.path = os.path.join(model_dir, "history.csv")
         self.followers = followers
-        self.rows = []
+        self.rows, self._start = [], 0.0
         if os.path.exists(self.path):
             with open(self.path, newline="") as file:
                 self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epoch]
@@ -117,10 +118,15 @@ class History(keras.callbacks.Callback):
         if _learning_rate(self.model) != rate:
             _set_learning_rate(self.model, rate)
 
+    def on_epoch_begin(self, epoch, logs=None):
+        """Looks at the clock."""
+        self._start = time.monotonic()
+
     def on_epoch_end(self, epoch, logs=None):
         """Writes the row of an epoch."""
         values = {k: float(v) for k, v in logs.items()}
         values["learning_rate"] = _learning_rate(self.model)
+        values["seconds"] = round(time.monotonic() - self._start, 1)
         self.rows.append({"epoch": epoch + 1, **values})
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         with open(self.path + ".part", "w", newline="") as file:
