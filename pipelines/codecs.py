@@ -83,13 +83,15 @@ class Codec:
             return values
         return color.rgb_to_lab(tf.clip_by_value(values, 0.0, 1.0))[..., 1:]
 
-    def decode(self, condition, prediction):
+    def decode(self, condition, prediction, lightness=None):
         """Makes pictures of conditions and predictions.
 
         Args:
             condition: Float tensor of shape `(batch, height, width, 1)`.
             prediction: Float tensor of shape `(batch, h, w, num_outputs)`; where it is smaller
                 than the condition, it is enlarged bilinearly.
+            lightness: L* that predicted chroma is put on, of the condition's shape; None takes that
+                of the condition. Predicted RGB has its own.
 
         Returns:
             Float tensor of shape `(batch, height, width, 3)`: sRGB in `[0, 1]`.
@@ -99,7 +101,8 @@ class Codec:
             rgb = self.target_scaling.invert(tf.cast(prediction, tf.float32))
             return tf.clip_by_value(tf.image.resize(rgb, size), 0.0, 1.0)
         ab = tf.image.resize(self.ab(prediction), size)
-        lab = tf.concat([self.lightness(condition), ab], axis=-1)
+        lightness = self.lightness(condition) if lightness is None else lightness
+        lab = tf.concat([lightness, ab], axis=-1)
         linear = color.reduce_chroma_to_gamut(color.lab_to_linear(lab))
         return tf.clip_by_value(color.linear_to_srgb(linear), 0.0, 1.0)
 

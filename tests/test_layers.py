@@ -12,7 +12,7 @@ MODULES = {
     for package in ("colorization", "pipelines")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-COMMANDS = ("train", "evaluate", "colorize", "export", "serve", "demo")
+COMMANDS = ("train", "evaluate", "report", "colorize", "export", "serve", "demo")
 SHELL = {"absl.flags", "colorization.build", "colorization.config", "colorization.flags"}
 FILES = {"glob", "io", "os", "pathlib", "shutil", "tempfile"}
 PURE = SHELL | FILES | {"absl", "cv2", "tensorflow"}

@@ -74,7 +74,7 @@ def open_data(specifications, limit=0, exclude=""):
         total = len(source.names)
         taken = min(total, limit or total)
         positions = np.round(np.linspace(0, total - 1, taken)).astype(int).tolist()
-        opened.append(Data(_label(source.name), source, frozenset(positions)))
+        opened.append(Data(label(source.name), source, frozenset(positions)))
     labels = [data.label for data in opened]
     if len(set(labels)) < len(labels):
         raise EvaluationError(
@@ -121,6 +121,7 @@ def _eight_bits(rgb):
     )
 
 
-def _label(name):
+def label(name):
+    """What tables call a set: the last two folders, or the name of a data set."""
     kind, _, rest = name.partition(":")
     return "/".join(pathlib.Path(rest).absolute().parts[-2:]) if kind == "folder" else name

@@ -8,6 +8,7 @@ _ENDINGS = {
     "fid": Figure("lower", 1),
     "diversity": Figure("higher", 3),
     "lpips-alex": Figure("lower", 4),
+    "-error": Figure("lower", 2),
 }
 
 
@@ -36,12 +37,23 @@ def table(columns):
     Returns:
         Text of a Markdown table, a row for each figure; a figure that a column lacks is a dash.
     """
-    found = rows(columns)
-    widths = [max(map(len, cells)) for cells in zip(*found, strict=True)]
-    found.insert(1, ["-" * width for width in widths])
+    return markdown(rows(columns))
+
+
+def markdown(rows):
+    """Writes cells as an aligned Markdown table.
+
+    Args:
+        rows: List of lists of text, the header first.
+
+    Returns:
+        Text.
+    """
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    ruled = [rows[0], ["-" * width for width in widths], *rows[1:]]
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-        for row in found
+        for row in ruled
     )
 
 
@@ -56,11 +68,9 @@ def rows(columns):
     """
     found = [["figure", "better", *columns]]
     for name in _in_order(columns.values()):
-        known = _known(name)
-        label = f"{name} x{known.scale}" if known.scale != 1 else name
-        better = "as truth" if known.better == "truth" else known.better
-        cells = [_cell(figures.get(name), known) for figures in columns.values()]
-        found.append([label, better, *cells])
+        figure = known(name)
+        cells = [cell(figures.get(name), figure) for figures in columns.values()]
+        found.append([label(name), better(name), *cells])
     return found
 
 
@@ -72,13 +82,34 @@ def _in_order(columns):
     return first + [name for name in names if name not in first]
 
 
-def _known(name):
+def label(name):
+    """What tables call a figure."""
+    scale = known(name).scale
+    return f"{name} x{scale}" if scale != 1 else name
+
+
+def better(name):
+    """What tables say is better of a figure."""
+    return "as truth" if known(name).better == "truth" else known(name).better
+
+
+def known(name):
+    """The `Figure` of a name."""
     if name in FIGURES:
         return FIGURES[name]
     return next(figure for ending, figure in _ENDINGS.items() if name.endswith(ending))
 
 
-def _cell(figure, known):
+def cell(figure, known):
+    """Writes a figure.
+
+    Args:
+        figure: Dict of `value`, `low` and `high`, these two None if there is no interval; or None.
+        known: Its `Figure`.
+
+    Returns:
+        Text; a dash for None.
+    """
     if figure is None:
         return "-"
     value, low, high = (

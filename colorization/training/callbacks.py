@@ -6,14 +6,12 @@ import os
 import time
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from colorization.models import noise
+from colorization.evaluation import outputs
 from colorization.training.averaging import averaged_weights
 from colorization.training.checkpoints import TrainingError
 from colorization.training.monitor import Following
-from pipelines.color import lab_to_rgb, rgb_to_lab
 
 
 class Phases(keras.callbacks.Callback):
@@ -84,9 +82,10 @@ class History(keras.callbacks.Callback):
             before its next checkpoint, are dropped.
         followers: Callbacks that act on the course of the losses; they are shown the kept rows
             again, so that their patience survives an interruption.
+        writes: Whether this process writes it; without it keeps the rows for the followers alone.
     """
 
-    def __init__(self, model_dir, epoch, followers=()):
+    def __init__(self, model_dir, epoch, followers=(), writes=True):
         super().__init__()
         self.path = os.path.join(model_dir, "history.csv")
         self.followers = followers
@@ -94,7 +93,8 @@ class History(keras.callbacks.Callback):
         if os.path.exists(self.path):
             with open(self.path, newline="") as file:
                 self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epoch]
-        self.writer = tf.summary.create_file_writer(os.path.join(model_dir, "events"))
+        events = os.path.join(model_dir, "events")
+        self.writer = tf.summary.create_file_writer(events) if writes else None
 
     def has_stopped(self, model):
         """Whether the followers stopped the run behind the rows that are kept.
@@ -123,11 +123,15 @@ class History(keras.callbacks.Callback):
         self._start = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Writes the row of an epoch."""
+        """Keeps the row of an epoch, and writes it."""
         values = {k: float(v) for k, v in logs.items()}
         values["learning_rate"] = _learning_rate(self.model)
         values["seconds"] = round(time.monotonic() - self._start, 1)
         self.rows.append({"epoch": epoch + 1, **values})
+        if self.writer:
+            self._write(epoch, values)
+
+    def _write(self, epoch, values):
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         with open(self.path + ".part", "w", newline="") as file:
             table = csv.DictWriter(file, names, restval="")
@@ -161,12 +165,13 @@ def _set_learning_rate(model, rate):
 
 
 class SampleSheet(keras.callbacks.Callback):
-    """Draws a sheet after every epoch: a row for each picture, of gray, output and truth.
+    """Draws a sheet after every epoch: pictures in gray, as colored, and as they are, in rows.
 
     Args:
         network: The generator.
         codec: Its codec.
-        pictures: uint8 array of shape `(num_pictures, size, size, 3)`.
+        pictures: uint8 array of shape `(num_pictures, size, size, 3)`, or of pairs, with the gray
+            pictures as three channels more.
         directory: Where the sheets go.
         write: Function of a path and a uint8 picture that writes it.
     """
@@ -179,28 +184,6 @@ class SampleSheet(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Draws with the averaged weights, as the exported model would."""
         with averaged_weights(self.network, self.model.optimizer):
-            sheet = draw_sheet(self.network, self.codec, self.pictures)
+            colored = outputs.color(self.network, self.codec, self.pictures)
         path = os.path.join(self.directory, f"epoch_{epoch + 1:04d}.png")
-        self.write(path, sheet, overwrite=True)
-
-
-def draw_sheet(network, codec, pictures):
-    """Colors pictures and sets them in rows of gray, output and truth.
-
-    Args:
-        network: Generator.
-        codec: Its codec.
-        pictures: uint8 array of shape `(num_pictures, size, size, 3)`, or of pairs, with the gray
-            pictures as three channels more.
-
-    Returns:
-        uint8 array of shape `(num_pictures * size, 3 * size, 3)`.
-    """
-    lightness = rgb_to_lab(pictures[..., -3:])[..., :1]
-    gray = lab_to_rgb(tf.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
-    condition, _ = codec.encode(tf.constant(pictures))
-    colored = codec.decode(condition, noise.generate(network, condition))
-    truth = tf.cast(pictures[..., :3], tf.float32) / 255
-    rows = tf.concat([gray, colored, truth], axis=2)
-    rows = tf.reshape(rows, [-1, *rows.shape[2:]])
-    return np.asarray(tf.cast(tf.round(tf.clip_by_value(rows, 0.0, 1.0) * 255), tf.uint8))
+        self.write(path, outputs.sheet(self.pictures, colored), overwrite=True)

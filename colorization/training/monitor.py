@@ -5,16 +5,10 @@ by name whether more of it is better; inside, it is turned so that less always i
 """
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from colorization.evaluation import evaluators, measure, summary
+from colorization.evaluation import evaluators, measure, outputs, summary
 from colorization.evaluation.figures import FIGURES
-from colorization.models import noise
 from colorization.training.averaging import averaged_weights
-
-# Pictures colored at a time.
-_BATCH = 8
 
 
 def badness(name, value):
@@ -70,12 +64,7 @@ class Figures(keras.callbacks.Callback):
         Returns:
             Dict of floats by the name of the figure; kernel distances as they are, not times 1,000.
         """
-        colored = np.concatenate(
-            [
-                self._color(self.pictures[start : start + _BATCH])
-                for start in range(0, len(self.pictures), _BATCH)
-            ]
-        )
+        colored = outputs.color(self.network, self.codec, self.pictures)
         measured = [
             measure.measure(evaluators.Picture(truth), [evaluators.Picture(rgb)], self.networks)
             for truth, rgb in zip(self.pictures[..., :3], colored, strict=True)
@@ -83,11 +72,6 @@ class Figures(keras.callbacks.Callback):
         found = summary.summarize(measured, self._true_vectors, self.networks)
         # Over so few pictures a Frechet distance is bias.
         return {k: value.value for k, value in found.items() if not k.endswith("-fid")}
-
-    def _color(self, pictures):
-        condition, _ = self.codec.encode(tf.constant(pictures))
-        rgb = self.codec.decode(condition, noise.generate(self.network, condition))
-        return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
 
 class Following:

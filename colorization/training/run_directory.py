@@ -1,5 +1,6 @@
 """The run directory: what was asked, on what, with which versions."""
 
+import csv
 import importlib.metadata
 import json
 import os
@@ -69,6 +70,13 @@ def mark_finished(model_dir):
 def is_finished(model_dir):
     """Whether a run has had its last epoch."""
     return os.path.exists(os.path.join(model_dir, FINISHED))
+
+
+def seconds(model_dir, epochs):
+    """Sum of the seconds of a run's first epochs by its history; NaN where one does not tell."""
+    with open(os.path.join(model_dir, "history.csv"), newline="") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epochs]
+    return sum(float(row.get("seconds") or "nan") for row in rows)
 
 
 def _version(name):

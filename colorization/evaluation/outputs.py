@@ -1,0 +1,55 @@
+"""What a network itself makes of pictures: at the size of its crops, and only rounded to 8 bits.
+
+Chroma is put on the picture's own lightness, as `colorize` does; but RGB is taken as it is, with
+the lightness that the network predicted. Law of the file: pictures are uint8 sRGB of shape
+`(num_pictures, size, size, 3)`, or pairs with the gray pictures as three channels more.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from colorization.models import noise
+from pipelines.color import lab_to_rgb, rgb_to_lab
+
+# Pictures colored at a time.
+_BATCH = 8
+
+
+def color(network, codec, pictures, draws=None):
+    """Colors pictures.
+
+    Args:
+        network: Generator.
+        codec: Its codec.
+        pictures: uint8 array, of colors or of pairs.
+        draws: Float32 array of shape `(num_pictures, noise_size)`; None is the noise of a plain
+            coloring.
+
+    Returns:
+        uint8 array of colors.
+    """
+    parts = []
+    for start in range(0, len(pictures), _BATCH):
+        some = slice(start, start + _BATCH)
+        condition, _ = codec.encode(tf.constant(pictures[some]))
+        drawn = None if draws is None else tf.constant(draws[some])
+        prediction = noise.generate(network, condition, drawn)
+        rgb = codec.decode(condition, prediction, rgb_to_lab(pictures[some, ..., -3:])[..., :1])
+        parts.append(np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8))
+    return np.concatenate(parts)
+
+
+def sheet(pictures, *colored):
+    """Sets pictures side by side, in rows: in gray, as they were colored, and as they are.
+
+    Args:
+        pictures: uint8 array, of colors or of pairs.
+        *colored: Arrays of colors, a row for each.
+
+    Returns:
+        uint8 array of shape `((2 + len(colored)) * size, num_pictures * size, 3)`.
+    """
+    lightness = rgb_to_lab(pictures[..., -3:])[..., :1]
+    gray = lab_to_rgb(tf.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
+    gray = np.round(np.clip(gray, 0, 1) * 255).astype(np.uint8)
+    return np.concatenate([np.hstack(row) for row in (gray, *colored, pictures[..., :3])])
