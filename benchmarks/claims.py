@@ -25,9 +25,9 @@ _SEEDS = flags.DEFINE_integer("seeds", 1, "Runs of each name, with seeds from 0.
 _JOBS = flags.DEFINE_integer("jobs", 2, "Runs at a time, each on one core.", lower_bound=1)
 
 _COMMON = ["--image_size=64", "--batch_size=16", "--base_filters=16", "--epochs=20"]
-_COMMON += ["--steps_per_epoch=100", "--cache=memory", "--keep_checkpoints=1"]
+_COMMON += ["--steps_per_epoch=50", "--cache=memory", "--keep_checkpoints=1"]
 _ADVERSARIAL = ["--discriminator_filters=16", "--learning_rate=2e-4"]
-_REGRESSION = ["--learning_rate=5e-4"]
+_REGRESSION = ["--learning_rate=5e-4", "--epochs=10", "--steps_per_epoch=100"]
 _WHOLE = [*_ADVERSARIAL, "--discriminator_depth=5"]
 _NOISY = [*_WHOLE, "--white_background=0.2"]
 _PATCHES = [*_ADVERSARIAL, "--depth=6"]

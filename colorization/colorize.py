@@ -14,7 +14,8 @@ Examples:
 Photos keep their size, their lightness, their names and their formats; what cannot be written in
 its own format becomes .png. A folder is colored with all folders in it. Damaged files are named and
 passed over, and the exit status is 1 if there were any. Ctrl-C ends a run after the photos in
-progress; files are written whole or not at all.
+progress; files are written whole or not at all. Beside several variants of a photo comes a sheet
+that shows them all, NAME_sheet.jpg.
 
 A run over a folder writes colorization.jsonl into the output folder: what became of each photo.
 """
@@ -29,6 +30,9 @@ from absl import flags
 
 from colorization import commands
 from colorization.inference import manifest, plan, workers
+
+# Where another command takes `define_picture_flags`, they are its own.
+flags.disclaim_key_flags()
 
 
 class _Mistake(Exception):
@@ -105,6 +109,16 @@ def define_flags(values):
         "Write report.html into the output folder: photos before and after, and what failed. "
         "Replaces that of an earlier run.",
     )
+    define_picture_flags(values)
+    switch("help", "Show this text.", short_name="h")
+
+
+def define_picture_flags(values):
+    """Defines the flags that say how a photo is colored, whatever colors it.
+
+    Args:
+        values: `absl.flags.FlagValues` that takes them.
+    """
     flags.DEFINE_integer(
         "num_variants",
         1,
@@ -130,13 +144,19 @@ def define_flags(values):
         upper_bound=2,
         flag_values=values,
     )
-    string(
+    flags.DEFINE_string(
         "mask",
+        None,
         "Picture that is spread over each photo: color comes where it is white, none where it is "
         "black.",
+        flag_values=values,
     )
-    switch("keep_colored", "Keep photos as they are that have colors: nothing is written for them.")
-    switch("help", "Show this text.", short_name="h")
+    flags.DEFINE_bool(
+        "keep_colored",
+        False,
+        "Keep photos as they are that have colors: nothing is written for them.",
+        flag_values=values,
+    )
 
 
 def _run(argv):

@@ -28,6 +28,10 @@ __all__ = [
     "Note",
     "Photo",
     "PictureError",
+    "decode_photo",
+    "decode_picture",
+    "encode_photo",
+    "expected",
     "read_photo",
     "read_picture",
     "write_photo",
@@ -61,11 +65,23 @@ def read_photo(path):
         PictureError: If the file is missing, empty, truncated, damaged, no picture of these kinds,
             or claims more than `MAX_PIXELS` pixels on all its pages together.
     """
-    kind, data = _read_bytes(path)
-    try:
-        return decoders.decode(kind, data)
-    except PictureError as error:
-        raise PictureError(f"{path}: {error}") from error
+    return _decode(path, *_read_bytes(path))
+
+
+def decode_photo(path, data):
+    """Reads a photo as `read_photo` does, from its file's bytes.
+
+    Args:
+        path: What errors call the file; nothing is read there.
+        data: Bytes of the file, whole.
+
+    Returns:
+        As `read_photo`.
+
+    Raises:
+        PictureError: As `read_photo` does.
+    """
+    return _decode(path, _kind(path, data), data)
 
 
 def write_photo(path, pages, overwrite=False, note=None):
@@ -85,16 +101,9 @@ def write_photo(path, pages, overwrite=False, note=None):
             format cannot hold the photo, or the file cannot be stored.
     """
     path = pathlib.Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in WRITABLE_SUFFIXES:
-        raise PictureError(
-            f"{path}: a picture is written as {', '.join(WRITABLE_SUFFIXES)}. "
-            f"Received: suffix={path.suffix!r}. Choose one of these suffixes."
-        )
+    pieces = encode_photo(path, pages, note)
     try:
-        _store(path, encoders.encode(suffix, list(pages), note), overwrite)
-    except PictureError as error:
-        raise PictureError(f"{path}: {error}") from error
+        _store(path, pieces, overwrite)
     except FileExistsError as error:
         raise PictureError(
             f"{path}: a new file was expected, and one is there already. Choose another name, or "
@@ -102,9 +111,45 @@ def write_photo(path, pages, overwrite=False, note=None):
         ) from error
     except OSError as error:
         raise PictureError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def encode_photo(path, pages, note=None):
+    """Makes the bytes that `write_photo` would write.
+
+    Args:
+        path: As in `write_photo`: its suffix says the format, and errors name it. Nothing is
+            written there.
+        pages: As in `write_photo`.
+        note: As in `write_photo`.
+
+    Returns:
+        List of bytes: the pieces of the file.
+
+    Raises:
+        PictureError: As `write_photo` does, but for what has to do with storing.
+    """
+    suffix = os.path.splitext(path)[1]
+    if suffix.lower() not in WRITABLE_SUFFIXES:
+        raise PictureError(
+            f"{path}: a picture is written as {', '.join(WRITABLE_SUFFIXES)}. "
+            f"Received: suffix={suffix!r}. Choose one of these suffixes."
+        )
+    try:
+        return encoders.encode(suffix.lower(), list(pages), note)
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from error
     except (pyvips.Error, ValueError) as error:
         reason = " ".join(str(error).split())
         raise PictureError(f"{path}: cannot be encoded: {reason}.") from error
+
+
+def expected(path):
+    """How the line begins that says what is wrong with a photo's file.
+
+    Args:
+        path: Path of the file.
+    """
+    return f"{path}: expected a {_KINDS} picture. Received: "
 
 
 def read_picture(path):
@@ -119,7 +164,27 @@ def read_picture(path):
     Raises:
         PictureError: As `read_photo` does.
     """
-    rgb = read_photo(path)[0].rgb
+    return _picture(read_photo(path))
+
+
+def decode_picture(path, data):
+    """Reads pixels as `read_picture` does, from a file's bytes.
+
+    Args:
+        path: As in `decode_photo`.
+        data: As in `decode_photo`.
+
+    Returns:
+        As `read_picture`.
+
+    Raises:
+        PictureError: As `read_photo` does.
+    """
+    return _picture(decode_photo(path, data))
+
+
+def _picture(pages):
+    rgb = pages[0].rgb
     if rgb.dtype == np.uint8:
         return rgb
     # The nearest level, in whole numbers.
@@ -169,19 +234,31 @@ def _claim(path, temporary):
 
 
 def _read_bytes(path):
-    expected = f"{path}: expected a {_KINDS} picture. Received: "
+    begin = expected(path)
     if not os.path.isfile(path):
         what = "a folder" if os.path.isdir(path) else "no such file"
-        raise PictureError(f"{expected}{what}. Check the path.")
+        raise PictureError(f"{begin}{what}. Check the path.")
     try:
         with open(path, "rb") as file:
-            start = file.read(64)
-            kind = headers.kind_of(start)
-            if not start:
-                raise PictureError(f"{expected}an empty file. Copy it again.")
-            if kind is None:
-                raise PictureError(f"{expected}a file that is none of these. Save it as PNG.")
+            # Files of other kinds may be of any size.
+            kind = _kind(path, file.read(64))
             file.seek(0)
             return kind, file.read()
     except OSError as error:
-        raise PictureError(f"{expected}{error.strerror or error}.") from error
+        raise PictureError(f"{begin}{error.strerror or error}.") from error
+
+
+def _kind(path, start):
+    if not start:
+        raise PictureError(f"{expected(path)}an empty file. Copy it again.")
+    kind = headers.kind_of(start[:64])
+    if kind is None:
+        raise PictureError(f"{expected(path)}a file that is none of these. Save it as PNG.")
+    return kind
+
+
+def _decode(path, kind, data):
+    try:
+        return decoders.decode(kind, data)
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from error

@@ -113,7 +113,7 @@ def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
     """
     work = functools.partial(_attempt, color_one, manifest.path, made_with)
     for record, error in workers.run(work, jobs, stop, num_threads):
-        if _is_disk_full(error) or isinstance(error, CannotGoOn):
+        if is_disk_full(error) or isinstance(error, CannotGoOn):
             stop.reason = record.message
             # It is no fault of the photo.
             continue
@@ -124,27 +124,51 @@ def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
         yield record
 
 
+def reason(source, error):
+    """Says in one line why a photo could not be colored.
+
+    Args:
+        source: Path of the photo, which the line will hold.
+        error: What was raised, of any kind.
+    """
+    if isinstance(error, (PictureError, CannotGoOn)):
+        message = str(error)
+    elif isinstance(error, OSError):
+        message = f"{error.filename or source}: {error.strerror or error}."
+    elif isinstance(error, MemoryError):
+        message = "does not fit into memory. Make it smaller."
+    else:
+        # A mistake in this program: it must be seen, but not end the run.
+        message = f"{source}: {type(error).__name__}: {textwrap.shorten(str(error), 300)}"
+    if str(source) not in message:
+        message = f"{source}: {message}"
+    # Names may hold line ends.
+    return " ".join(message.splitlines())
+
+
+def is_disk_full(error):
+    """Tells whether an error, or one that it came of, is the system's word that there is no room.
+
+    Args:
+        error: An exception or None.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _attempt(color_one, manifest_path, made_with, job):
-    start, size, mtime_ns, outputs, problem, message = time.monotonic(), 0, 0, (), None, ""
+    start, size, mtime_ns, outputs, problem = time.monotonic(), 0, 0, (), None
     try:
         # Before it is read: a change in the meantime shows.
         found = os.stat(job.source)
         size, mtime_ns = found.st_size, found.st_mtime_ns
         job.destination.parent.mkdir(parents=True, exist_ok=True)
         outputs = color_one(job)
-    except (PictureError, CannotGoOn) as error:
-        problem, message = error, str(error)
-    except OSError as error:
-        problem = error
-        message = f"{error.filename or job.source}: {error.strerror or error}."
-    except MemoryError as error:
-        problem, message = error, "does not fit into memory. Make it smaller."
     except Exception as error:
-        # A mistake in this program: it must be seen, but not end the run.
-        what = textwrap.shorten(str(error), 300)
-        problem, message = error, f"{job.source}: {type(error).__name__}: {what}"
-    if problem is not None and str(job.source) not in message:
-        message = f"{job.source}: {message}"
+        problem = error
     if manifest_path is not None:
         outputs = [path.relative_to(manifest_path.parent) for path in outputs]
     record = Record(
@@ -153,8 +177,7 @@ def _attempt(color_one, manifest_path, made_with, job):
         mtime_ns=mtime_ns,
         status="failed" if problem is not None else "colored" if outputs else "kept",
         outputs=tuple(map(str, outputs)),
-        # Names may hold line ends.
-        message=" ".join(message.splitlines()),
+        message="" if problem is None else reason(job.source, problem),
         seconds=round(time.monotonic() - start, 3),
         made_with=made_with,
     )
@@ -163,12 +186,3 @@ def _attempt(color_one, manifest_path, made_with, job):
 
 def _and_more(jobs):
     return f" and {len(jobs) - 1:,} more are" if len(jobs) > 1 else " is"
-
-
-def _is_disk_full(error):
-    """Whether an error, or one that it came of, is the system's word that there is no room."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _NO_SPACE:
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from colorization.inference import graph, plan, tone
+from colorization.inference import graph, plan, sheets, tone
 from pipelines import photos
 from pipelines.photos import PictureError
 
@@ -134,7 +134,8 @@ class Colorizer:
         Args:
             source: Path of the photo.
             destination: Path to write, whose suffix says the format. Several variants go to
-                `plan.variant_paths(destination, num_variants)`.
+                `plan.variant_paths(destination, num_variants)`, and all of them, small, to
+                `plan.sheet_path(destination)`.
             overwrite: Whether files that are there already are replaced.
             num_variants: 1 to 25.
             variant: Number of the one that is wanted of them, from 1, which goes to `destination`
@@ -145,37 +146,78 @@ class Colorizer:
             keep_colored: Whether a photo that has colors already is left alone.
 
         Returns:
-            Paths written, each whole: none if the photo was left alone, fewer than `num_variants`
-            where the model sees no other choice.
+            Paths of the colorings, each whole: none if the photo was left alone, fewer than
+            `num_variants` where the model sees no other choice.
 
         Raises:
             PictureError: As for `variants`, and if a file cannot be written.
         """
-        options = self._options(num_variants, seed, saturation, mask)
-        if variant is not None and not 1 <= variant <= num_variants:
-            raise PictureError(
-                f"Of {num_variants} variants one from 1 to {num_variants} can be chosen. "
-                f"Received: {variant}."
-            )
+        options = self._options(num_variants, seed, saturation, mask, variant)
         paths = plan.variant_paths(destination, 1 if variant else num_variants)
-        pages = photos.read_photo(source)
-        if keep_colored and any(tone.has_colors(page.rgb) for page in pages):
-            return []
-        note = photos.Note(str(self.description["name"]), str(self.description["version"]))
-        written = []
-        # Strict is no use here: pages may have unlike numbers of variants.
-        colorings = zip(
-            *(self._colorings(page.rgb, *options, only=variant) for page in pages), strict=False
-        )
-        for path, colored in zip(paths, colorings, strict=False):
-            colored = [
-                dataclasses.replace(page, rgb=rgb) for page, rgb in zip(pages, colored, strict=True)
-            ]
-            photos.write_photo(path, colored, overwrite=overwrite, note=note)
+        colorings = self._colored_pages(photos.read_photo(source), options, keep_colored, variant)
+        written, small = [], []
+        for path, pages in zip(paths, colorings, strict=False):
+            photos.write_photo(path, pages, overwrite=overwrite, note=self._note())
             written.append(path)
+            small.append(sheets.shrink(pages[0].rgb))
+        if len(written) > 1:
+            page = photos.Photo(sheets.sheet(small))
+            photos.write_photo(plan.sheet_path(destination), [page], overwrite, self._note())
         return written
 
-    def _options(self, count, seed, saturation, mask):
+    def colorize_bytes(
+        self,
+        data: bytes,
+        source: str,
+        destination: str,
+        *,
+        num_variants: int = 1,
+        seed: int = 0,
+        saturation: float = 1.0,
+        mask: Picture | None = None,
+        keep_colored: bool = False,
+    ) -> Iterator[list[bytes]]:
+        """Colors a file's bytes into the bytes that `colorize_file` writes.
+
+        Args:
+            data: Bytes of the photo's file, whole.
+            source: What errors call that file; nothing is read there.
+            destination: What they call the colored one, whose suffix says the format; nothing is
+                written there.
+            num_variants: As for `colorize_file`.
+            seed: As for `variants`.
+            saturation: As for `colorize`.
+            mask: As for `colorize`.
+            keep_colored: As for `colorize_file`.
+
+        Yields:
+            The pieces of each variant's file, likeliest first: none if the photo was left alone.
+
+        Raises:
+            PictureError: As for `colorize_file`, but for what has to do with storing.
+        """
+        options = self._options(num_variants, seed, saturation, mask)
+        photo = photos.decode_photo(source, data)
+        for pages in self._colored_pages(photo, options, keep_colored):
+            yield photos.encode_photo(destination, pages, self._note())
+
+    def _colored_pages(self, pages, options, keep_colored, only=None):
+        """Yields a photo's pages in each coloring of `_colorings`, none if it is left alone."""
+        if keep_colored and any(tone.has_colors(page.rgb) for page in pages):
+            return
+        # Strict is no use here: pages may have unlike numbers of variants.
+        colorings = zip(
+            *(self._colorings(page.rgb, *options, only=only) for page in pages), strict=False
+        )
+        for colored in colorings:
+            yield [
+                dataclasses.replace(page, rgb=rgb) for page, rgb in zip(pages, colored, strict=True)
+            ]
+
+    def _note(self):
+        return photos.Note(str(self.description["name"]), str(self.description["version"]))
+
+    def _options(self, count, seed, saturation, mask, variant=None):
         """Checks the options of a call, and reads the mask."""
         if not 1 <= count <= plan.MAX_VARIANTS:
             raise PictureError(
@@ -193,6 +235,10 @@ class Colorizer:
         if mask is not None:
             rgb = _as_photo(mask).rgb
             mask = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) / np.float32(np.iinfo(rgb.dtype).max)
+        if variant is not None and not 1 <= variant <= count:
+            raise PictureError(
+                f"Of {count} variants one from 1 to {count} can be chosen. Received: {variant}."
+            )
         return count, seed, np.float32(saturation), mask
 
     def _colorings(

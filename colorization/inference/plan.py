@@ -68,6 +68,12 @@ def variant_paths(destination, num_variants):
     ]
 
 
+def sheet_path(destination):
+    """Names the sheet of a photo's variants: `photo_sheet.jpg` for any `photo.*`."""
+    path = pathlib.Path(destination)
+    return path.with_name(f"{path.stem}_sheet.jpg")
+
+
 def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
     """Pairs photos with the files to write.
 
@@ -114,7 +120,7 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
         if path.is_dir():
             jobs += _folder_jobs(path, output, include, exclude)
         else:
-            jobs.append(Job(path, _writable(output / path.name), path.name))
+            jobs.append(Job(path, writable(output / path.name), path.name))
     return Plan(_settled(jobs, num_variants), None if lone else output)
 
 
@@ -157,7 +163,7 @@ def _folder_jobs(folder, output, include, exclude):
                 raise PlanError(problem) from error
             jobs.append(Job(source, output / name, name, problem=problem))
         elif not include or _matches(include, name):
-            jobs.append(Job(source, _writable(output / name), name))
+            jobs.append(Job(source, writable(output / name), name))
     if not jobs:
         kind = "matching pictures" if include or exclude else "pictures"
         raise PlanError(
@@ -189,11 +195,23 @@ def _search(folder, below, own, exclude):
             yield from _search(folder, name, own, exclude)
 
 
-def _writable(path):
+def writable(path):
+    """Names the file that a photo goes to: as itself, or with .png if its kind is not written.
+
+    Args:
+        path: Path of the photo, or where its like is to lie.
+
+    Returns:
+        Path of the same type.
+    """
     suffix = path.suffix.lower()
     if suffix in WRITABLE_SUFFIXES:
         return path
-    return path.with_suffix(".png") if suffix in PICTURE_SUFFIXES else pathlib.Path(f"{path}.png")
+    return (
+        path.with_suffix(".png")
+        if suffix in PICTURE_SUFFIXES
+        else path.with_name(f"{path.name}.png")
+    )
 
 
 def _settled(jobs, num_variants):
@@ -212,7 +230,8 @@ def _settled(jobs, num_variants):
     taken, settled = {}, []
     for job in sources.values():
         existing, problem = None, job.problem
-        for path in variant_paths(job.destination, num_variants):
+        sheets = [sheet_path(job.destination)] if num_variants > 1 else []
+        for path in variant_paths(job.destination, num_variants) + sheets:
             if existing is None and os.path.lexists(path):
                 existing = path
             # On disks that take a.jpg for A.JPG only the file itself tells that they are one.

@@ -9,7 +9,7 @@ import skimage.data
 import tensorflow as tf
 
 import colorization
-from colorization.inference import colorizer, graph
+from colorization.inference import colorizer, graph, sheets
 from colorization.serving import saved_model
 from pipelines import codecs, photos
 
@@ -205,6 +205,16 @@ class TestFiles:
         assert written == [tmp_path / f"b_{number + 1}.png" for number in range(len(written))]
         for path, colored in zip(written, undecided.variants(photo, 3), strict=True):
             np.testing.assert_array_equal(photos.read_picture(path), colored)
+
+    def test_a_sheet_shows_all_variants(self, undecided, tmp_path):
+        photo = skimage.data.astronaut()[::8, ::8]
+        photos.write_picture(tmp_path / "a.png", photo)
+        written = undecided.colorize_file(tmp_path / "a.png", tmp_path / "b.png", num_variants=3)
+        (page,) = photos.read_photo(tmp_path / "b_sheet.jpg")
+        variants = [photos.read_picture(path) for path in written]
+        expected = sheets.sheet(variants)
+        assert page.rgb.shape == expected.shape and b"AISystemUsed" in page.metadata.xmp
+        assert np.abs(page.rgb.astype(int) - expected).mean() < 4
 
     def test_one_variant_of_several_is_written_by_itself(self, undecided, tmp_path):
         photo = skimage.data.astronaut()[::8, ::8]

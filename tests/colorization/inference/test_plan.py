@@ -162,6 +162,13 @@ def test_no_photo_is_written_over_by_a_variant():
     assert first.startswith("a_2.png is itself a photo")
 
 
+def test_no_photo_is_written_over_by_a_sheet():
+    pathlib.Path("a_sheet.jpg").touch()
+    first, _ = problems(["album/a.png", "a_sheet.jpg"], ".", num_variants=3)
+    assert first.startswith("a_sheet.jpg is itself a photo")
+    assert problems(["album/a.png", "a_sheet.jpg"], "out") == ["", ""]
+
+
 def test_existing_files_are_found():
     pathlib.Path("out").mkdir()
     pathlib.Path("out/b.JPG").touch()
