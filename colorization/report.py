@@ -10,6 +10,7 @@ intervals of their differences.
 """
 
 import dataclasses
+import difflib
 import os
 import pathlib
 import sys
@@ -173,7 +174,13 @@ def nearest_recipe(config):
         name: {field: text for field, text in own.items() if text != others[field]}
         for name, others in lines.items()
     }
-    name = min(found, key=lambda name: len(found[name]))
+
+    def distance(name):
+        # Of two that differ in as many flags, the one whose flags look alike.
+        texts = [(text, lines[name][field]) for field, text in found[name].items()]
+        return len(texts), -sum(difflib.SequenceMatcher(None, *pair).ratio() for pair in texts)
+
+    name = min(found, key=distance)
     return name, found[name]
 
 

@@ -66,6 +66,12 @@ def test_the_recipe_of_a_run_is_known_by_its_flags(recipe):
     assert name == recipe.stem and list(differing.values()) == ["--epochs=3", "--seed=7"]
 
 
+def test_of_two_recipes_as_near_the_one_that_looks_alike_is_taken():
+    recipe = flags.parse_flagfile(str(RECIPES / "colornet_l.flags"))
+    config = dataclasses.replace(recipe, codec="lab_offset")
+    assert report.nearest_recipe(config) == ("colornet_l", {"codec": "--codec=lab_offset"})
+
+
 @pytest.mark.slow
 def test_compared_runs_stand_beside_one_another(page):
     text = page.read_text()
