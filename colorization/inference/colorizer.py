@@ -153,17 +153,12 @@ class Colorizer:
             PictureError: As for `variants`, and if a file cannot be written.
         """
         options = self._options(num_variants, seed, saturation, mask, variant)
-        paths = plan.variant_paths(destination, 1 if variant else num_variants)
-        colorings = self._colored_pages(photos.read_photo(source), options, keep_colored, variant)
-        written, small = [], []
-        for path, pages in zip(paths, colorings, strict=False):
-            photos.write_photo(path, pages, overwrite=overwrite, note=self._note())
+        pages, written = photos.read_photo(source), []
+        for path, colored in self._files(pages, destination, options, keep_colored, variant):
+            photos.write_photo(path, colored, overwrite=overwrite, note=self._note())
             written.append(path)
-            small.append(sheets.shrink(pages[0].rgb))
-        if len(written) > 1:
-            page = photos.Photo(sheets.sheet(small))
-            photos.write_photo(plan.sheet_path(destination), [page], overwrite, self._note())
-        return written
+        # The last of several is their sheet.
+        return written[:-1] or written
 
     def colorize_bytes(
         self,
@@ -176,14 +171,13 @@ class Colorizer:
         saturation: float = 1.0,
         mask: Picture | None = None,
         keep_colored: bool = False,
-    ) -> Iterator[list[bytes]]:
-        """Colors a file's bytes into the bytes that `colorize_file` writes.
+    ) -> Iterator[tuple[str, list[bytes]]]:
+        """Colors a file's bytes into the bytes of the files that `colorize_file` writes.
 
         Args:
             data: Bytes of the photo's file, whole.
             source: What errors call that file; nothing is read there.
-            destination: What they call the colored one, whose suffix says the format; nothing is
-                written there.
+            destination: As for `colorize_file`, or a URL; nothing is written there.
             num_variants: As for `colorize_file`.
             seed: As for `variants`.
             saturation: As for `colorize`.
@@ -191,15 +185,29 @@ class Colorizer:
             keep_colored: As for `colorize_file`.
 
         Yields:
-            The pieces of each variant's file, likeliest first: none if the photo was left alone.
+            Pairs of a path and the pieces of its file, in the order in which `colorize_file` writes
+            them: none if the photo was left alone.
 
         Raises:
             PictureError: As for `colorize_file`, but for what has to do with storing.
         """
         options = self._options(num_variants, seed, saturation, mask)
-        photo = photos.decode_photo(source, data)
-        for pages in self._colored_pages(photo, options, keep_colored):
-            yield photos.encode_photo(destination, pages, self._note())
+        # Paths of this machine would make one slash of two.
+        folder, slash, name = destination.rpartition("/")
+        pages = photos.decode_photo(source, data)
+        for path, colored in self._files(pages, name, options, keep_colored):
+            path = f"{folder}{slash}{path}"
+            yield path, photos.encode_photo(path, colored, self._note())
+
+    def _files(self, pages, destination, options, keep_colored, only=None):
+        """Yields paths with pages: of each coloring, and last of a sheet if there are several."""
+        paths, small = plan.variant_paths(destination, 1 if only else options[0]), []
+        colorings = self._colored_pages(pages, options, keep_colored, only)
+        for path, colored in zip(paths, colorings, strict=False):
+            yield path, colored
+            small.append(sheets.shrink(colored[0].rgb))
+        if len(small) > 1:
+            yield plan.sheet_path(destination), [photos.Photo(sheets.sheet(small))]
 
     def _colored_pages(self, pages, options, keep_colored, only=None):
         """Yields a photo's pages in each coloring of `_colorings`, none if it is left alone."""

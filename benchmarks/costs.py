@@ -1,0 +1,215 @@
+"""What one picture costs one core, for docs/scale.md.
+
+`python benchmarks/costs.py --data=folder:PHOTOS [--pictures=512]`
+
+Pins itself to one core and counts processor time, so that other work on the machine does little
+harm. Prints for each stage the pictures per second of that core: reading files, decoding, the
+training chain, coloring at the photos' size and at a megapixel, the step of `chroma`; what a step
+computes, what lists of names and surveys weigh, and how long two workers of one core each take to
+sum the gradients of `chroma`.
+"""
+
+import dataclasses
+import json
+import operator
+import os
+import pathlib
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+
+from absl import app, flags
+
+from colorization import commands
+
+_DATA = flags.DEFINE_string("data", "samples", "Pictures, as --data of the training command.")
+_PARAMETERS = 6_922_469  # Of chroma.
+_PICTURES = flags.DEFINE_integer("pictures", 512, "Pictures that each stage is measured on.")
+
+
+def main(_):
+    """Prints a line for each stage."""
+    _measure_reduction()
+    os.environ |= {f"TF_NUM_{kind}OP_THREADS": "1" for kind in ("INTRA", "INTER")}
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    commands.import_quietly()
+    import tensorflow as tf
+
+    from colorization import build
+    from colorization.flags import parse_flagfile
+
+    config = parse_flagfile("colorization/recipes/chroma.flags")
+    tracemalloc.start()
+    source = build.open_source(_DATA.value)
+    names = tracemalloc.get_traced_memory()[0]
+    source, found = build.open_pictures(_DATA.value)
+    both = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    count = len(source.names)
+    print(f"{count} pictures: {names / count:.0f} bytes each to list, {both / count:.0f} surveyed")
+    files = [pathlib.Path(name) for name in source.names[: _PICTURES.value]]
+    data = [file.read_bytes() for file in files]
+    print(f"{sum(map(len, data)) / len(data) / 1000:.1f} kB a file")
+    _tell("read", len(files), lambda: [file.read_bytes() for file in files])
+    _tell("decode", len(data), lambda: [tf.io.decode_jpeg(one, channels=3) for one in data])
+    _measure_chain(source, found, config)
+    _measure_coloring(data)
+    _measure_steps(config)
+    for recipe in ("chroma", "pix2pix"):
+        _count_operations(recipe)
+
+
+def _tell(name, count, work):
+    start = time.process_time()
+    work()
+    seconds = (time.process_time() - start) / count
+    print(f"{name:28}{1000 * seconds:9.2f} ms a picture{1 / seconds:10.1f} pictures/s", flush=True)
+
+
+def _measure_chain(source, found, config):
+    from colorization import build
+    from pipelines import batches
+
+    config = dataclasses.replace(config, cache="none")
+    chain = iter(batches.training_batches(source, found, build.build_codec(config), config))
+    next(chain)
+    count = _PICTURES.value // config.batch_size
+    _tell("chain", count * config.batch_size, lambda: [next(chain) for _ in range(count)])
+
+
+def _measure_coloring(data):
+    import cv2
+
+    from colorization.inference.colorizer import Colorizer
+    from pipelines import photos
+
+    cv2.setNumThreads(1)
+    colorizer = Colorizer()
+    few = data[: _PICTURES.value // 8]
+
+    def color(files):
+        return [list(colorizer.colorize_bytes(file, "photo", "photo.jpg")) for file in files]
+
+    color(few[:2])
+    _tell("color, own size", len(few), lambda: color(few))
+    rgb = photos.decode_photo("photo", data[0])[0].rgb
+    large = cv2.resize(rgb, (1152, 864), interpolation=cv2.INTER_CUBIC)
+    file = b"".join(photos.encode_photo("photo.jpg", [photos.Photo(large)]))
+    color([file])
+    _tell("color, 1 Mpx", 12, lambda: color([file] * 12))
+
+
+def _measure_steps(config):
+    """By turns, so that what else the machine does slows both sizes."""
+    sizes = (config.batch_size // 2, config.batch_size)
+    steps = {size: _step(dataclasses.replace(config, batch_size=size)) for size in sizes}
+    seconds = {size: [] for size in sizes}
+    for turn in range(13):
+        for size, step in steps.items():
+            start = time.process_time()
+            step()
+            if turn:  # The first is traced.
+                seconds[size].append(time.process_time() - start)
+    for size, values in seconds.items():
+        middle, least = statistics.median(values), min(values)
+        print(f"step of {size}: median {middle:.3f} s, least {least:.3f} s, ")
+        print(f"  spread {statistics.stdev(values) / middle:.3f} of it; {size / middle:.1f}/s")
+    ratios = list(map(operator.truediv, seconds[sizes[1]], seconds[sizes[0]]))
+    print(f"a step of {sizes[1]} takes {statistics.median(ratios):.3f} times one of {sizes[0]}")
+
+
+def _step(config):
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from colorization import build
+
+    keras.utils.set_random_seed(0)
+    codec = build.build_codec(config)
+    model, _ = build.build_model(config, 1000, np.full(codec.num_outputs, 1 / codec.num_outputs))
+    shape = (config.batch_size, config.image_size, config.image_size, 3)
+    pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    data = iter(tf.data.Dataset.from_tensors(codec.encode(tf.constant(pictures))).repeat())
+    model.make_train_function()
+    return lambda: float(model.train_function(data)["loss"])
+
+
+def _count_operations(recipe):
+    import tensorflow as tf
+    from tensorflow.python.framework import convert_to_constants
+    from tensorflow.python.profiler import model_analyzer, option_builder
+
+    from colorization import build
+    from colorization.flags import parse_flagfile
+
+    config = parse_flagfile(f"colorization/recipes/{recipe}.flags")
+    config = dataclasses.replace(config, precision="float32")
+    uniform = None if config.is_adversarial else [1 / 261] * 261
+    model, generator = build.build_model(config, 1000, uniform)
+    networks = {"generator": generator}
+    if config.is_adversarial:
+        networks["discriminator"] = model.discriminator
+    for name, network in networks.items():
+        specs = [tf.TensorSpec([1, config.image_size, config.image_size, 1])]
+        if name == "discriminator":
+            specs.append(tf.TensorSpec([1, config.image_size, config.image_size, 2]))
+        function = tf.function(lambda *x, network=network: network(x if x[1:] else x[0]))
+        concrete = function.get_concrete_function(*specs)
+        frozen = convert_to_constants.convert_variables_to_constants_v2(concrete)
+        options = option_builder.ProfileOptionBuilder.float_operation() | {"output": "none"}
+        total = model_analyzer.profile(frozen.graph, options=options).total_float_ops
+        print(f"{recipe}, {name}: {total / 1e9:.2f}e9 operations forward at {config.image_size} px")
+
+
+def _measure_reduction():
+    """Starts two workers; the first prints how long a sum takes."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    cluster = {"worker": [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]}
+    for one in sockets:
+        one.close()
+    processes = []
+    for index in range(2):
+        task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+        environment = os.environ | {"TF_CONFIG": json.dumps(task)}
+        processes.append(subprocess.Popen([sys.executable, __file__], env=environment))
+    try:
+        for process in processes:
+            process.wait(timeout=300)
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def _reduce(index):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[index % len(cores)]})
+    commands.import_quietly()
+    import tensorflow as tf
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    gradients = tf.ones([_PARAMETERS])
+
+    def on_replica():
+        summed = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
+        return tf.reduce_sum(summed)
+
+    step, seconds = tf.function(lambda: strategy.run(on_replica)), []
+    for _ in range(22):
+        start = time.monotonic()
+        float(strategy.experimental_local_results(step())[0])
+        seconds.append(time.monotonic() - start)
+    if not index:
+        seconds = sorted(seconds[2:])
+        print(f"{_PARAMETERS:,} gradients summed over two workers: median {seconds[10]:.3f} s, ")
+        print(f"  least {seconds[0]:.3f} s, load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    if "TF_CONFIG" in os.environ:
+        _reduce(json.loads(os.environ["TF_CONFIG"])["task"]["index"])
+    else:
+        app.run(main)

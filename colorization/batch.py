@@ -1,0 +1,185 @@
+r"""Colors photos by the million: `python -m colorization.batch --input=GLOB --output=FOLDER`.
+
+  python -m colorization.batch --input='album/**' --output=colored
+  python -m colorization.batch --input='scans/19*/**.tif' --output=colored --num_variants=3
+  python -m colorization.batch --input='gs://bucket/album/**' --output=gs://bucket/colored \
+      --runner=DataflowRunner --beam_options='--project=NAME --region=NAME ...'
+
+Every photo becomes, byte for byte, what colorization.colorize makes of it. The work is a pipeline
+of Apache Beam (pip install '.[scale]'): on this machine with a process for each processor, or on
+Flink, Spark or Dataflow, over any file system that Beam knows. In a pattern * stands for any part
+of a name, ** for any part of a path: 'album/**' is all that lies below album. Folders below the
+pattern's fixed part are mirrored. See docs/batch.md.
+
+Start the same command again after any interruption: files are written whole or not at all, and
+what is there already is passed over. OUTPUT/dead_letters.jsonl names the photos that could not be
+colored, and why; the exit status is 1 if there are any.
+"""
+
+import collections
+import dataclasses
+import hashlib
+import sys
+import time
+
+
+def define_flags():
+    """Defines the flags of the command."""
+    from absl import flags
+
+    from colorization import colorize
+    from pipelines import beam
+
+    flags.DEFINE_multi_string(
+        "input", [], "Pattern of photos, in quotes; may be repeated. Hidden files are left out."
+    )
+    flags.DEFINE_string("output", "", "Folder to write; it is made if it is missing.")
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Folder of an exported model, where every worker finds it; default the released one.",
+    )
+    flags.DEFINE_bool(
+        "overwrite",
+        False,
+        "Color again what was made of another file, by another model or with other options. "
+        "Without it such files stay.",
+    )
+    colorize.define_picture_flags(flags.FLAGS)
+    beam.define_flags(flags.FLAGS)
+
+
+def main(arguments):
+    """Colors as the flags say; returns the exit status."""
+    from absl import flags
+
+    from colorization.inference.plan import PlanError
+
+    values = flags.FLAGS
+    if arguments:
+        raise PlanError(
+            f"batch takes flags only. Received: {' '.join(arguments)}. Patterns go to --input."
+        )
+    for name in ("input", "output"):
+        if not values[name].value:
+            raise PlanError(f"--{name} is needed. Received: none. See --help.")
+    # Bounds let pass what is no number.
+    if values.saturation != values.saturation:
+        raise PlanError("--saturation is 0 to 2. Received: nan.")
+    names = ("num_variants", "seed", "saturation", "keep_colored")
+    return color(
+        values.input,
+        values.output,
+        model=values.model,
+        options={name: values[name].value for name in names},
+        mask=values.mask,
+        overwrite=values.overwrite,
+        runner=values.runner,
+        beam_options=values.beam_options,
+    )
+
+
+def color(
+    patterns, output, *, model, options, mask, overwrite, runner="DirectRunner", beam_options=""
+):
+    """Colors what matches patterns, and tells what became of all.
+
+    Args:
+        patterns: Patterns of Apache Beam's.
+        output: Folder to write.
+        model: Folder of an exported model; None for the released one.
+        options: Dict of the options of `Colorizer.colorize_bytes`, but for the mask.
+        mask: Path of a mask, or None.
+        overwrite: As `--overwrite`.
+        runner: As `--runner`.
+        beam_options: As `--beam_options`.
+
+    Returns:
+        Exit status: 1 if photos failed or were not reached.
+
+    Raises:
+        ValueError: If the request is wrong; the message is one line.
+    """
+    from colorization.batching import places
+    from pipelines import beam
+
+    globs, output = places.settle(patterns, output)
+    beam.prepare(runner, beam_options)
+    from colorization.batching import steps, storage
+
+    for path in (*(glob.pattern for glob in globs), output):
+        beam.check_path(path)
+    batch = steps.Batch(
+        globs=globs,
+        output=output,
+        model=model,
+        options=options,
+        mask=None if mask is None else storage.read(mask),
+        since=None,
+        overwrite=overwrite,
+    )
+    made_with = _check(batch)
+    batch = dataclasses.replace(batch, since=storage.state(output, made_with))
+    start = time.monotonic()
+    counts = beam.run(lambda pipeline: steps.build(pipeline, batch), runner, beam_options)
+    return _tell(collections.Counter(counts), batch, time.monotonic() - start)
+
+
+def _check(batch):
+    """Checks what would make every photo fail; returns what the outputs' statement says."""
+    from colorization import commands
+    from colorization.batching import storage
+    from colorization.inference.plan import PlanError
+
+    for glob in batch.globs:
+        if not any(storage.find(glob.pattern, 1)):
+            raise PlanError(
+                f"--input={glob.pattern}: expected a pattern of photos. Received: one that matches "
+                "no file. A folder with all folders in it is 'FOLDER/**'."
+            )
+    commands.import_quietly()
+    from colorization.inference import colorizer
+    from pipelines.photos import decode_photo
+
+    if batch.mask is not None:
+        decode_photo("--mask", batch.mask)
+    # Loaded, to know that it can be; the workers load it themselves.
+    about = colorizer.Colorizer(batch.model).description
+    if batch.options["num_variants"] > 1 and not about["gives_variants"]:
+        raise PlanError(
+            f"--num_variants=1 is all that the model {about['name']} can give. Received: "
+            f"{batch.options['num_variants']}."
+        )
+    made_with = {name: about[name] for name in ("name", "version")} | batch.options
+    if batch.mask is not None:
+        made_with["mask"] = hashlib.sha256(batch.mask).hexdigest()
+    return made_with
+
+
+def _tell(counts, batch, seconds):
+    """Prints what became of all photos; returns the exit status."""
+    from colorization.batching import steps
+
+    statuses = ("colored", "kept", "skipped", "failed", "not reached")
+    total = sum(counts[status] for status in statuses)
+    if not total:
+        print("There are no photos among the files that match.", file=sys.stderr)
+        return 1
+    notes = [f"{counts['colored'] / seconds:.1f} photos/s"] if counts["colored"] else []
+    notes += [f"{counts[status]} {status}" for status in statuses[1:] if counts[status]]
+    notes = f" ({', '.join(notes)})" if notes else ""
+    print(f"Colored {counts['colored']} of {total} photos, in {batch.output}{notes}.")
+    if counts["outdated"]:
+        print(
+            f"Of those skipped {counts['outdated']} were made of another file, by another model or "
+            "with other options. Add --overwrite to make such anew."
+        )
+    if counts["failed"]:
+        print(f"What failed, and why: {batch.output}/{steps.DEAD_LETTERS}")
+    return 1 if counts["failed"] or counts["not reached"] else 0
+
+
+if __name__ == "__main__":
+    from colorization import commands
+
+    commands.run_command(main, define_flags)

@@ -1,0 +1,1 @@
+"""Coloring of more photos than one machine holds, as a pipeline of Apache Beam."""
