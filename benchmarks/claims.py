@@ -30,7 +30,7 @@ _ADVERSARIAL = ["--discriminator_filters=16", "--learning_rate=2e-4"]
 _REGRESSION = ["--learning_rate=5e-4", "--epochs=10", "--steps_per_epoch=100"]
 _WHOLE = [*_ADVERSARIAL, "--discriminator_depth=5"]
 # A critic takes five steps for one of its generator.
-_NOISY = [*_WHOLE, "--white_background=0.2", "--epochs=50"]
+_NOISY = [*_WHOLE, "--white_background=0.2", "--epochs=30"]
 _PATCHES = [*_ADVERSARIAL, "--depth=6"]
 _DELAYED = [*_PATCHES, "--early_stopping=0"]
 _PERCEPTUAL = ["--perceptual_weight=5", "--feature_weights={features}"]

@@ -60,6 +60,7 @@ class Config:
     data: str = knob(
         "",
         "Training pictures: folder:PATH (recursive), pairs:color=PATH,gray=PATH (matched by name), "
+        "records:GLOB (shards of pipelines.shard), "
         "oxford17:PATH[:SPLIT], video:GLOB[:EVERY] (every tenth frame, or so manieth), "
         "tfds:NAME[:SPLIT] (prepared under the environment's TFDS_DATA_DIR, by default "
         "~/tensorflow_datasets), or samples. Several, separated by commas, are joined.",
@@ -178,6 +179,11 @@ class Config:
         "none", "Keep encoded pictures: none, memory, or a folder, for later runs too."
     )
     shuffle_buffer: int = knob(50_000, "Pictures among which the next is drawn.", minimum=1)
+    data_service: str = knob(
+        "",
+        "HOST:PORT of the dispatcher of a tf.data service (pipelines.data_service), whose workers "
+        "read and crop the pictures. Empty: this process does.",
+    )
 
     batch_size: int = knob(16, "Pictures in a step, over all devices together.", minimum=1)
     epochs: int = knob(20, "Epochs to train.", minimum=1)
@@ -411,6 +417,13 @@ _CROSS_CHECKS = (
         lambda c: not c.monitor_every and _set(c, "monitor_pictures"),
         lambda c: (
             "--monitor_pictures belongs to --monitor_every. Set --monitor_every=1, or leave it out."
+        ),
+    ),
+    (
+        lambda c: c.data_service and c.cache != "none",
+        lambda c: (
+            "--cache keeps pictures where they are read, and with --data_service other machines "
+            f"read them. Received: --cache={c.cache}. Set --cache=none, or no --data_service."
         ),
     ),
     (

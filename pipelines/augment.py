@@ -87,7 +87,7 @@ def resize(picture, size):
     return resized
 
 
-def jitter_lightness(condition, seed, amount, codec):
+def jitter_lightness(condition, seed, amount, codec, shard=(0, 1)):
     """Changes gamma and range of lightness, a random one for each picture. Chroma has no part.
 
     Args:
@@ -96,11 +96,15 @@ def jitter_lightness(condition, seed, amount, codec):
         amount: Largest change, as a share: 0.1 draws gammas in `[0.9, 1.1]` and keeps at least 90 %
             of the range.
         codec: The `Codec` of the condition.
+        shard: Pair `(number, count)`: which of so many equal shares of a batch this is. A picture
+            gets the same change in a share as in the whole batch.
 
     Returns:
         Float tensor of the same shape, in the same range.
     """
-    draws = tf.random.stateless_uniform([3, tf.shape(condition)[0], 1, 1, 1], seed)
+    (number, count), size = shard, tf.shape(condition)[0]
+    draws = tf.random.stateless_uniform([3, size * count, 1, 1, 1], seed)
+    draws = draws[:, number * size : (number + 1) * size]
     top = 100.0 if codec.condition == "lightness" else 1.0
     value = tf.clip_by_value(codec.condition_scaling.invert(condition) / top, 0.0, 1.0)
     value = tf.pow(tf.maximum(value, 1e-6), 1 + amount * (2 * draws[0] - 1))

@@ -9,7 +9,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from pipelines import augment, quantization
+from pipelines import augment, quantization, served
 from pipelines.color import rgb_to_lab
 from pipelines.sources import SourceError
 from pipelines.surveys import PARALLEL, usable
@@ -28,7 +28,7 @@ def check_cache(where):
         )
 
 
-def training_batches(source, found, codec, options, start_step=0):
+def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), service=None):
     """Builds the endless training chain.
 
     Args:
@@ -38,10 +38,13 @@ def training_batches(source, found, codec, options, start_step=0):
         options: Any object with `image_size`, `crop_area`, `flip`, `lightness_jitter`, `cache`,
             `shuffle_buffer`, `batch_size` and `seed`.
         start_step: Step of the run whose batch comes first.
+        shard: Pair `(number, count)`: which of so many equal shares of every batch. No picture of
+            another share is decoded; together they are the batches of `(0, 1)`.
+        service: `served.Service` whose workers read and cut the pictures; None: this process.
 
     Returns:
-        Dataset of pairs `(condition, target)`, float32, of shapes `(batch_size, image_size,
-        image_size, channels)`.
+        Dataset of pairs `(condition, target)`, float32, of shapes `(batch_size / count,
+        image_size, image_size, channels)`.
 
     Raises:
         SourceError: If `options.cache` is a folder that does not exist or can't be written.
@@ -75,13 +78,22 @@ def training_batches(source, found, codec, options, start_step=0):
         if options.lightness_jitter:
             # Shifted off the seeds of the crops, which count pictures.
             seed = tf.stack([tf.cast(options.seed, tf.int64) + 2**40, step])
-            condition = augment.jitter_lightness(condition, seed, options.lightness_jitter, codec)
+            condition = augment.jitter_lightness(
+                condition, seed, options.lightness_jitter, codec, shard
+            )
         return condition, target
 
     forever = np.iinfo(np.int64).max
     order = tf.data.Dataset.range(first_epoch, forever).flat_map(one_pass).skip(position)
     pictures = tf.data.Dataset.zip(tf.data.Dataset.range(start, forever), order)
-    batches = pictures.map(crop, PARALLEL).batch(options.batch_size, drop_remainder=True)
+    number, count = shard
+    size = options.batch_size // count
+    if count > 1:
+        pictures = pictures.filter(lambda i, _: i % options.batch_size // size == number)
+    if service:
+        batches = served.cut_batches(service, pictures, crop, size, start_step)
+    else:
+        batches = pictures.map(crop, PARALLEL).batch(size, drop_remainder=True)
     steps = tf.data.Dataset.range(start_step, forever)
     return _prefetch(tf.data.Dataset.zip(steps, batches).map(encode))
 
@@ -108,7 +120,7 @@ def _cache_on_disk(encoded, folder, found):
     return pictures.apply(tf.data.experimental.assert_cardinality(found.num_usable))
 
 
-def center_batches(source, found, size, batch_size):
+def center_batches(source, found, size, batch_size, shard=(0, 1)):
     """Builds one pass over the pictures in order, cut to their centers.
 
     Args:
@@ -116,6 +128,7 @@ def center_batches(source, found, size, batch_size):
         found: Its `Survey`.
         size: Height and width of the crops, in pixels.
         batch_size: Pictures in a batch; the last may hold fewer.
+        shard: Pair `(number, count)`: the batches `number`, `number + count` and so on alone.
 
     Returns:
         Dataset of uint8 tensors of shape `(batch, size, size, 3)`, or of pairs `(batch, size, size,
@@ -125,7 +138,12 @@ def center_batches(source, found, size, batch_size):
     def crop(element):
         return augment.center_crop(source.read_all(element), size)
 
-    return _prefetch(usable(source, found).map(crop, PARALLEL).batch(batch_size))
+    pictures, (number, count) = usable(source, found), shard
+    if count > 1:
+        numbered = pictures.enumerate()
+        numbered = numbered.filter(lambda i, _: i // batch_size % count == number)
+        pictures = numbered.map(lambda _, element: element)
+    return _prefetch(pictures.map(crop, PARALLEL).batch(batch_size))
 
 
 def _prefetch(batches):

@@ -111,13 +111,18 @@ def find_pictures(specification, path):
 def from_files(specification, paths):
     """Makes a source of the files at some paths, in their order."""
     # As bytes: a file system's names need not be UTF-8.
-    elements = tf.data.Dataset.from_tensor_slices([os.fsencode(path) for path in paths])
+    elements = tf.data.Dataset.from_tensor_slices([everywhere(path) for path in paths])
     return Source(specification, elements, paths, tf.io.read_file, digest_files(paths))
+
+
+def everywhere(path):
+    """A path as bytes that hold in any working directory, as that of a tf.data service's worker."""
+    return os.fsencode(os.path.abspath(path))
 
 
 def digest_files(paths):
     """Digest of paths and the sizes of their files."""
-    return digest(f"{path} {_size(path)}" for path in paths)
+    return digest(f"{path} {size(path)}" for path in paths)
 
 
 def digest(texts):
@@ -130,6 +135,7 @@ def name_first(names):
     return ", ".join(names[:NUM_NAMED]) + (", ..." if len(names) > NUM_NAMED else "")
 
 
-def _size(path):
+def size(path):
+    """Bytes of a file, or "missing"."""
     # A link that leads nowhere is a damaged picture, which the survey counts.
     return os.path.getsize(path) if os.path.exists(path) else "missing"

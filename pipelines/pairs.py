@@ -36,7 +36,7 @@ def open_pairs(specification, rest):
         )
     matched = match_folders(folders["color"], folders["gray"], specification)
     elements = tf.data.Dataset.from_tensor_slices(
-        [[os.fsencode(path) for path in pair] for pair in matched]
+        [[listings.everywhere(path) for path in pair] for pair in matched]
     )
     return Source(
         specification,

@@ -9,15 +9,15 @@ import re
 
 import tensorflow as tf
 
-from pipelines import listings, oxford, pairs, video
+from pipelines import listings, oxford, pairs, records, video
 from pipelines.listings import Source, SourceError, digest
 
 __all__ = ["Source", "SourceError", "digest", "open_source", "split_specifications"]
 
 # What `--data` takes.
 FORMS = (
-    "folder:PATH, pairs:color=PATH,gray=PATH, oxford17:PATH[:SPLIT], video:GLOB[:EVERY], "
-    "tfds:NAME[:SPLIT] or samples"
+    "folder:PATH, pairs:color=PATH,gray=PATH, records:GLOB, oxford17:PATH[:SPLIT], "
+    "video:GLOB[:EVERY], tfds:NAME[:SPLIT] or samples"
 )
 
 
@@ -121,6 +121,7 @@ _OPENERS = {
     "folder": _open_folder,
     "oxford17": oxford.open_split,
     "pairs": pairs.open_pairs,
+    "records": records.open_records,
     "samples": _open_samples,
     "tfds": _open_tfds,
     "video": video.open_videos,

@@ -175,6 +175,11 @@ CROSS_CHECKS = {
         "--monitor_pictures belongs to --monitor_every",
         {"monitor_pictures": 9, "monitor_every": 1, "val_data": "samples"},
     ),
+    "a cache on machines that do not read": (
+        {"data_service": "localhost:5050", "cache": "memory"},
+        "with --data_service other machines read them. Received: --cache=memory. Set --cache=none",
+        {"data_service": "localhost:5050"},
+    ),
     "both networks now and then": (
         {"discriminator": "patch", "generator_every": 5, "discriminator_every": 3},
         "One of --generator_every and --discriminator_every is 1. Received: 5 and 3",

@@ -1,0 +1,73 @@
+"""Writes pictures into TFRecord shards, for file systems that are slow with many small files.
+
+`python -m pipelines.shard --data=folder:PHOTOS --output=SHARDS [--exclude=audit/exclude.txt]`
+
+Files are kept as they are, and read back by --data=records:SHARDS. Damaged ones are counted, named
+and left out. The command can be stopped at any time: run again it keeps the shards that are whole
+and makes the others, and run once more it checks all by their SHA-256. It runs on Apache Beam
+(pip install '.[scale]'), on this machine or, by --runner, on others.
+"""
+
+import sys
+
+
+def define_flags():
+    """Defines the flags of the command."""
+    from absl import flags
+
+    from pipelines import beam
+
+    flags.DEFINE_string(
+        "data",
+        "",
+        "Pictures, as --data of colorization.train: folder:PATH (recursive) or another source. "
+        "Several, separated by commas, are joined.",
+    )
+    flags.DEFINE_string(
+        "output",
+        "",
+        "Folder for the shards, on any file system that Beam knows: new, empty, or one of the same "
+        "pictures to go on with.",
+    )
+    flags.DEFINE_string(
+        "exclude",
+        "",
+        "File that names pictures to leave out, one a line, as colorization.audit writes it. "
+        "Empty: none.",
+    )
+    flags.DEFINE_integer(
+        "num_shards", 0, "How many to make; 0: as --shard_megabytes says.", lower_bound=0
+    )
+    flags.DEFINE_integer("shard_megabytes", 100, "About what a shard holds.", lower_bound=1)
+    beam.define_flags(flags.FLAGS)
+
+
+def main(arguments):
+    """Shards what the flags name."""
+    from absl import flags
+
+    from pipelines import beam, commands
+
+    options = flags.FLAGS
+    if arguments or not options.data or not options.output:
+        raise beam.BeamError("shard takes --data=SOURCE and --output=FOLDER. See --help.")
+    beam.import_beam()
+    commands.import_quietly()
+    from pipelines import shard_plan, sharding
+
+    planned = shard_plan.plan(
+        options.data, options.exclude, options.num_shards, options.shard_megabytes
+    )
+    index, num_made = sharding.shard(planned, options.output, options.runner, options.beam_options)
+    print(
+        f"{options.output}: {len(index.shards)} shards ({num_made} made now), "
+        f"{index.num_pictures:,} pictures ({len(index.damaged)} damaged and {len(index.excluded)} "
+        f"excluded left out), {index.bytes / 1e6:,.1f} MB"
+    )
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    from pipelines.commands import run_command
+
+    run_command(main, define_flags)
