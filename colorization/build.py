@@ -15,14 +15,16 @@ from colorization.losses.adversarial import ADVERSARIAL_LOSSES
 from colorization.losses.classification import quantized_crossentropy
 from colorization.losses.perceptual import feature_distance
 from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES
-from colorization.training import checkpoints, run_directory
+from colorization.training import checkpoints, run_directory, workers
 from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
 from colorization.training.callbacks import DropOnPlateau
 from colorization.training.checkpoints import Checkpoints, TrainingError
+from colorization.training.cluster import ClusterError, check_share
 from colorization.training.monitor import Figures, KeepBest, StopEarly
 from colorization.training.optimizers import AdamW
 from colorization.training.schedules import learning_rate
+from colorization.training.synchronized import SynchronizedAdversarialModel, SynchronizedModel
 from pipelines import batches, codecs, exclusions, quantization, sources, surveys
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
@@ -108,27 +110,32 @@ def build_discriminator(config):
     return models.DISCRIMINATORS[config.discriminator](**options)
 
 
-def build_model(config, steps_per_epoch, prior=None):
+def build_model(config, steps_per_epoch, prior=None, is_clustered=False):
     """Builds and compiles what `fit` trains: a plain generator, or an adversarial model.
 
     Args:
         config: The run's `Config`.
         steps_per_epoch: Steps of an epoch, for schedules.
         prior: Frequencies of the bins, of shape `(num_bins,)`, for quantized codecs.
+        is_clustered: Whether several workers train it. Its variables are the same.
 
     Returns:
         A pair of the compiled model and its generator.
     """
     generator = build_generator(config)
     if not config.is_adversarial:
+        model = generator
+        if is_clustered:
+            model = SynchronizedModel(generator.input, generator.output)
         loss = RECONSTRUCTION_LOSSES.get(config.loss)
         if config.is_quantized:
             weights = quantization.class_weights(prior, config.uniform_share)
             loss = quantized_crossentropy(weights)
-        generator.compile(_optimizer(config, steps_per_epoch), loss, jit_compile=config.xla)
-        generator.optimizer.build(generator.trainable_variables)
-        return generator, generator
-    model = AdversarialModel(generator, build_discriminator(config))
+        model.compile(_optimizer(config, steps_per_epoch), loss, jit_compile=config.xla)
+        model.optimizer.build(model.trainable_variables)
+        return model, generator
+    kind = SynchronizedAdversarialModel if is_clustered else AdversarialModel
+    model = kind(generator, build_discriminator(config))
     model.compile(
         _optimizer(config, steps_per_epoch),
         _optimizer(config, steps_per_epoch, averaged=False),
@@ -174,12 +181,28 @@ def _optimizer(config, steps_per_epoch, averaged=True):
     return optimizer
 
 
-def build_strategy(config):
-    """The strategy that mirrors the networks over the devices of a run.
+def build_strategy(config, cluster=None):
+    """The strategy that mirrors the networks over the devices and workers of a run.
+
+    Args:
+        config: The run's `Config`.
+        cluster: Its `Cluster`, of whose workers all are waited for; None: there is none.
 
     Raises:
+        ClusterError: If the run can't be divided among the workers, or they can't connect.
         TrainingError: If TensorFlow has started with another number of logical devices.
     """
+    if cluster and cluster.num_workers > 1:
+        for name in ("logical_devices", "xla"):
+            if getattr(config, name):
+                raise ClusterError(
+                    f"--{name} is for one machine. Received: a cluster of {cluster.num_workers} "
+                    f"workers. Leave --{name} out, or unset TF_CONFIG."
+                )
+        check_share(cluster, config.batch_size, cluster.num_workers)
+        strategy = workers.connect(cluster)
+        check_share(cluster, config.batch_size, strategy.num_replicas_in_sync)
+        return strategy
     if config.logical_devices:
         cpu = tf.config.list_physical_devices("CPU")[0]
         split = [tf.config.LogicalDeviceConfiguration()] * config.logical_devices

@@ -12,7 +12,7 @@ RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished"
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "opencv-python-headless")
 
 
-def open_run(model_dir, recipe, read):
+def open_run(model_dir, recipe, read, is_chief=True):
     """Makes a run directory, or checks that one belongs to this command.
 
     Args:
@@ -20,18 +20,27 @@ def open_run(model_dir, recipe, read):
         recipe: Text of the run's flagfile, one flag a line.
         read: Function from the path of an earlier run's flagfile to its text as this version would
             have written it: knobs that came since at their defaults.
+        is_chief: Whether this process writes. Of several workers one does, before the others come.
 
     Raises:
-        TrainingError: If the directory holds another run, or something else.
+        TrainingError: If the directory holds another run, or something else; or if it is not there
+            and others write it.
     """
     path = os.path.join(model_dir, RECIPE)
     if os.path.exists(path):
         _compare(model_dir, read(path), recipe)
+    elif not is_chief:
+        raise TrainingError(
+            "--model_dir is in a file system that all workers share, under one path. Received: "
+            f"{model_dir}, where this worker finds no {RECIPE} of the chief's. Share it."
+        )
     elif os.path.exists(model_dir) and (not os.path.isdir(model_dir) or os.listdir(model_dir)):
         raise TrainingError(
             "--model_dir is a new directory, or one that this command made. Received: "
             f"{model_dir}, which has no {RECIPE}. Choose another."
         )
+    if not is_chief:
+        return
     try:
         os.makedirs(model_dir, exist_ok=True)
         if not os.path.exists(path):
