@@ -88,6 +88,7 @@ PRETRAINED = Config(
     generator="pretrained_unet",
     encoder="resnet50",
     encoder_weights="imagenet",
+    data_service="localhost:5000",
     discriminator="patch",
     label_smoothing=0.1,
     discriminator_every=3,
