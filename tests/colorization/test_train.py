@@ -261,7 +261,7 @@ def test_a_run_says_what_it_was(finished):
     names = {path.name for path in model_dir.iterdir()}
     assert {"recipe.flags", "environment.json", "history.csv", "events", "survey.json"} <= names
     sheet = cv2.imread(str(model_dir / "samples/epoch_0004.png"))
-    assert sheet.shape == (8 * 32, 3 * 32, 3)
+    assert sheet.shape == (3 * 32, 8 * 32, 3)
 
 
 def test_tensorboard_reads_the_losses(finished):
