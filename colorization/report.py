@@ -115,7 +115,7 @@ def report(folders, pairs, features, num_variants, output):
     sheets = pathlib.Path(output).with_suffix("")
     sheets.mkdir(parents=True, exist_ok=True)
     for name, outcome in outcomes.items():
-        write_picture(sheets / f"{name}.png", outcome.sheet, overwrite=True)
+        write_picture(sheets / f"{name}.jpg", outcome.sheet, overwrite=True)
     write_whole(output, text)
 
 

@@ -41,7 +41,7 @@ def page(facts, outcomes, differences, networks, folder):
     for name, fact in facts.items():
         own = {k: value for k, value in fact["flags"].items() if k not in common}
         told = f", with {_words(own)}" if own else ""
-        parts.append(f"### {name}\n\n{fact['recipe']}{told}\n\n![{name}]({folder}/{name}.png)\n")
+        parts.append(f"### {name}\n\n{fact['recipe']}{told}\n\n![{name}]({folder}/{name}.jpg)\n")
     return "\n".join(parts)
 
 

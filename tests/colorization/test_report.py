@@ -90,8 +90,8 @@ def test_flags_that_no_recipe_has_are_told_once(page):
 @pytest.mark.slow
 def test_each_run_has_its_sheet(page):
     for name in ("plain", "other"):
-        assert (page.parent / "results" / f"{name}.png").stat().st_size > 1000
-        assert f"](results/{name}.png)" in page.read_text()
+        assert (page.parent / "results" / f"{name}.jpg").stat().st_size > 1000
+        assert f"](results/{name}.jpg)" in page.read_text()
 
 
 @pytest.mark.parametrize(
