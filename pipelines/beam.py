@@ -252,9 +252,14 @@ def _watched(work):
 
     kept, threading.excepthook = threading.excepthook, notice
     threading.Thread(target=attempt, name="pipeline", daemon=True).start()
-    # Not without end: a signal that comes right before such a wait is not heard.
-    while not ended.wait(0.5):
-        pass
+    try:
+        # Not without end: a signal that comes right before such a wait is not heard.
+        while not ended.wait(0.5):
+            pass
+    except KeyboardInterrupt:
+        # What the threads say of being left alone is no news.
+        logging.disable()
+        raise
     if not outcome and not errors:
         # The threads go on failing for a while, and `notice` on keeping them quiet.
         raise BeamError(

@@ -373,8 +373,10 @@ def test_two_processes_killed_and_started_again_make_what_one_makes(album, subje
 
 @pytest.mark.slow
 def test_ctrl_c_ends_all_processes_with_one_line(album):
+    for number in range(24):
+        shutil.copy("album/b.jpg", f"album/more{number}.jpg")
     process = command()
-    while process.poll() is None and not os.path.exists(f"out/{storage.STATEMENT}"):
+    while process.poll() is None and not list(pathlib.Path("out").glob("more*")):
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.02)
     os.killpg(process.pid, signal.SIGINT)

@@ -84,9 +84,9 @@ def test_serves_the_released_model_until_it_is_told_to_stop(tmp_path, number):
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert (
-        output == "" and errors.strip() == "Stopping after the photos in progress. Again: at once."
-    )
+    # Beside them gRPC, which TensorFlow holds, may note that a descriptor is closed.
+    lines = [line for line in errors.split("\n") if line and "ev_epoll1_linux" not in line]
+    assert output == "" and lines == ["Stopping after the photos in progress. Again: at once."]
 
 
 def hear_signals():

@@ -46,9 +46,9 @@ def test_the_recipe_of_system_c_trains_on_pairs(pairs, tmp_path):
     )
     train.train(config)
     sheet = cv2.imread(str(tmp_path / "run" / "samples" / "epoch_0002.png"))
-    # A row for each pair: its gray picture, the output, its color picture.
-    assert sheet.shape == (6 * 64, 3 * 64, 3)
-    gray, _, truth = np.split(sheet.astype(int), 3, axis=1)
+    # A column for each pair: its gray picture, the output, its color picture.
+    assert sheet.shape == (3 * 64, 6 * 64, 3)
+    gray, _, truth = np.split(sheet.astype(int), 3, axis=0)
     assert np.ptp(gray, axis=-1).max() <= 2 and np.ptp(truth, axis=-1).mean() > 30
     # Lightness of the green channel, as the gray files hold it.
     assert np.abs(gray[..., 0] - truth[..., 1]).mean() < 3
