@@ -1,6 +1,7 @@
 """What several tests need: folders of small colored pictures, and of damaged ones."""
 
 import io
+import os
 
 import cv2
 import keras
@@ -9,6 +10,8 @@ import PIL.Image
 import pytest
 import skimage.data
 
+# Commands that tests start say what they say, and gRPC nothing of its descriptors.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 _SUFFIXES = {"pnm": "ppm"}
 
 
