@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from absl import app, flags
 
-from colorization import commands
+from pipelines import console
 
 _MODEL = flags.DEFINE_string(
     "model", "saved_models/chroma", "Folder of an exported model, of which the latest is taken."
@@ -29,17 +29,18 @@ _NUM_PHOTOS = 16
 
 def main(_):
     """Prints the table."""
-    commands.import_quietly()
+    console.import_quietly()
     import tensorflow as tf
 
-    from pipelines import photos, sources
+    from pipelines.photos import photo_files
+    from pipelines.sources import opener
 
     versions = [path for path in pathlib.Path(_MODEL.value).iterdir() if path.name.isdigit()]
     folder = max(versions, key=lambda path: int(path.name))
     model = tf.saved_model.load(str(folder))
     function = model.signatures["arrays"]
-    names = sources.open_source("samples").names
-    sample = photos.read_picture(names[-1])
+    names = opener.open_source("samples").names
+    sample = photo_files.read_picture(names[-1])
     print(f"{folder}; pictures/s: median (range) of {_REPEATS.value}; time of one batch")
     for side in map(int, _SIDES.value):
         photo = cv2.resize(sample, (side, side), interpolation=cv2.INTER_AREA)

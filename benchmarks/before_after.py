@@ -9,7 +9,7 @@ from absl import app, flags
 
 from colorization import demo
 from colorization.inference.colorizer import Colorizer
-from pipelines import photos
+from pipelines.photos import photo_files
 
 _DATA = flags.DEFINE_string("data", None, "Folder of photos.", required=True)
 _SHEET = flags.DEFINE_string("sheet", None, "JPEG or PNG to write.", required=True)
@@ -19,12 +19,14 @@ _MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
 def main(_):
     """Writes the sheet: two photos a row, each beside its colored copy."""
     colorizer = Colorizer(_MODEL.value)
-    originals = [photos.read_picture(path) for path in sorted(pathlib.Path(_DATA.value).iterdir())]
+    originals = [
+        photo_files.read_picture(path) for path in sorted(pathlib.Path(_DATA.value).iterdir())
+    ]
     pairs = [[demo.to_gray(photo), colorizer.colorize(photo)] for photo in originals]
     rows = [
         pairs[i] + (pairs[i + 1] if i + 1 < len(pairs) else []) for i in range(0, len(pairs), 2)
     ]
-    photos.write_picture(_SHEET.value, demo.sheet(rows, 300), overwrite=True)
+    photo_files.write_picture(_SHEET.value, demo.sheet(rows, 300), overwrite=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import tracemalloc
 
 from absl import app, flags
 
-from colorization import commands
+from pipelines import console
 
 _DATA = flags.DEFINE_string("data", "samples", "Pictures, as --data of the training command.")
 _PARAMETERS = 6_922_469  # Of chroma.
@@ -35,7 +35,7 @@ def main(_):
     _measure_reduction()
     os.environ |= {f"TF_NUM_{kind}OP_THREADS": "1" for kind in ("INTRA", "INTER")}
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    commands.import_quietly()
+    console.import_quietly()
     import tensorflow as tf
 
     from colorization import build
@@ -71,10 +71,10 @@ def _tell(name, count, work):
 
 def _measure_chain(source, found, config):
     from colorization import build
-    from pipelines import batches
+    from pipelines.batches import input_chain
 
     config = dataclasses.replace(config, cache="none")
-    chain = iter(batches.training_batches(source, found, build.build_codec(config), config))
+    chain = iter(input_chain.training_batches(source, found, build.build_codec(config), config))
     next(chain)
     count = _PICTURES.value // config.batch_size
     _tell("chain", count * config.batch_size, lambda: [next(chain) for _ in range(count)])
@@ -84,7 +84,7 @@ def _measure_coloring(data):
     import cv2
 
     from colorization.inference.colorizer import Colorizer
-    from pipelines import photos
+    from pipelines.photos import photo_files
 
     cv2.setNumThreads(1)
     colorizer = Colorizer()
@@ -95,9 +95,9 @@ def _measure_coloring(data):
 
     color(few[:2])
     _tell("color, own size", len(few), lambda: color(few))
-    rgb = photos.decode_photo("photo", data[0])[0].rgb
+    rgb = photo_files.decode_photo("photo", data[0])[0].rgb
     large = cv2.resize(rgb, (1152, 864), interpolation=cv2.INTER_CUBIC)
-    file = b"".join(photos.encode_photo("photo.jpg", [photos.Photo(large)]))
+    file = b"".join(photo_files.encode_photo("photo.jpg", [photo_files.Photo(large)]))
     color([file])
     _tell("color, 1 Mpx", 12, lambda: color([file] * 12))
 
@@ -187,7 +187,7 @@ def _measure_reduction():
 def _reduce(index):
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[index % len(cores)]})
-    commands.import_quietly()
+    console.import_quietly()
     import tensorflow as tf
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()

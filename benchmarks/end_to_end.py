@@ -18,7 +18,8 @@ import cv2
 from absl import app, flags
 
 from colorization import Colorizer
-from pipelines import photos, sources
+from pipelines.photos import photo_files
+from pipelines.sources import opener
 
 _DATA = flags.DEFINE_string("data", "samples", "Pictures, as --data of the training command.")
 _MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
@@ -31,9 +32,9 @@ def main(_):
     """Prints a line for each way."""
     with tempfile.TemporaryDirectory() as folder:
         photo, output = os.path.join(folder, "photo.jpg"), os.path.join(folder, "colored.jpg")
-        picture = photos.read_picture(sources.open_source(_DATA.value).names[0])
+        picture = photo_files.read_picture(opener.open_source(_DATA.value).names[0])
         size = (_SIDE.value, _SIDE.value)
-        photos.write_picture(photo, cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC))
+        photo_files.write_picture(photo, cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC))
         colorizer = Colorizer(_MODEL.value)
 
         def colorize():
@@ -43,7 +44,7 @@ def main(_):
 
         def floor():
             start = time.perf_counter()
-            photos.write_photo(output, photos.read_photo(photo), overwrite=True)
+            photo_files.write_photo(output, photo_files.read_photo(photo), overwrite=True)
             return time.perf_counter() - start
 
         ways = {"colorize": colorize, "decode + encode alone": floor}

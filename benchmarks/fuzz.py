@@ -228,7 +228,7 @@ class _Reader:
 
 
 def _serve(pipe):
-    from pipelines import photos
+    from pipelines.photos import photo_files
 
     # A reader that wants more than any picture of the permitted size needs counts as a crash.
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
@@ -239,10 +239,10 @@ def _serve(pipe):
             data = pipe.recv_bytes()
             pathlib.Path(path).write_bytes(data)
             try:
-                pages = photos.read_photo(path)
+                pages = photo_files.read_photo(path)
                 whole = pages and all(page.rgb.ndim == 3 and page.rgb.size for page in pages)
                 pipe.send("read" if whole else "error")
-            except photos.PictureError as error:
+            except photo_files.PictureError as error:
                 pipe.send("error" if "\n" in str(error) else "refused")
             except Exception as error:
                 print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -14,7 +14,7 @@ from absl import app, flags
 
 from colorization import build
 from colorization.flags import config_from_flags, define_config_flags
-from pipelines import batches
+from pipelines.batches import input_chain
 
 _ROUNDS = flags.DEFINE_integer("rounds", 6, "Times that the two are measured by turns.")
 _STEPS = flags.DEFINE_integer("steps", 12, "Steps of a round.")
@@ -42,7 +42,7 @@ def main(_):
     codec = build.build_codec(config)
     prior = build.build_prior(source, found) if config.is_quantized else None
     model, _ = build.build_model(config, 1000, prior)
-    real = batches.training_batches(source, found, codec, config)
+    real = input_chain.training_batches(source, found, codec, config)
     cached = real.take(1).cache().repeat()
     times = {"real": [], "cached": []}
     for turn in range(_ROUNDS.value + 1):

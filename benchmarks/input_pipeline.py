@@ -55,9 +55,9 @@ def main(_):
 
 
 def _make_pictures(folder):
-    from pipelines import sources
+    from pipelines.sources import opener
 
-    names, sizes = sources.open_source(_DATA.value).names, []
+    names, sizes = opener.open_source(_DATA.value).names, []
     tile = (_WIDTH // _TILES.value, _HEIGHT // _TILES.value)
     for index in range(_NUMBER.value):
         picture = Image.new("RGB", (_WIDTH, _HEIGHT))
@@ -76,15 +76,17 @@ def _make_pictures(folder):
 def _measure(folder, loaders, cores):
     import tensorflow as tf
 
-    from pipelines import batches, codecs, sources, surveys
+    from pipelines.batches import input_chain, survey
+    from pipelines.color import codecs
+    from pipelines.sources import opener
 
-    source = sources.open_source(f"folder:{folder}")
-    found = surveys.survey(source)
+    source = opener.open_source(f"folder:{folder}")
+    found = survey.survey(source)
     bare = source.elements.map(lambda path: tf.io.decode_jpeg(source.read(path)), cores)
     options = tf.data.Options()
     options.autotune.enabled = False
     bare = bare.with_options(options)
-    chain = iter(batches.training_batches(source, found, codecs.CODECS["lab"], _OPTIONS))
+    chain = iter(input_chain.training_batches(source, found, codecs.CODECS["lab"], _OPTIONS))
     paths = source.names
     numbers = range(0, len(paths), _BATCH)
     parts = [(paths[i : i + _BATCH], i) for i in numbers]

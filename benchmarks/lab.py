@@ -17,12 +17,12 @@ import skimage.color
 import tensorflow as tf
 from absl import app, flags
 
-from pipelines import color
+from pipelines.color import spaces
 
 _ROUNDS = flags.DEFINE_integer("rounds", 15, "Times that all are measured by turns.")
 
 _OPENCV = "OpenCV, float"
-_OURS = (color.rgb_to_lab, color.rgb_to_lightness)
+_OURS = (spaces.rgb_to_lab, spaces.rgb_to_lightness)
 
 
 def main(_):
@@ -48,9 +48,9 @@ def _measure(levels, rounds):
         for name, function in in_graph.items()
         for kind, pictures in (("uint8", levels), ("float", floats))
     }
-    lab = color.rgb_to_lab(floats)
-    for function in (color.lab_to_linear, color.linear_to_srgb):
-        argument = lab if function is color.lab_to_linear else tf.constant(floats)
+    lab = spaces.rgb_to_lab(floats)
+    for function in (spaces.lab_to_linear, spaces.linear_to_srgb):
+        argument = lab if function is spaces.lab_to_linear else tf.constant(floats)
         entries[function.__name__] = (tf.function(function), argument)
     entries["OpenCV, uint8 as float"] = (_opencv_from_uint8, levels)
     entries[_OPENCV] = (_opencv, floats)
@@ -91,7 +91,7 @@ def _by_definition(levels):
     """Lab of uint8 pictures in float64, by the formulas of IEC 61966-2-1 and CIE 15."""
     rgb = np.arange(256) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)[levels]
-    ratio = linear @ (color.RGB_TO_XYZ / color.WHITE[:, None]).T
+    ratio = linear @ (spaces.RGB_TO_XYZ / spaces.WHITE[:, None]).T
     f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
     x, y, z = np.moveaxis(f, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

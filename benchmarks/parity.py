@@ -23,7 +23,8 @@ from absl import app, flags
 from PIL import Image
 
 from colorization import Colorizer, export
-from pipelines import photos, sources
+from pipelines.photos import photo_files
+from pipelines.sources import opener
 
 _DATA = flags.DEFINE_string("data", None, "Folder of pictures.", required=True)
 _RUN = flags.DEFINE_string("model_dir", None, "Run, for Keras.", required=True)
@@ -45,10 +46,10 @@ def main(_):
     ways = {name: make() for name, make in _WAYS.items()}
     ways = {name: way for name, way in ways.items() if way}
     reference = _keras()
-    names = sources.open_source(f"folder:{_DATA.value}").names
+    names = opener.open_source(f"folder:{_DATA.value}").names
     print("| size | " + " | ".join(ways) + " |\n" + "|---" * (len(ways) + 1) + "|")
     for index, (height, width) in enumerate(_SIZES):
-        picture = photos.read_picture(names[index * len(names) // len(_SIZES)])
+        picture = photo_files.read_picture(names[index * len(names) // len(_SIZES)])
         rgb = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
         file = io.BytesIO()
         Image.fromarray(rgb).save(file, "PNG", compress_level=1)

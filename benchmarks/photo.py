@@ -16,7 +16,8 @@ import cv2
 from absl import app, flags
 
 from colorization import Colorizer
-from pipelines import photos, sources
+from pipelines.photos import photo_files
+from pipelines.sources import opener
 
 _MEGAPIXELS = flags.DEFINE_float("megapixels", 12, "Size of the photo.")
 _MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
@@ -27,9 +28,9 @@ def main(_):
     height = round((_MEGAPIXELS.value * 1e6 * 3 / 4) ** 0.5)
     with tempfile.TemporaryDirectory() as folder:
         path, result = os.path.join(folder, "photo.jpg"), os.path.join(folder, "colored.jpg")
-        sample = photos.read_picture(sources.open_source("samples").names[-1])
+        sample = photo_files.read_picture(opener.open_source("samples").names[-1])
         large = cv2.resize(sample, (height * 4 // 3, height), interpolation=cv2.INTER_CUBIC)
-        photos.write_picture(path, large)
+        photo_files.write_picture(path, large)
         colorizer = Colorizer(_MODEL.value)
         colorizer.colorize(sample)
         del large
@@ -53,13 +54,13 @@ def _color(colorizer, path, result):
         times[stage] = time.perf_counter() - start
         return value
 
-    photo = timed("decode", lambda: photos.read_photo(path)[0])
+    photo = timed("decode", lambda: photo_files.read_photo(path)[0])
     timed("network", lambda: colorizer._graph.predict(photo.rgb[None]).numpy())
     colored = timed("color", lambda: colorizer.colorize(photo.rgb))
     # Coloring includes the network once more; the difference is the work at full size.
     times["upsample"] = times.pop("color") - times["network"]
     photo = dataclasses.replace(photo, rgb=colored)
-    timed("encode", lambda: photos.write_photo(result, [photo], overwrite=True))
+    timed("encode", lambda: photo_files.write_photo(result, [photo], overwrite=True))
     return times
 
 

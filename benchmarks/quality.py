@@ -9,7 +9,7 @@ from absl import app, flags
 
 from colorization import demo
 from colorization.evaluation import data, systems
-from pipelines import photos
+from pipelines.photos import photo_files
 
 _DATA = flags.DEFINE_string("data", None, "As of colorization.evaluate.", required=True)
 _MODEL = flags.DEFINE_string("model", None, "Exported model; default the released one.")
@@ -31,7 +31,7 @@ def main(_):
             gray = systems.to_gray(truth)
             shown.append([gray, model.color(gray, truth)[0], truth])
     pairs = [left + right for left, right in zip(shown[::2], shown[1::2], strict=False)]
-    photos.write_picture(_SHEET.value, demo.sheet(pairs, 150), overwrite=True)
+    photo_files.write_picture(_SHEET.value, demo.sheet(pairs, 150), overwrite=True)
 
 
 if __name__ == "__main__":

@@ -49,10 +49,10 @@ def main(_):
 
 
 def _copy(folder):
-    from pipelines import sources
+    from pipelines.sources import opener
 
     os.makedirs(folder)
-    names = sources.open_source(_DATA.value).names[: _NUMBER.value]
+    names = opener.open_source(_DATA.value).names[: _NUMBER.value]
     for name in names:
         shutil.copy(name, folder)
     return len(names)
@@ -67,18 +67,19 @@ def _print_space(name, place):
 
 
 def _compare_sources(places, number):
-    from pipelines import sources, surveys
+    from pipelines.batches import survey
+    from pipelines.sources import opener
 
     kinds = {"files": f"folder:{places['files']}", "records": f"records:{places['records']}"}
     work = {}
     for name, specification in kinds.items():
-        source = sources.open_source(specification)
-        found = surveys.survey(source)
+        source = opener.open_source(specification)
+        found = survey.survey(source)
         chain = iter(_chain(source, found))
         work |= {
             ("reading, cold", name): lambda source=source: _read(source),
             ("reading, warm", name): lambda source=source: _read(source),
-            ("survey", name): lambda source=source: surveys.survey(source),
+            ("survey", name): lambda source=source: survey.survey(source),
             ("training chain", name): lambda chain=chain: _step(chain, number),
         }
     turns = {key: [] for key in work}
@@ -113,20 +114,21 @@ def _print_rates(what, number, turns):
 
 
 def _chain(source, found, service=None):
-    from pipelines import batches, codecs
+    from pipelines.batches import input_chain
+    from pipelines.color import codecs
 
     options = types.SimpleNamespace(
         image_size=_SIZE.value, crop_area=0.5, flip=True, lightness_jitter=0.0, cache="none",
         shuffle_buffer=50_000, batch_size=_BATCH, seed=0,
     )  # fmt: skip
     codec = codecs.CODECS["lab"]
-    return batches.training_batches(source, found, codec, options, service=service)
+    return input_chain.training_batches(source, found, codec, options, service=service)
 
 
 def _read(source):
-    from pipelines import surveys
+    from pipelines.batches import survey
 
-    pictures = source.elements.map(source.read, surveys.PARALLEL).batch(_BATCH)
+    pictures = source.elements.map(source.read, survey.PARALLEL).batch(_BATCH)
     return sum(1 for _ in pictures)
 
 
@@ -149,14 +151,15 @@ def _forget(folder):
 
 
 def _compare_service(place, number):
-    from pipelines import served, sources, surveys
+    from pipelines.batches import distributed, survey
+    from pipelines.sources import opener
 
-    source = sources.open_source(f"records:{place}")
-    found = surveys.survey(source)
+    source = opener.open_source(f"records:{place}")
+    found = survey.survey(source)
     with _service() as address:
         chains = {
             "alone": iter(_chain(source, found)),
-            "served": iter(_chain(source, found, served.connect(address))),
+            "served": iter(_chain(source, found, distributed.connect(address))),
         }
         turns = {name: [] for name in chains}
         for turn in range(_ROUNDS.value + 1):

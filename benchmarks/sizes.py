@@ -14,7 +14,9 @@ import numpy as np
 from absl import app, flags
 
 from colorization import Colorizer
-from pipelines import color, photos, sources
+from pipelines.color import spaces
+from pipelines.photos import photo_files
+from pipelines.sources import opener
 
 _DATA = flags.DEFINE_string("data", "samples", "Pictures, as --data of the training command.")
 _NUMBER = flags.DEFINE_integer("number", 20, "Photos, evenly over the source.")
@@ -25,15 +27,15 @@ _SIDES = (512, 1024, 4096)
 def main(_):
     """Prints a line for each pair of sizes."""
     colorizer = Colorizer(_MODEL.value)
-    names = sources.open_source(_DATA.value).names
+    names = opener.open_source(_DATA.value).names
     distances = {pair: [] for pair in itertools.combinations(_SIDES, 2)}
     for name in names[:: max(1, len(names) // _NUMBER.value)][: _NUMBER.value]:
-        picture = photos.read_picture(name)
+        picture = photo_files.read_picture(name)
         shapes = [_scaled(picture.shape[1::-1], side) for side in _SIDES]
         ab = {}
         for side, shape in zip(_SIDES, shapes, strict=True):
             colored = _resize(colorizer.colorize(_resize(picture, shape)), shapes[0])
-            ab[side] = color.rgb_to_lab(colored).numpy()[..., 1:]
+            ab[side] = spaces.rgb_to_lab(colored).numpy()[..., 1:]
         for one, other in distances:
             distances[one, other].append(np.linalg.norm(ab[one] - ab[other], axis=-1).mean())
     for (one, other), values in distances.items():

@@ -17,7 +17,8 @@ import time
 import cv2
 from absl import app, flags
 
-from pipelines import photos, sources
+from pipelines.photos import photo_files
+from pipelines.sources import opener
 
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Times that each way is measured.")
 
@@ -34,8 +35,8 @@ def main(_):
     """Prints a line for each stage."""
     with tempfile.TemporaryDirectory() as folder:
         photo, output = os.path.join(folder, "photo.jpg"), os.path.join(folder, "colored.jpg")
-        picture = photos.read_picture(sources.open_source("samples").names[0])
-        photos.write_picture(photo, cv2.resize(picture, (1216, 832)))
+        picture = photo_files.read_picture(opener.open_source("samples").names[0])
+        photo_files.write_picture(photo, cv2.resize(picture, (1216, 832)))
         command = ["-m", "colorization.colorize", photo, f"--output={output}", "--overwrite"]
         stages = _STAGES | {"color the photo": command}
         seconds = {name: [] for name in stages}

@@ -18,8 +18,9 @@ from absl import app, flags
 from ai_edge_litert.interpreter import Interpreter
 
 from colorization import export
-from colorization.metrics import color as metrics
-from pipelines import photos, sources
+from colorization.evaluation.metrics import levels as metrics
+from pipelines.photos import photo_files
+from pipelines.sources import opener
 
 _DATA = flags.DEFINE_list("data", None, "Folders of color pictures.", required=True)
 _RUN = flags.DEFINE_string("model_dir", None, "Run, for Keras.", required=True)
@@ -36,9 +37,9 @@ def main(_):
     print("| model | pictures | number | ab, mean | ab, max | PSNR | colorfulness |")
     print("|---|---|---|---|---|---|---|")
     for folder in _DATA.value:
-        names = sources.open_source(f"folder:{folder}").names
+        names = opener.open_source(f"folder:{folder}").names
         names = names[:: max(1, len(names) // _NUMBER.value)][: _NUMBER.value]
-        pictures = [photos.read_picture(name) for name in names]
+        pictures = [photo_files.read_picture(name) for name in names]
         seen = [graph.seen(rgb[None]).numpy() for rgb in pictures]
         expected = [graph.coefficients(lightness).numpy() for lightness in seen]
         reference = _figures(graph, pictures, expected)

@@ -24,8 +24,7 @@ from absl import app, flags
 
 from colorization import build
 from colorization.flags import parse_flagfile
-from colorization.losses.adversarial import ADVERSARIAL_LOSSES
-from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES
+from colorization.losses import ADVERSARIAL_LOSSES, RECONSTRUCTION_LOSSES
 
 _ROUNDS = flags.DEFINE_integer("rounds", 6, "Times that all are measured by turns.")
 _STEPS = flags.DEFINE_integer("steps", 4, "Steps of a round.")

@@ -33,7 +33,7 @@ import time
 import numpy as np
 from absl import app, flags
 
-from colorization import commands
+from pipelines import console
 
 _PARTS = ("equal", "lost", "names", "scaling", "reduce")
 _DATA = flags.DEFINE_string("data", "samples", "Pictures, as --data of the training command.")
@@ -148,11 +148,13 @@ def measure_losses():
 
 def count_names():
     """Prints a line for each number of workers."""
-    commands.import_quietly()
+    console.import_quietly()
     import cv2
 
     from colorization.config import Config
-    from pipelines import batches, codecs, sources, surveys
+    from pipelines.batches import input_chain, survey
+    from pipelines.color import codecs
+    from pipelines.sources import opener
 
     size, epochs, good = 12, 2, True
     with tempfile.TemporaryDirectory() as folder:
@@ -161,15 +163,15 @@ def count_names():
         for blue, green, red in itertools.islice(itertools.permutations(range(0, 256, 50), 3), 54):
             picture = np.full((40, 40, 3), (blue, green, red), np.uint8)
             cv2.imwrite(f"{folder}/{blue} {green} {red}.png", picture)
-        source = sources.open_source(f"folder:{folder}")
-        found = surveys.survey(source)
+        source = opener.open_source(f"folder:{folder}")
+        found = survey.survey(source)
         options = Config(image_size=32, depth=4, batch_size=size, codec="gray_rgb", seed=3)
         steps = epochs * found.num_usable // size
         order = None
         for count in (1, 2, 3):
             parts = []
             for number in range(count):
-                chain = batches.training_batches(
+                chain = input_chain.training_batches(
                     source, found, codecs.CODECS["gray_rgb"], options, shard=(number, count)
                 )
                 taken = [rgb[:, 16, 16] for _, rgb in chain.take(steps).as_numpy_iterator()]
@@ -235,12 +237,12 @@ def measure_reduction():
 
 
 def _reduce_as_worker():
-    commands.import_quietly()
+    console.import_quietly()
     import tensorflow as tf
 
     from colorization.models import GENERATORS
-    from colorization.training import workers
-    from colorization.training.cluster import find_cluster
+    from colorization.training.cluster import workers
+    from colorization.training.cluster.membership import find_cluster
 
     cluster = find_cluster(os.environ)
     strategy = workers.connect(cluster)
@@ -321,7 +323,7 @@ def _history(model_dir):
 
 def _weights(model_dir):
     """Digest of a run's last state."""
-    commands.import_quietly()
+    console.import_quietly()
     import tensorflow as tf
 
     digest = hashlib.sha256()

@@ -28,7 +28,7 @@ def define_flags():
     from absl import flags
 
     from colorization import colorize
-    from pipelines import beam
+    from pipelines.shards import beam_runner
 
     flags.DEFINE_multi_string(
         "input", [], "Pattern of photos, in quotes; may be repeated. Hidden files are left out."
@@ -46,7 +46,7 @@ def define_flags():
         "Without it such files stay.",
     )
     colorize.define_picture_flags(flags.FLAGS)
-    beam.define_flags(flags.FLAGS)
+    beam_runner.define_flags(flags.FLAGS)
 
 
 def main(arguments):
@@ -100,15 +100,15 @@ def color(
     Raises:
         ValueError: If the request is wrong; the message is one line.
     """
-    from colorization.batching import places
-    from pipelines import beam
+    from colorization.beam import places
+    from pipelines.shards import beam_runner
 
     globs, output = places.settle(patterns, output)
-    beam.prepare(runner, beam_options)
-    from colorization.batching import steps, storage
+    beam_runner.prepare(runner, beam_options)
+    from colorization.beam import steps, storage
 
     for path in (*(glob.pattern for glob in globs), output):
-        beam.check_path(path)
+        beam_runner.check_path(path)
     batch = steps.Batch(
         globs=globs,
         output=output,
@@ -121,15 +121,15 @@ def color(
     made_with = _check(batch)
     batch = dataclasses.replace(batch, since=storage.state(output, made_with))
     start = time.monotonic()
-    counts = beam.run(lambda pipeline: steps.build(pipeline, batch), runner, beam_options)
+    counts = beam_runner.run(lambda pipeline: steps.build(pipeline, batch), runner, beam_options)
     return _tell(collections.Counter(counts), batch, time.monotonic() - start)
 
 
 def _check(batch):
     """Checks what would make every photo fail; returns what the outputs' statement says."""
-    from colorization import commands
-    from colorization.batching import storage
+    from colorization.beam import storage
     from colorization.inference.plan import PlanError
+    from pipelines import console
 
     for glob in batch.globs:
         if not any(storage.find(glob.pattern, 1)):
@@ -137,9 +137,9 @@ def _check(batch):
                 f"--input={glob.pattern}: expected a pattern of photos. Received: one that matches "
                 "no file. A folder with all folders in it is 'FOLDER/**'."
             )
-    commands.import_quietly()
+    console.import_quietly()
     from colorization.inference import colorizer
-    from pipelines.photos import decode_photo
+    from pipelines.photos.photo_files import decode_photo
 
     if batch.mask is not None:
         decode_photo("--mask", batch.mask)
@@ -158,7 +158,7 @@ def _check(batch):
 
 def _tell(counts, batch, seconds):
     """Prints what became of all photos; returns the exit status."""
-    from colorization.batching import steps
+    from colorization.beam import steps
 
     statuses = ("colored", "kept", "skipped", "failed", "not reached")
     total = sum(counts[status] for status in statuses)
@@ -180,6 +180,6 @@ def _tell(counts, batch, seconds):
 
 
 if __name__ == "__main__":
-    from colorization import commands
+    from pipelines import console
 
-    commands.run_command(main, define_flags)
+    console.run_command(main, define_flags)

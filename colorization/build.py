@@ -9,23 +9,31 @@ import tensorflow as tf
 
 from colorization import models
 from colorization.config import ConfigError
-from colorization.evaluation.squeezenet import open_squeezenet
-from colorization.features import load_features
-from colorization.losses.adversarial import ADVERSARIAL_LOSSES
-from colorization.losses.classification import quantized_crossentropy
-from colorization.losses.perceptual import feature_distance
-from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES
-from colorization.training import checkpoints, run_directory, workers
+from colorization.evaluation.squeezenet_features import open_squeezenet
+from colorization.evaluation.weight_files import load_features
+from colorization.losses import (
+    ADVERSARIAL_LOSSES,
+    RECONSTRUCTION_LOSSES,
+    feature_distance,
+    quantized_crossentropy,
+)
+from colorization.training import checkpoints, run_directory
 from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
 from colorization.training.callbacks import DropOnPlateau
 from colorization.training.checkpoints import Checkpoints, TrainingError
-from colorization.training.cluster import ClusterError, check_share
+from colorization.training.cluster import workers
+from colorization.training.cluster.membership import ClusterError, check_share
+from colorization.training.cluster.synchronized import (
+    SynchronizedAdversarialModel,
+    SynchronizedModel,
+)
 from colorization.training.monitor import Figures, KeepBest, StopEarly
 from colorization.training.optimizers import AdamW
 from colorization.training.schedules import learning_rate
-from colorization.training.synchronized import SynchronizedAdversarialModel, SynchronizedModel
-from pipelines import batches, codecs, exclusions, quantization, sources, surveys
+from pipelines.batches import input_chain, survey
+from pipelines.color import bins, codecs
+from pipelines.sources import exclusions, opener
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -129,7 +137,7 @@ def build_model(config, steps_per_epoch, prior=None, is_clustered=False):
             model = SynchronizedModel(generator.input, generator.output)
         loss = RECONSTRUCTION_LOSSES.get(config.loss)
         if config.is_quantized:
-            weights = quantization.class_weights(prior, config.uniform_share)
+            weights = bins.class_weights(prior, config.uniform_share)
             loss = quantized_crossentropy(weights)
         model.compile(_optimizer(config, steps_per_epoch), loss, jit_compile=config.xla)
         model.optimizer.build(model.trainable_variables)
@@ -221,15 +229,15 @@ def build_survey(source, path=None, white_background=0.0):
     """Surveys a source, or reads the survey that the run keeps of it.
 
     Args:
-        source: A `pipelines.sources.Source`.
+        source: A `pipelines.sources.opener.Source`.
         path: Where the run keeps it; None keeps none.
-        white_background: As for `surveys.survey`.
+        white_background: As for `survey.survey`.
 
     Raises:
         TrainingError: If the pictures changed since the run began.
     """
     if path and os.path.exists(path):
-        found = surveys.load_survey(path)
+        found = survey.load_survey(path)
         if found.listing != source.listing:
             raise TrainingError(
                 f"The pictures of {source.name}, or those that --exclude names, changed since the "
@@ -237,9 +245,9 @@ def build_survey(source, path=None, white_background=0.0):
                 "a new --model_dir."
             )
         return found
-    found = surveys.survey(source, white_background)
+    found = survey.survey(source, white_background)
     if path:
-        surveys.save_survey(found, path)
+        survey.save_survey(found, path)
     return found
 
 
@@ -247,7 +255,7 @@ def build_prior(source, found, path=None):
     """Measures the prior of a source, or reads the one that the run keeps."""
     if path and os.path.exists(path):
         return np.load(path)
-    prior = batches.measure_prior(source, found)
+    prior = input_chain.measure_prior(source, found)
     if path:
         with open(path + ".part", "wb") as file:
             np.save(file, prior)
@@ -257,7 +265,7 @@ def build_prior(source, found, path=None):
 
 def open_source(specification, exclude=""):
     """Opens a source, without the pictures that the list `exclude` names if one is given."""
-    source = sources.open_source(specification)
+    source = opener.open_source(specification)
     return exclusions.exclude(source, exclude) if exclude else source
 
 
@@ -321,7 +329,7 @@ def build_figures(config, generator, validation, witnesses):
             f"which has {found.num_usable}."
         )
     taken = _spread(found, config.monitor_pictures)
-    pictures = batches.center_batches(source, taken, config.image_size, taken.num_usable)
+    pictures = input_chain.center_batches(source, taken, config.image_size, taken.num_usable)
     pictures = next(pictures.as_numpy_iterator())
     return [Figures(generator, build_codec(config), pictures, config.monitor_every, witnesses)]
 
@@ -398,7 +406,7 @@ def trained_generator(config, model_dir, rarity=1.0, checkpoint="latest"):
     network.set_weights(weights)
     if config.is_quantized and rarity < 1:
         # Trained with weights, the network's odds are the true ones times the weights.
-        weights = quantization.class_weights(prior, config.uniform_share)
+        weights = bins.class_weights(prior, config.uniform_share)
         bias = network.get_layer("prediction").bias
         bias.assign(bias - (1 - rarity) * np.log(np.where(weights > 0, weights, 1)))
     return network, epoch

@@ -28,8 +28,8 @@ import time
 
 from absl import flags
 
-from colorization import commands
-from colorization.inference import manifest, plan, workers
+from colorization.inference import manifest, plan, threads
+from pipelines import console
 
 # Where another command takes `define_picture_flags`, they are its own.
 flags.disclaim_key_flags()
@@ -210,7 +210,7 @@ def _parse(argv):
 def _color(values, planned, records):
     """Colors what is to be colored and tells what became of all; returns the exit status."""
     # Not before the request is known to be sound: these take a part of a second.
-    from colorization.inference import album, report
+    from colorization.inference import album, photo_pages
 
     options = {"overwrite": values.overwrite, "skip_existing": values.skip_existing}
     chosen, made_with, color_one = album.choose(planned.jobs, records, None, **options), None, None
@@ -220,14 +220,14 @@ def _color(values, planned, records):
         chosen = album.choose(planned.jobs, records, made_with, **options)
     for line in chosen.lines():
         _fail(line)
-    pages = report.Report(planned.folder) if values.report else None
+    pages = photo_pages.Report(planned.folder) if values.report else None
     if pages is not None:
         color_one = pages.following(color_one)
-    counts, start, stop = chosen.counts(), time.monotonic(), workers.Stop()
-    with workers.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
+    counts, start, stop = chosen.counts(), time.monotonic(), threads.Stop()
+    with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
         with _progress("Coloring", len(chosen.todo)) as bar:
             # Of those that wait for a server, another may use the processor.
-            num_threads = workers.num_processors() * (2 if values.server else 1)
+            num_threads = threads.num_processors() * (2 if values.server else 1)
             colored = album.color(chosen.todo, color_one, records, made_with, stop, num_threads)
             for record in colored:
                 counts[record.status] += 1
@@ -251,9 +251,9 @@ def _color(values, planned, records):
 
 def _load(values):
     """Loads the model; returns a function that colors a job, and what the records say of it."""
-    commands.import_quietly()
+    console.import_quietly()
     from colorization.inference import colorizer
-    from pipelines.photos import PictureError, read_picture
+    from pipelines.photos.photo_files import PictureError, read_picture
 
     options = {
         name: values[name].value for name in ("num_variants", "seed", "saturation", "keep_colored")

@@ -18,9 +18,9 @@ def main(arguments):
         raise EvaluationError(
             "compare takes files that colorization.evaluate --output wrote. Received: none."
         )
-    from colorization.evaluation import records, tables
+    from colorization.evaluation import results, tables
 
-    files = {path: records.read(path) for path in arguments}
+    files = {path: results.read(path) for path in arguments}
     groups = _group(files)
     for label, group in groups.items():
         _check(label, group)
@@ -53,11 +53,11 @@ def _group(files):
 
 
 def _check(label, group):
-    from colorization.evaluation import EvaluationError, records
+    from colorization.evaluation import EvaluationError, results
 
     path, first = group[0]
     for other_path, other in group[1:]:
-        found = list(records.differences(first["protocol"], other["protocol"]))
+        found = list(results.differences(first["protocol"], other["protocol"]))
         if found:
             fields = "; ".join(
                 f"{name} is {one!r} there and {two!r} here" for name, one, two in found
@@ -79,6 +79,6 @@ def _columns(group):
 
 
 if __name__ == "__main__":
-    from colorization.commands import run_command
+    from pipelines.console import run_command
 
     run_command(main, define_flags)

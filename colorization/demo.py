@@ -14,28 +14,30 @@ HEIGHT = 256
 
 def main():
     """Writes `demo/` and prints where the sheet lies."""
-    from colorization import colorize, commands
+    from colorization import colorize
+    from pipelines import console
 
-    commands.import_quietly()
-    from pipelines import photos, sources
+    console.import_quietly()
+    from pipelines.photos import photo_files
+    from pipelines.sources import opener
 
-    names = sources.open_source("samples").names
-    originals = [photos.read_picture(name) for name in names]
+    names = opener.open_source("samples").names
+    originals = [photo_files.read_picture(name) for name in names]
     with tempfile.TemporaryDirectory() as gray_folder:
         for name, original in zip(names, originals, strict=True):
             stem = os.path.splitext(os.path.basename(name))[0]
-            photos.write_picture(os.path.join(gray_folder, f"{stem}.png"), to_gray(original))
+            photo_files.write_picture(os.path.join(gray_folder, f"{stem}.png"), to_gray(original))
         status = colorize.main(["colorize", gray_folder, f"--output={FOLDER}", "--overwrite"])
         if status:
             return status
         rows = []
         for gray_name in sorted(os.listdir(gray_folder)):
             index = next(i for i, n in enumerate(names) if gray_name[:-4] in n)
-            gray = photos.read_picture(os.path.join(gray_folder, gray_name))
-            colored = photos.read_picture(os.path.join(FOLDER, gray_name))
+            gray = photo_files.read_picture(os.path.join(gray_folder, gray_name))
+            colored = photo_files.read_picture(os.path.join(FOLDER, gray_name))
             rows.append([gray, colored, originals[index]])
     path = os.path.join(FOLDER, "before_after.png")
-    photos.write_picture(path, sheet(rows, HEIGHT), overwrite=True)
+    photo_files.write_picture(path, sheet(rows, HEIGHT), overwrite=True)
     print(f"Gray, colored and original side by side: {os.path.abspath(path)}")
     return 0
 
@@ -45,12 +47,12 @@ def to_gray(picture):
     import numpy as np
     import tensorflow as tf
 
-    from pipelines import color
+    from pipelines.color import spaces
 
-    lightness = color.rgb_to_lab(picture)[..., :1]
+    lightness = spaces.rgb_to_lab(picture)[..., :1]
     lab = tf.concat([lightness, tf.zeros_like(lightness), tf.zeros_like(lightness)], axis=-1)
     # One channel for all: the published white point is rounded, and may part them by a level.
-    level = np.clip(np.round(color.lab_to_rgb(lab).numpy()[..., 1:2] * 255), 0, 255)
+    level = np.clip(np.round(spaces.lab_to_rgb(lab).numpy()[..., 1:2] * 255), 0, 255)
     return np.repeat(level.astype(np.uint8), 3, axis=-1)
 
 

@@ -70,8 +70,8 @@ def main(arguments):
     """Evaluates as the flags say; returns the exit status."""
     from absl import flags
 
-    from colorization import commands
     from colorization.evaluation import EvaluationError
+    from pipelines import console
 
     options = flags.FLAGS
     if arguments:
@@ -80,7 +80,7 @@ def main(arguments):
         raise EvaluationError("--data=folder:PHOTOS is needed. Received: nothing. See --help.")
     _check_output(options.output, options.overwrite)
     _check_report(options.report, options.overwrite)
-    commands.import_quietly()
+    console.import_quietly()
     return evaluate(
         options.data,
         options.model,
@@ -128,21 +128,21 @@ def evaluate(
     """
     from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
-    from colorization.evaluation import page, protocol, records, runner, summary, tables
-    from colorization.inference import workers
+    from colorization.evaluation import page, photo_loop, protocol, results, summary, tables
+    from colorization.inference import threads
     from colorization.training import run_directory
 
     sets = photos.open_data(data, limit, exclude)
     networks = backends.open_features(features)
-    stop, lines, num_damaged = workers.Stop(), [], 0
+    stop, lines, num_damaged = threads.Stop(), [], 0
     pages = page.Report(report, model if _is_run(model) else None) if report else None
     with contextlib.ExitStack() as stack:
         opened = _open_systems(model, baselines, num_variants, stack)
-        stack.enter_context(workers.stopped_by_signals(stop, "Stopping. Again: at once."))
+        stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Again: at once."))
         for one in sets:
             watched = pages.watching(opened) if pages else opened
             with _progress(one.label, len(one.positions)) as bar:
-                found = runner.evaluate(one, watched, networks, num_variants, stop, bar.update)
+                found = photo_loop.evaluate(one, watched, networks, num_variants, stop, bar.update)
             if stop.requested:
                 _say(f"Stopped: nothing is told or written of {one.label}, which was begun.")
                 return 128 + stop.signal
@@ -168,7 +168,7 @@ def evaluate(
             lines += rows
             if output:
                 # After every set: what took an hour is not lost to the next one's trouble.
-                run_directory.write_whole(output, records.to_lines(lines))
+                run_directory.write_whole(output, results.to_lines(lines))
             if pages:
                 pages.add(one, found, opened[0], rows, notes)
                 pages.write()
@@ -288,6 +288,6 @@ def _say(line):
 
 
 if __name__ == "__main__":
-    from colorization.commands import run_command
+    from pipelines.console import run_command
 
     run_command(main, define_flags)

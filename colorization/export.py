@@ -112,8 +112,8 @@ def main(arguments):
     """Exports the run that the flags name."""
     from absl import flags
 
-    from colorization import commands
     from colorization.config import ConfigError
+    from pipelines import console
 
     options = flags.FLAGS
     if arguments or not options.model_dir:
@@ -124,7 +124,7 @@ def main(arguments):
             "--quantize, --data and --input_size are for --format=tflite. Received: "
             f"--format={options.format}."
         )
-    commands.import_quietly()
+    console.import_quietly()
     output = options.output or os.path.join(options.model_dir, options.format)
     common = (options.version, options.working_size, options.temperature, options.rarity)
     which = {"checkpoint": options.checkpoint}
@@ -194,7 +194,7 @@ def export_tflite(
         temperature: As for `export`.
         rarity: As for `export`.
         quantize: `"none"`, `"float16"`, `"dynamic"` or `"int8"`.
-        data: Pictures for `"int8"`, as `sources.open_source` takes them.
+        data: Pictures for `"int8"`, as `opener.open_source` takes them.
         input_size: `"HEIGHTxWIDTH"` of the only input taken; empty for any.
         checkpoint: As for `export`.
 
@@ -208,14 +208,14 @@ def export_tflite(
     """
     from colorization.config import ConfigError
     from colorization.serving import saved_model, tflite
-    from pipelines import sources
+    from pipelines.sources import opener
 
     if (quantize == "int8") != bool(data):
         raise ConfigError(
             "--quantize=int8, and nothing else, needs --data, pictures to measure on. Received: "
             f"--quantize={quantize} --data={data}."
         )
-    source = sources.open_source(data) if data else None
+    source = opener.open_source(data) if data else None
     name = os.path.basename(os.path.abspath(output))
     size, suffix = None, ""
     if input_size:
@@ -302,6 +302,6 @@ def open_run(
 
 
 if __name__ == "__main__":
-    from colorization.commands import run_command
+    from pipelines.console import run_command
 
     run_command(main, define_flags)

@@ -53,7 +53,7 @@ def main(arguments):
     if arguments:
         raise ConfigError(f"prefer takes flags only. Received: {' '.join(arguments)}.")
     if options.report:
-        from colorization.preference.report import report
+        from colorization.preference.standings import report
 
         with contextlib.closing(Votes(options.votes, create=False)) as votes:
             print("\n".join(report(*votes.all())))
@@ -80,7 +80,7 @@ def main(arguments):
 def _model_names(models, with_truth):
     """Checks what --models says; returns a dict of the folders by the names of their models."""
     from colorization.config import ConfigError
-    from colorization.preference.report import TRUTH
+    from colorization.preference.standings import TRUTH
     from colorization.preference.votes import as_text
 
     names = {}
@@ -126,14 +126,14 @@ def _listen(host, port):
 
 def _open(options, names):
     """Opens the data and loads the models, the truth among them if it is asked for, as last."""
-    from colorization import commands
+    from pipelines import console
 
-    commands.import_quietly()
+    console.import_quietly()
     from colorization.preference import pictures
-    from colorization.preference.report import TRUTH
-    from pipelines import sources
+    from colorization.preference.standings import TRUTH
+    from pipelines.sources import opener
 
-    source = sources.open_source(options.data)
+    source = opener.open_source(options.data)
     models = [_load(name, folder) for name, folder in names.items()]
     if options.truth:
         models.append(pictures.Model(TRUTH, TRUTH, lambda rgb: rgb))
@@ -143,8 +143,8 @@ def _open(options, names):
 def _prepare(options, source, models, votes):
     """Colors the photos; returns the application and a line that says what is asked."""
     from colorization.config import ConfigError
-    from colorization.preference import pairs, pictures, server
-    from colorization.preference.report import TRUTH
+    from colorization.preference import pictures, questions, voting_page
+    from colorization.preference.standings import TRUTH
 
     # First, since a name may be taken: it would be a pity to find out last.
     numbers = votes.add_models({model.name: model.fingerprint for model in models})
@@ -154,7 +154,7 @@ def _prepare(options, source, models, votes):
         raise ConfigError(f"--data={options.data} holds no photo that the study can use.")
     digests = {number: digest for digest, number in votes.add_photos(usable).items()}
     fingerprints = {numbers[model.name]: model.fingerprint for model in models}
-    plan = pairs.Plan(
+    plan = questions.Plan(
         models=tuple(numbers[model.name] for model in models if model.name != TRUTH),
         photos=tuple(digests),
         truth=numbers[TRUTH] if options.truth else None,
@@ -169,7 +169,7 @@ def _prepare(options, source, models, votes):
     what = (
         f"{len(plan.models)} model(s), {len(usable)} photo(s), {total} question(s) for each voter"
     )
-    return server.create_app(votes, plan, picture_path), what
+    return voting_page.create_app(votes, plan, picture_path), what
 
 
 def _load(name, folder):
@@ -199,9 +199,9 @@ def _color(source, limit, models, folder, seed):
 
     from tqdm import tqdm
 
-    from colorization.inference import workers
+    from colorization.inference import threads
     from colorization.preference import pictures
-    from colorization.preference.report import TRUTH
+    from colorization.preference.standings import TRUTH
 
     positions = range(len(source.names))
     if 0 < limit < len(positions):
@@ -209,7 +209,7 @@ def _color(source, limit, models, folder, seed):
         positions = random.Random(seed).sample(positions, limit)
     usable, num_left_out = {}, 0
     with_truth = any(model.name == TRUTH for model in models)
-    prepared = pictures.prepare(source, set(positions), models, folder, with_truth, workers.Stop())
+    prepared = pictures.prepare(source, set(positions), models, folder, with_truth, threads.Stop())
     # None: only on a terminal.
     with tqdm(
         desc="Coloring", total=len(positions), unit="photo", disable=None, leave=False
@@ -256,6 +256,6 @@ def _serve(app, listener, what, votes):
 
 
 if __name__ == "__main__":
-    from colorization.commands import run_command
+    from pipelines.console import run_command
 
     run_command(main, define_flags)

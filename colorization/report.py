@@ -54,8 +54,8 @@ def main(arguments):
     """Measures the runs and writes the report."""
     from absl import flags
 
-    from colorization import commands
     from colorization.evaluation import EvaluationError
+    from pipelines import console
 
     options = flags.FLAGS
     if not arguments:
@@ -68,7 +68,7 @@ def main(arguments):
         raise EvaluationError(f"--output={options.output} is there already. Set --overwrite.")
     folders = _by_name(arguments)
     pairs = _parse_pairs(options.compare, folders)
-    commands.import_quietly()
+    console.import_quietly()
     report(folders, pairs, options.features, options.num_variants, options.output)
 
 
@@ -91,7 +91,7 @@ def report(folders, pairs, features, num_variants, output):
     from colorization.evaluation import features as backends
     from colorization.evaluation import run_tables, runs
     from colorization.training.run_directory import write_whole
-    from pipelines.photos import write_picture
+    from pipelines.photos.photo_files import write_picture
 
     networks = backends.open_features(features)
     # All are opened before the first is measured: a mistake in the last is told at once.
@@ -123,7 +123,7 @@ def _validation(config, folder):
     """A run's validation pictures, cut to the size of its crops, and a digest of them."""
     from colorization import build
     from colorization.evaluation import EvaluationError
-    from pipelines import batches
+    from pipelines.batches import input_chain
 
     if not config.val_data:
         raise EvaluationError(f"report measures runs with --val_data. Received: {folder}.")
@@ -132,7 +132,7 @@ def _validation(config, folder):
     )
     if found.num_usable < 2:
         raise EvaluationError(f"report measures at least 2 pictures. Received: {source.name}.")
-    cut = batches.center_batches(source, found, config.image_size, found.num_usable)
+    cut = input_chain.center_batches(source, found, config.image_size, found.num_usable)
     return next(cut.as_numpy_iterator()), f"{found.fingerprint} {config.image_size}"
 
 
@@ -140,17 +140,18 @@ def _facts(config, folder, epoch):
     """What the report tells of a run beside its figures."""
     from colorization.evaluation import data
     from colorization.training import run_directory
-    from pipelines import sources, surveys
+    from pipelines.batches import survey
+    from pipelines.sources import opener
 
     steps = config.steps_per_epoch
     if not steps:
-        found = surveys.load_survey(os.path.join(folder, "survey.json"))
+        found = survey.load_survey(os.path.join(folder, "survey.json"))
         steps = max(1, found.num_usable // config.batch_size)
     recipe, differing = nearest_recipe(config)
     return {
         "recipe": recipe,
         "flags": differing,
-        "data": ", ".join(map(data.label, sources.split_specifications(config.data))),
+        "data": ", ".join(map(data.label, opener.split_specifications(config.data))),
         "steps": epoch * steps,
         "seconds": run_directory.seconds(folder, epoch),
     }
@@ -221,6 +222,6 @@ def _parse_pairs(texts, folders):
 
 
 if __name__ == "__main__":
-    from colorization.commands import run_command
+    from pipelines.console import run_command
 
     run_command(main, define_flags)

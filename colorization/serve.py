@@ -66,7 +66,7 @@ def main(arguments):
     """
     from absl import flags
 
-    from colorization.inference import workers
+    from colorization.inference import threads
     from colorization.serving.web import ServeError
 
     if arguments:
@@ -82,14 +82,14 @@ def main(arguments):
     names = ("max_bytes", "max_pixels", "max_queue", "timeout")
     limits = Limits(
         **{name: options[name].value for name in names},
-        workers=options.workers or workers.num_processors(),
+        workers=options.workers or threads.num_processors(),
     )
     # A taken port is told before the model is loaded.
     listener = listen(options.host, options.port)
     colorizer = _load(options.model, options.server)
     server = Server(create_app(colorizer, limits), listener, limits)
-    stop = workers.Stop()
-    with workers.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
+    stop = threads.Stop()
+    with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
         name, version = (colorizer.description[key] for key in ("name", "version"))
         print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
         server.run(stop)
@@ -98,9 +98,9 @@ def main(arguments):
 
 def _load(model, server):
     """Loads the model, or finds the server that has it."""
-    from colorization import commands
+    from pipelines import console
 
-    commands.import_quietly()
+    console.import_quietly()
     if server is None:
         from colorization.inference.colorizer import Colorizer
 
@@ -111,6 +111,6 @@ def _load(model, server):
 
 
 if __name__ == "__main__":
-    from colorization.commands import run_command
+    from pipelines.console import run_command
 
     run_command(main, define_flags)

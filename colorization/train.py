@@ -13,9 +13,10 @@ TRY_AGAIN = 75
 
 def main(arguments):
     """Runs or resumes the training that the flags describe."""
-    from colorization import commands, flags
+    from colorization import flags
     from colorization.config import ConfigError
-    from colorization.training.cluster import LostWorkerError, find_cluster
+    from colorization.training.cluster.membership import LostWorkerError, find_cluster
+    from pipelines import console
 
     if arguments:
         raise ConfigError(f"train takes flags only. Received: {' '.join(arguments)}.")
@@ -24,7 +25,7 @@ def main(arguments):
         if not getattr(config, name) and not (name == "model_dir" and config.dry_run):
             raise ConfigError(f"--{name} is needed. Received: nothing. See --help.")
     cluster = find_cluster(os.environ)
-    commands.import_quietly()
+    console.import_quietly()
     try:
         train(config, cluster)
     except LostWorkerError as error:
@@ -44,8 +45,8 @@ def train(config, cluster=None):
         The model, as after the last epoch.
     """
     from colorization import build
-    from colorization.training.cluster import Cluster
-    from colorization.training.workers import Workers, telling_of_losses
+    from colorization.training.cluster.membership import Cluster
+    from colorization.training.cluster.workers import Workers, telling_of_losses
 
     cluster = cluster or Cluster()
     # Before all else: TensorFlow learns of devices and workers at its start alone.
@@ -61,14 +62,14 @@ def _train(config, workers):
     from colorization import build
     from colorization.flags import format_flags, parse_flagfile
     from colorization.training import run_directory
-    from pipelines import batches, served
+    from pipelines.batches import distributed, input_chain
 
     model_dir = None if config.dry_run else config.model_dir
     # Opened first: a wrong --data, --cache, --data_service or --feature_weights leaves no directory
     # behind.
     source = build.open_source(config.data, config.exclude)
-    batches.check_cache(config.cache)
-    service = served.connect(config.data_service) if config.data_service else None
+    input_chain.check_cache(config.cache)
+    service = distributed.connect(config.data_service) if config.data_service else None
     witnesses = build.open_witnesses(config)
     versions = f"{tf.__version__} {keras.__version__}"
     workers.agree({"flags": format_flags(config), "pictures": source.listing, "versions": versions})
@@ -105,9 +106,9 @@ def _train(config, workers):
         _print_plan(config, found, steps, generator, workers)
     shard = workers.cluster.shard
     training = functools.partial(
-        batches.training_batches, source, found, codec, config, shard=shard, service=service
+        input_chain.training_batches, source, found, codec, config, shard=shard, service=service
     )
-    with served.guard(service):
+    with distributed.guard(service):
         if config.dry_run:
             return _one_step(model, workers.feed(training(), is_endless=True))
         return _fit(config, workers, steps, model, generator, codec, training, validation, figures)
@@ -116,8 +117,8 @@ def _train(config, workers):
 def _fit(config, workers, steps, model, generator, codec, training, validation, figures):
     from colorization import build
     from colorization.training import callbacks, checkpoints, run_directory
-    from colorization.training.workers import ChiefsLogs
-    from pipelines import batches
+    from colorization.training.cluster.workers import ChiefsLogs
+    from pipelines.batches import input_chain
 
     latest = checkpoints.folder(config.model_dir)
     saved = checkpoints.Checkpoints(model, latest, config.keep_checkpoints)
@@ -149,7 +150,7 @@ def _fit(config, workers, steps, model, generator, codec, training, validation, 
     checks, check_steps = None, None
     if validation:
         check_steps = workers.count_steps(validation[1].num_usable, config.batch_size)
-        checks = batches.center_batches(
+        checks = input_chain.center_batches(
             *validation, config.image_size, config.batch_size, workers.cluster.shard
         )
         checks = workers.feed(checks.map(codec.encode))
@@ -174,15 +175,16 @@ def _fit(config, workers, steps, model, generator, codec, training, validation, 
 
 def _sheet(config, generator, codec, shown):
     from colorization.training import callbacks
-    from pipelines import batches, photos
+    from pipelines.batches import input_chain
+    from pipelines.photos import photo_files
 
-    pictures = batches.center_batches(*shown, config.image_size, 8).take(1)
+    pictures = input_chain.center_batches(*shown, config.image_size, 8).take(1)
     return callbacks.SampleSheet(
         generator,
         codec,
         next(pictures.as_numpy_iterator()),
         os.path.join(config.model_dir, "samples"),
-        photos.write_picture,
+        photo_files.write_picture,
     )
 
 
@@ -194,13 +196,13 @@ def _one_step(model, training):
 
 
 def _print_plan(config, found, steps, generator, workers):
-    from pipelines import surveys
+    from pipelines.batches import survey
 
     several = f" of {workers.cluster.num_workers} workers" if workers.are_several else ""
     print(
         f"{config.generator}: {generator.count_params():,} parameters, codec {config.codec}, "
         f"{workers.strategy.num_replicas_in_sync} device(s){several}\n"
-        f"{found.num_usable:,} pictures ({surveys.describe_skipped(found)}, "
+        f"{found.num_usable:,} pictures ({survey.describe_skipped(found)}, "
         f"{len(found.excluded)} excluded), {config.epochs} epochs of {steps} steps of "
         f"{config.batch_size} pictures, {config.image_size} px",
         flush=True,
@@ -215,7 +217,7 @@ def _asked(recipe):
 
 
 if __name__ == "__main__":
-    from colorization.commands import run_command
     from colorization.flags import define_config_flags
+    from pipelines.console import run_command
 
     run_command(main, define_config_flags)

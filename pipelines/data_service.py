@@ -43,14 +43,14 @@ def run(arguments, options):
     Raises:
         RoleError: If they make no part of a service, or it can't be started.
     """
-    from pipelines import commands
+    from pipelines import console
 
     if arguments or not options.role:
         raise RoleError(f"data_service takes --role={' or '.join(ROLES)} and other flags only.")
     needed = {"dispatcher": ("workers",), "worker": ("dispatcher", "address")}[options.role]
     for name in needed:
         _check_addresses(name, getattr(options, name), many=name == "workers")
-    commands.import_quietly()
+    console.import_quietly()
     _server = _start(options)
     print(f"The {options.role} runs until it is stopped.", flush=True)
     # Not the server's own `join`, which Ctrl-C does not end.
@@ -103,6 +103,6 @@ def _check_port(port):
 
 
 if __name__ == "__main__":
-    from pipelines.commands import run_command
+    from pipelines.console import run_command
 
     run_command(main, define_flags)

@@ -15,7 +15,7 @@ def define_flags():
     """Defines the flags of the command."""
     from absl import flags
 
-    from pipelines import beam
+    from pipelines.shards import beam_runner
 
     flags.DEFINE_string(
         "data",
@@ -39,26 +39,29 @@ def define_flags():
         "num_shards", 0, "How many to make; 0: as --shard_megabytes says.", lower_bound=0
     )
     flags.DEFINE_integer("shard_megabytes", 100, "About what a shard holds.", lower_bound=1)
-    beam.define_flags(flags.FLAGS)
+    beam_runner.define_flags(flags.FLAGS)
 
 
 def main(arguments):
     """Shards what the flags name."""
     from absl import flags
 
-    from pipelines import beam, commands
+    from pipelines import console
+    from pipelines.shards import beam_runner
 
     options = flags.FLAGS
     if arguments or not options.data or not options.output:
-        raise beam.BeamError("shard takes --data=SOURCE and --output=FOLDER. See --help.")
-    beam.import_beam()
-    commands.import_quietly()
-    from pipelines import shard_plan, sharding
+        raise beam_runner.BeamError("shard takes --data=SOURCE and --output=FOLDER. See --help.")
+    beam_runner.import_beam()
+    console.import_quietly()
+    from pipelines.shards import beam_pipeline, shard_plan
 
     planned = shard_plan.plan(
         options.data, options.exclude, options.num_shards, options.shard_megabytes
     )
-    index, num_made = sharding.shard(planned, options.output, options.runner, options.beam_options)
+    index, num_made = beam_pipeline.shard(
+        planned, options.output, options.runner, options.beam_options
+    )
     print(
         f"{options.output}: {len(index.shards)} shards ({num_made} made now), "
         f"{index.num_pictures:,} pictures ({len(index.damaged)} damaged and {len(index.excluded)} "
@@ -68,6 +71,6 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    from pipelines.commands import run_command
+    from pipelines.console import run_command
 
     run_command(main, define_flags)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from colorization import flags
-from colorization.training.cluster import Cluster, find_cluster
+from colorization.training.cluster.membership import Cluster, find_cluster
 
 DEPLOY = pathlib.Path(__file__).parents[1] / "deploy" / "training"
 

@@ -21,7 +21,7 @@ FORBIDDEN = {
     "pipelines": {"colorization"},
     "colorization.models": PURE | {"numpy", "pipelines"},
     "colorization.losses": PURE | {"numpy"},
-    "colorization.metrics": PURE,
+    "colorization.evaluation.metrics": PURE,
     "colorization.training": SHELL,
     "colorization.inference": SHELL,
     "colorization.evaluation": SHELL,
@@ -52,12 +52,12 @@ def test_imports(module):
     if module not in {f"colorization.{command}" for command in COMMANDS}:
         assert not {x for x in imported if within(x, ["colorization.build", "colorization.flags"])}
     if within(module, ["colorization.losses"]):
-        allowed = {"pipelines", "pipelines.quantization"}
+        allowed = {"pipelines", "pipelines.color", "pipelines.color.bins"}
         assert {name for name in imported if within(name, ["pipelines"])} <= allowed
     if module == "colorization.config":
         assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
 
 
 def test_the_rules_apply():
-    assert "colorization.models.unet" in MODULES and "pipelines.color" in MODULES
-    assert set(imports(MODULES["pipelines.codecs"])) >= {"tensorflow", "pipelines.quantization"}
+    assert "colorization.models.unet" in MODULES and "pipelines.color.spaces" in MODULES
+    assert set(imports(MODULES["pipelines.color.codecs"])) >= {"tensorflow", "pipelines.color.bins"}

@@ -11,8 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
-from pipelines import decoders, exclusions, headers, sources, surveys
-from pipelines.photos import PictureError
+from pipelines.batches import survey
+from pipelines.photos import decoders, headers
+from pipelines.photos.photo_files import PictureError
+from pipelines.sources import exclusions, opener
 
 MIN_SIZE = 35  # `artifacts.checkerboard` needs that much.
 REASONS = ("damaged", "gray", "small")
@@ -24,12 +26,12 @@ class Data:
 
     Args:
         label: What tables call them: the last two folders, or the name of a data set.
-        source: `pipelines.sources.Source`.
+        source: `pipelines.sources.opener.Source`.
         positions: Set of the positions in it that are taken.
     """
 
     label: str
-    source: sources.Source
+    source: opener.Source
     positions: frozenset
 
     def jobs(self):
@@ -54,10 +56,11 @@ def open_data(specifications, limit=0, exclude=""):
     """Opens sets of photos, each to be told about by itself.
 
     Args:
-        specifications: Text as of `--data`: one or more of what `sources.open_source` takes,
+        specifications: Text as of `--data`: one or more of what `opener.open_source` takes,
             separated by commas.
         limit: Most photos that are taken of each set, evenly over its list; 0 takes all.
-        exclude: Path of a list of photos to leave out, see `pipelines.exclusions`; empty for none.
+        exclude: Path of a list of photos to leave out, see `pipelines.sources.exclusions`; empty
+            for none.
 
     Returns:
         List of `Data`.
@@ -67,8 +70,8 @@ def open_data(specifications, limit=0, exclude=""):
         EvaluationError: If two sets would have the same name.
     """
     opened = []
-    for specification in sources.split_specifications(specifications):
-        source = sources.open_source(specification)
+    for specification in opener.split_specifications(specifications):
+        source = opener.open_source(specification)
         if exclude:
             source = exclusions.exclude(source, exclude)
         total = len(source.names)
@@ -109,7 +112,7 @@ def read(source, name, element):
         raise LeftOutError("damaged", " ".join(message.splitlines())) from error
     if min(rgb.shape[:2]) < MIN_SIZE:
         raise LeftOutError("small", f"{name}: is under {MIN_SIZE} pixels on a side.")
-    if surveys.is_gray(rgb):
+    if survey.is_gray(rgb):
         raise LeftOutError("gray", f"{name}: has no colors.")
     return rgb, hashlib.sha256(encoded).hexdigest()
 

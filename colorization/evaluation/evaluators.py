@@ -1,7 +1,7 @@
 """What is measured of one picture, as generators of pairs of a figure's name and its value.
 
 Law of the file: a picture is held against the photo whose lightness it was made from; both are
-`Picture`s of one size. Values are in the units of `colorization.metrics`.
+`Picture`s of one size. Values are in the units of `colorization.evaluation.metrics`.
 """
 
 import functools
@@ -9,8 +9,14 @@ import itertools
 
 import numpy as np
 
-from colorization.metrics import artifacts, chroma, color, difference, structure
-from pipelines.color import rgb_to_lab
+from colorization.evaluation.metrics import (
+    artifacts,
+    chroma_closeness,
+    difference,
+    levels,
+    structure,
+)
+from pipelines.color.spaces import rgb_to_lab
 
 
 class Picture:
@@ -31,41 +37,42 @@ class Picture:
     @functools.cached_property
     def colorfulness(self):
         """Signed colorfulness."""
-        return color.colorfulness(self.rgb)
+        return levels.colorfulness(self.rgb)
 
 
 def nearness(truth, picture):
     """How near the picture comes to the one truth, of the many there could be."""
-    yield "psnr", color.psnr(truth.rgb, picture.rgb)
+    yield "psnr", levels.psnr(truth.rgb, picture.rgb)
     yield "ssim", structure.ssim(truth.rgb, picture.rgb)
     yield "ciede2000", _mean(difference.ciede2000(truth.lab, picture.lab))
-    error = chroma.ab_error(truth.lab, picture.lab)
+    error = chroma_closeness.ab_error(truth.lab, picture.lab)
     yield "ab-error", _mean(error)
-    yield "auc", _mean(chroma.closeness(error))
+    yield "auc", _mean(chroma_closeness.closeness(error))
 
 
 def vividness(truth, picture):
     """How colorful it is, by itself and beside the truth."""
     yield "colorfulness", picture.colorfulness
-    yield "colorfulness-absolute", color.colorfulness_absolute(picture.rgb)
+    yield "colorfulness-absolute", levels.colorfulness_absolute(picture.rgb)
     yield "colorfulness-gap", picture.colorfulness - truth.colorfulness
 
 
 def faults(truth, picture):
     """What no photo shows."""
-    yield "lightness-drift", chroma.lightness_drift(truth.lab, picture.lab)
+    yield "lightness-drift", chroma_closeness.lightness_drift(truth.lab, picture.lab)
     yield "checkerboard", artifacts.checkerboard(picture.lab)
     yield "bleeding", artifacts.bleeding(truth.lab, picture.lab)
 
 
 def choice(truth, variants):
     """What several colorings of one photo offer, as a list of `Picture`s, the likeliest first."""
-    errors = [_mean(chroma.ab_error(truth.lab, variant.lab)) for variant in variants]
+    errors = [_mean(chroma_closeness.ab_error(truth.lab, variant.lab)) for variant in variants]
     yield "best-of-n-ab-error", min(errors)
     yield (
         "diversity-ab",
         mean_over_pairs(
-            [variant.lab for variant in variants], lambda *pair: _mean(chroma.ab_error(*pair))
+            [variant.lab for variant in variants],
+            lambda *pair: _mean(chroma_closeness.ab_error(*pair)),
         ),
     )
 
@@ -75,7 +82,9 @@ EVALUATORS = (nearness, vividness, faults)
 
 def closeness_by_color(truth, picture):
     """What `auc-balanced`, which is no mean over photos, needs of one."""
-    return chroma.closeness_by_color(truth.lab, chroma.ab_error(truth.lab, picture.lab))
+    return chroma_closeness.closeness_by_color(
+        truth.lab, chroma_closeness.ab_error(truth.lab, picture.lab)
+    )
 
 
 def mean_over_pairs(things, distance):

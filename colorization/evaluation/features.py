@@ -53,7 +53,7 @@ class Features:
 
 # Name: module, imported only when asked for, and its function of a weights file or None.
 FEATURES = {
-    "squeezenet": ("colorization.evaluation.squeezenet", "open_squeezenet"),
+    "squeezenet": ("colorization.evaluation.squeezenet_features", "open_squeezenet"),
     "inception": ("colorization.evaluation.inception", "open_inception"),
     "torch-fidelity": ("colorization.evaluation.perceptual", "open_fidelity"),
     "lpips": ("colorization.evaluation.perceptual", "open_lpips"),

@@ -13,7 +13,7 @@ class Measured:
 
     Args:
         values: Dict of floats, by the name of the figure.
-        by_color: Float32 array of `chroma.closeness_by_color`.
+        by_color: Float32 array of `chroma_closeness.closeness_by_color`.
         vectors: Dict of float32 vectors, by the name of the network.
     """
 

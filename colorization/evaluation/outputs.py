@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.models import noise
-from pipelines.color import lab_to_rgb, rgb_to_lab
+from pipelines.color.spaces import lab_to_rgb, rgb_to_lab
 
 # Pictures colored at a time.
 _BATCH = 8

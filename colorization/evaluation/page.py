@@ -11,11 +11,11 @@ import secrets
 
 import numpy as np
 
+from colorization.audit import histograms
 from colorization.evaluation import REPORT, page_pictures, page_plots, tables
+from colorization.evaluation.metrics import chroma_closeness, hues, intervals
 from colorization.evaluation.page_tally import TRUTH, Tally
-from colorization.metrics import chroma, hues, intervals
-from pipelines import audit_plots
-from pipelines.photos import write_picture
+from pipelines.photos.photo_files import write_picture
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -86,7 +86,7 @@ class Report:
 
         Args:
             data: `data.Data`.
-            found: `runner.Found` of the systems that `watching` gave.
+            found: `photo_loop.Found` of the systems that `watching` gave.
             system: The first of the `systems.System`.
             rows: List of records of the set, as of `protocol.record`.
             notes: Warnings.
@@ -175,7 +175,7 @@ def _pictures(shown, name):
 def _hues(found):
     """A table of errors by hue, a column and a bar for each system."""
     spreads = {
-        name: np.stack([chroma.spread_colors(one.by_color) for one in measured])
+        name: np.stack([chroma_closeness.spread_colors(one.by_color) for one in measured])
         for name, measured in found.measured.items()
     }
     means = {name: spread.mean(axis=0, dtype=np.float64) for name, spread in spreads.items()}
@@ -214,7 +214,7 @@ def _bar(value, low, high, top):
 
 def _colors(counts, names):
     plots = [
-        audit_plots.ab_histogram(f"a* and b*, {label}", counts[name])
+        histograms.ab_histogram(f"a* and b*, {label}", counts[name])
         for name, label in {TRUTH: "the photos", **{name: name for name in names}}.items()
         if name in counts
     ]

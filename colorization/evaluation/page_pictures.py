@@ -64,7 +64,7 @@ def show(data, found, system):
 
     Args:
         data: `data.Data`.
-        found: `runner.Found` of it.
+        found: `photo_loop.Found` of it.
         system: The first `systems.System`.
 
     Returns:

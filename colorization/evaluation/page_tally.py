@@ -1,7 +1,7 @@
 """The colors that photos and models have, counted while an evaluation goes by.
 
-Law of the file: a* and b* are counted in the cells of `pipelines.audit_measures`, 44 x 44 in steps
-of 5 from -110, at 64 x 64 pixels of each picture, evenly spread, so that all count alike.
+Law of the file: a* and b* are counted in the cells of `colorization.audit.inspection`, 44 x 44
+in steps of 5 from -110, at 64 x 64 pixels of each picture, evenly spread, so that all count alike.
 """
 
 import collections
@@ -10,8 +10,8 @@ import threading
 
 import numpy as np
 
-from pipelines.audit_measures import AB_RANGE, AB_STEP, NUM_AB
-from pipelines.color import rgb_to_lab
+from colorization.audit.inspection import AB_RANGE, AB_STEP, NUM_AB
+from pipelines.color.spaces import rgb_to_lab
 
 SIDE = 64
 # No system is called that.

@@ -4,8 +4,8 @@ import dataclasses
 import importlib.metadata
 import sys
 
-from colorization.evaluation import data, figures, records, summary, systems
-from colorization.metrics import distances, intervals
+from colorization.evaluation import data, figures, results, summary, systems
+from colorization.evaluation.metrics import distances, intervals
 
 PACKAGES = (
     "colorization",
@@ -24,7 +24,7 @@ def protocol(found, limit, networks, num_variants):
     """Everything that makes two figures comparable.
 
     Args:
-        found: `runner.Found`.
+        found: `photo_loop.Found`.
         limit: Most photos taken of a set; 0 for all.
         networks: List of `features.Features`.
         num_variants: Colorings asked for.
@@ -66,17 +66,17 @@ def record(system, label, found, values, told, lines):
     Args:
         system: `systems.System`.
         label: Of the set.
-        found: `runner.Found`.
+        found: `photo_loop.Found`.
         values: Dict of `summary.Value`.
         told: The protocol.
         lines: Warnings.
 
     Returns:
-        Dict for `records.to_lines`.
+        Dict for `results.to_lines`.
     """
     return {
-        "format": records.FORMAT,
-        "version": records.VERSION,
+        "format": results.FORMAT,
+        "version": results.VERSION,
         "system": {"label": system.name} | system.description,
         "data": {
             "label": label,

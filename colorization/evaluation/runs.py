@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from colorization.evaluation import EvaluationError, evaluators, measure, outputs, summary
-from colorization.metrics import chroma, hues, intervals
+from colorization.evaluation.metrics import chroma_closeness, hues, intervals
 from colorization.models import noise
 
 # Of the noise of variants.
@@ -117,7 +117,7 @@ def _values(outcomes, names):
 
 
 def _spread(measured):
-    return np.stack([chroma.spread_colors(one.by_color) for one in measured])
+    return np.stack([chroma_closeness.spread_colors(one.by_color) for one in measured])
 
 
 def _hue_errors(spread):

@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from colorization.metrics import chroma, distances, intervals
+from colorization.evaluation.metrics import chroma_closeness, distances, intervals
 
 SEED = 0
 # Below this FID is mostly bias, and KID is told first.
@@ -47,9 +47,9 @@ def summarize(measured, true_vectors, networks):
     found = dict(
         zip(names, _values(table.mean(axis=0), intervals.bootstrap_interval(table)), strict=True)
     )
-    spread = np.stack([chroma.spread_colors(one.by_color) for one in measured])
+    spread = np.stack([chroma_closeness.spread_colors(one.by_color) for one in measured])
     mean = spread.mean(axis=0, dtype=np.float64)
-    balanced = functools.partial(chroma.balanced_auc, frequencies=mean)
+    balanced = functools.partial(chroma_closeness.balanced_auc, frequencies=mean)
     interval = intervals.bootstrap_interval(spread, balanced, SEED)
     found["auc-balanced"] = Value(float(balanced(mean)), *map(float, interval))
     for network in networks:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
 from colorization.inference.colorizer import RELEASED_MODEL, Colorizer
-from pipelines import color, quantization
+from pipelines.color import bins, spaces
 
 BASELINES = ("gray", "mean", "truth")
 VARIANTS_SEED = 0
@@ -45,8 +45,8 @@ def to_gray(rgb):
     Returns:
         uint8 array of the same shape, of equal channels.
     """
-    light = color.srgb_to_linear(rgb) @ color.RGB_TO_XYZ[1].astype(np.float32)[:, None]
-    level = np.round(np.clip(color.linear_to_srgb(light).numpy(), 0, 1) * 255).astype(np.uint8)
+    light = spaces.srgb_to_linear(rgb) @ spaces.RGB_TO_XYZ[1].astype(np.float32)[:, None]
+    level = np.round(np.clip(spaces.linear_to_srgb(light).numpy(), 0, 1) * 255).astype(np.uint8)
     return np.repeat(level, 3, axis=-1)
 
 
@@ -78,13 +78,13 @@ def mean(description):
             f"of quantized chroma tell. Received: {description['name']}, which does not. Leave it "
             "out."
         )
-    ab = (np.asarray(prior) @ quantization.bin_centers()).astype(np.float32)
+    ab = (np.asarray(prior) @ bins.bin_centers()).astype(np.float32)
 
     def paint(shown, photo):
-        lightness = color.rgb_to_lightness(shown)
+        lightness = spaces.rgb_to_lightness(shown)
         lab = tf.concat([lightness, tf.broadcast_to(ab, [*shown.shape[:2], 2])], axis=-1)
-        linear = color.reduce_chroma_to_gamut(color.lab_to_linear(lab))
-        levels = np.clip(color.linear_to_srgb(linear).numpy(), 0, 1) * 255
+        linear = spaces.reduce_chroma_to_gamut(spaces.lab_to_linear(lab))
+        levels = np.clip(spaces.linear_to_srgb(linear).numpy(), 0, 1) * 255
         return [np.round(levels).astype(np.uint8)]
 
     told = {"kind": "mean", "ab": [round(float(x), 3) for x in ab], "of": description["name"]}

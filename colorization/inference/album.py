@@ -8,9 +8,9 @@ import os
 import textwrap
 import time
 
-from colorization.inference import workers
+from colorization.inference import threads
 from colorization.inference.manifest import Record
-from pipelines.photos import PictureError
+from pipelines.photos.photo_files import PictureError
 
 # Of a volume, of a user's share of it.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -104,7 +104,7 @@ def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
             photo has colors and was left alone. Called in threads.
         manifest: `Manifest` that each record is added to.
         made_with: As in `Record`.
-        stop: `workers.Stop`. Requested here, too, when the disk is full or `color_one` raised
+        stop: `threads.Stop`. Requested here, too, when the disk is full or `color_one` raised
             `CannotGoOn`: thousands of photos would fail one after the other.
         num_threads: How many photos at a time; default as many as there are processors.
 
@@ -112,7 +112,7 @@ def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
         `Record` of each photo, in order of completion.
     """
     work = functools.partial(_attempt, color_one, manifest.path, made_with)
-    for record, error in workers.run(work, jobs, stop, num_threads):
+    for record, error in threads.run(work, jobs, stop, num_threads):
         if is_disk_full(error) or isinstance(error, CannotGoOn):
             stop.reason = record.message
             # It is no fault of the photo.

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from colorization.inference import graph, plan, sheets, tone
-from pipelines import photos
-from pipelines.photos import PictureError
+from pipelines.photos import photo_files
+from pipelines.photos.photo_files import PictureError
 
 RELEASED_MODEL = pathlib.Path(__file__).resolve().parents[2] / "saved_models" / "chroma"
 DESCRIPTION = os.path.join("assets.extra", "colorization.json")
@@ -153,9 +153,9 @@ class Colorizer:
             PictureError: As for `variants`, and if a file cannot be written.
         """
         options = self._options(num_variants, seed, saturation, mask, variant)
-        pages, written = photos.read_photo(source), []
+        pages, written = photo_files.read_photo(source), []
         for path, colored in self._files(pages, destination, options, keep_colored, variant):
-            photos.write_photo(path, colored, overwrite=overwrite, note=self._note())
+            photo_files.write_photo(path, colored, overwrite=overwrite, note=self._note())
             written.append(path)
         # The last of several is their sheet.
         return written[:-1] or written
@@ -194,10 +194,10 @@ class Colorizer:
         options = self._options(num_variants, seed, saturation, mask)
         # Paths of this machine would make one slash of two.
         folder, slash, name = destination.rpartition("/")
-        pages = photos.decode_photo(source, data)
+        pages = photo_files.decode_photo(source, data)
         for path, colored in self._files(pages, name, options, keep_colored):
             path = f"{folder}{slash}{path}"
-            yield path, photos.encode_photo(path, colored, self._note())
+            yield path, photo_files.encode_photo(path, colored, self._note())
 
     def _files(self, pages, destination, options, keep_colored, only=None):
         """Yields paths with pages: of each coloring, and last of a sheet if there are several."""
@@ -207,7 +207,7 @@ class Colorizer:
             yield path, colored
             small.append(sheets.shrink(colored[0].rgb))
         if len(small) > 1:
-            yield plan.sheet_path(destination), [photos.Photo(sheets.sheet(small))]
+            yield plan.sheet_path(destination), [photo_files.Photo(sheets.sheet(small))]
 
     def _colored_pages(self, pages, options, keep_colored, only=None):
         """Yields a photo's pages in each coloring of `_colorings`, none if it is left alone."""
@@ -223,7 +223,7 @@ class Colorizer:
             ]
 
     def _note(self):
-        return photos.Note(str(self.description["name"]), str(self.description["version"]))
+        return photo_files.Note(str(self.description["name"]), str(self.description["version"]))
 
     def _options(self, count, seed, saturation, mask, variant=None):
         """Checks the options of a call, and reads the mask."""
@@ -364,7 +364,7 @@ def _read_description(folder):
 
 def _as_photo(picture):
     if isinstance(picture, (str, os.PathLike)):
-        return photos.read_photo(picture)[0]
+        return photo_files.read_photo(picture)[0]
     pixels = np.asarray(picture)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
@@ -377,4 +377,4 @@ def _as_photo(picture):
         )
     alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
     rgb = np.repeat(pixels, 3, axis=-1) if pixels.shape[2] == 1 else pixels[..., :3]
-    return photos.Photo(np.ascontiguousarray(rgb), alpha, photos.Metadata())
+    return photo_files.Photo(np.ascontiguousarray(rgb), alpha, photo_files.Metadata())

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from colorization.inference import plan, tone, upsampling, variants
 from colorization.models import noise
-from pipelines import codecs, color
+from pipelines.color import codecs, spaces
 
 STRIP_PIXELS = 2**18
 MAX_ASPECT = 4
@@ -26,7 +26,7 @@ class ColorizationGraph(tf.Module):
         network: Keras model from a condition `(batch, h, w, 1)`, or a list of it and of noise, to a
             prediction `(batch, h / k, w / k, codec.num_outputs)`, for any `h` and `w` that are
             multiples of `size_multiple`.
-        codec: The `pipelines.codecs.Codec` that the network was trained with.
+        codec: The `pipelines.color.codecs.Codec` that the network was trained with.
         working_size: Short side of what the network sees, in pixels.
         size_multiple: What both sides of it are rounded to a multiple of.
 
@@ -146,7 +146,7 @@ class ColorizationGraph(tf.Module):
             Tensor of the type and shape of `rows`.
         """
         shape = tf.shape(rows)
-        lightness = color.rgb_to_lightness(rows)
+        lightness = spaces.rgb_to_lightness(rows)
         local = upsampling.enlarge_rows(coefficients, top, shape[1], height, shape[2])
         lab = tf.concat([lightness, upsampling.apply(lightness, local) * amount], axis=-1)
         return _to_rgb(lab, rows.dtype)
@@ -261,7 +261,7 @@ class ColorizationGraph(tf.Module):
         # On whole numbers this op averages without a float copy of the photo.
         rgb = tf.cast(tf.image.resize(images, size, antialias=True), tf.float32) / images.dtype.max
         rgb.set_shape([None, None, None, 3])
-        return color.rgb_to_lightness(rgb)
+        return spaces.rgb_to_lightness(rgb)
 
     def _look(self, images):
         """Lightness of photos at the working size, and what the network says of it."""
@@ -276,7 +276,7 @@ class ColorizationGraph(tf.Module):
         """What the network sees of photos of this lightness."""
         # A print's tone or colors are nothing to the network, and neither is how far it has faded.
         seen = tf.pad(tone.restore_contrast(lightness), [[0, 0], [0, 0], [0, 0], [0, 2]])
-        return self._codec.encode(color.lab_to_rgb(seen))[0]
+        return self._codec.encode(spaces.lab_to_rgb(seen))[0]
 
     @tf.function
     def _sample(self, lightness, logits, seed, count):
@@ -312,6 +312,6 @@ def _fit(lightness, ab):
 
 
 def _to_rgb(lab, depth):
-    linear = color.reduce_chroma_to_gamut(color.lab_to_linear(lab))
-    rgb = tf.clip_by_value(color.linear_to_srgb(linear), 0.0, 1.0)
+    linear = spaces.reduce_chroma_to_gamut(spaces.lab_to_linear(lab))
+    rgb = tf.clip_by_value(spaces.linear_to_srgb(linear), 0.0, 1.0)
     return tf.cast(tf.round(rgb * depth.max), depth)

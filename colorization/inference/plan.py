@@ -10,7 +10,7 @@ import os
 import pathlib
 import re
 
-from pipelines.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
+from pipelines.photos.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 MAX_VARIANTS = 25
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from pipelines import color
+from pipelines.color import spaces
 
 _SIDE = 128
 _LEVELS = 16
@@ -32,7 +32,7 @@ def has_colors(rgb):
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) / np.float32(
         np.iinfo(rgb.dtype).max
     )
-    lab = color.rgb_to_lab(small).numpy().reshape(-1, 3)
+    lab = spaces.rgb_to_lab(small).numpy().reshape(-1, 3)
     by_lightness = lab[np.argsort(lab[:, 0]), 1:]
     levels = np.array_split(by_lightness, min(_LEVELS, len(by_lightness)))
     parted = [np.linalg.norm(ab - np.median(ab, axis=0), axis=1) > _DISTANCE for ab in levels]

@@ -1,7 +1,7 @@
 """Several colorings of one photo: other choices where the network itself sees a choice.
 
 Law of the file: logits are float32, `(height, width, num_bins)`, of one photo, over the bins of
-`pipelines.quantization`. Pure functions of their arguments, the seed among them, that run in a
+`pipelines.color.bins`. Pure functions of their arguments, the seed among them, that run in a
 graph.
 
 A color drawn for each pixel alone is confetti, and smooth noise paints blobs across things. So the
@@ -12,7 +12,7 @@ toward that color as far as their own distributions allow.
 
 import tensorflow as tf
 
-from pipelines import quantization
+from pipelines.color import bins
 
 NUM_REGIONS = 7
 NUM_DRAWS = 4
@@ -43,9 +43,9 @@ def sample(lightness, logits, temperature, seed, count):
         network leaves no choice. The first is the coloring without any draw, and two of them
         differ by at least `MIN_DISTANCE` in the mean of their distances in ab.
     """
-    plain = quantization.annealed_mean(logits, temperature)
+    plain = bins.annealed_mean(logits, temperature)
     probabilities = tf.nn.softmax(logits)
-    features = _features(lightness, quantization.annealed_mean(logits, 1.0))
+    features = _features(lightness, bins.annealed_mean(logits, 1.0))
     num_draws = NUM_DRAWS * count
 
     def draw(index):
@@ -80,7 +80,7 @@ def _draw(logits, probabilities, features, temperature, key):
     gumbel = -tf.math.log(-tf.math.log(tf.random.stateless_uniform(tf.shape(beliefs), key, 1e-7)))
     # Regions that are alike share their noise: two halves of one coat choose one color.
     chosen = tf.argmax(log_beliefs * _CALM + tf.matmul(likeness, gumbel), axis=-1)
-    centers = tf.constant(quantization.bin_centers())
+    centers = tf.constant(bins.bin_centers())
     goal = tf.matmul(regions, tf.gather(centers, chosen))
     # Squared distance of every bin from the goal, less what all bins of a pixel have in common.
     lean = tf.matmul(goal, centers, transpose_b=True) - tf.reduce_sum(centers**2, axis=-1) / 2
@@ -88,7 +88,7 @@ def _draw(logits, probabilities, features, temperature, key):
     likelihood = tf.reduce_sum(
         tf.gather(log_beliefs, chosen, batch_dims=1) * tf.reduce_mean(regions, axis=0)
     )
-    return quantization.annealed_mean(leaning, temperature), likelihood
+    return bins.annealed_mean(leaning, temperature), likelihood
 
 
 def _regions(features, key):

@@ -2,8 +2,8 @@
 
 import keras
 
+from colorization.models.bilinear import BilinearUpsampling2D
 from colorization.models.noise import NoiseMap, modulate
-from colorization.models.upsampling import BilinearUpsampling2D
 
 DOWNSAMPLINGS = ("max_pool", "strided")
 UPSAMPLINGS = ("transposed", "resize")

@@ -2,8 +2,8 @@
 
 import keras
 
+from colorization.models.bilinear import BilinearUpsampling2D
 from colorization.models.unet import normalize
-from colorization.models.upsampling import BilinearUpsampling2D
 
 # Name: (builder, how it wants RGB levels in [0, 255], its last layer at a half, a quarter, an
 # eighth, a sixteenth and a thirty-second of the size).

@@ -2,7 +2,7 @@
 
 import keras
 
-from colorization.models.upsampling import BilinearUpsampling2D
+from colorization.models.bilinear import BilinearUpsampling2D
 
 
 def residual(num_outputs, base_filters=32, num_blocks=(0, 1, 2, 4), name="residual"):

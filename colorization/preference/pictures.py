@@ -12,9 +12,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from colorization.inference import graph, tone, workers
-from pipelines import color, decoders, headers, photos
-from pipelines.photos import PictureError
+from colorization.inference import graph, threads, tone
+from pipelines.color import spaces
+from pipelines.photos import decoders, headers, photo_files
+from pipelines.photos.photo_files import PictureError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +60,10 @@ def to_gray(rgb):
     """
     gray, full = np.empty_like(rgb), np.iinfo(rgb.dtype).max
     step = graph.strip_rows(1, rgb.shape[1])
-    weights = color.RGB_TO_XYZ[1].astype(np.float32)[:, None]
+    weights = spaces.RGB_TO_XYZ[1].astype(np.float32)[:, None]
     for top in range(0, len(rgb), step):
-        light = color.srgb_to_linear(rgb[top : top + step]) @ weights
-        level = np.clip(color.linear_to_srgb(light).numpy(), 0, 1)
+        light = spaces.srgb_to_linear(rgb[top : top + step]) @ weights
+        level = np.clip(spaces.linear_to_srgb(light).numpy(), 0, 1)
         gray[top : top + step] = np.round(level * full)
     return gray
 
@@ -96,12 +97,12 @@ def prepare(source, positions, models, folder, only_colored, stop):
     """Makes all pictures of a study that are missing, as many at a time as there are processors.
 
     Args:
-        source: `pipelines.sources.Source`.
+        source: `pipelines.sources.opener.Source`.
         positions: Set of the positions in it that are wanted.
         models: List of `Model`.
         folder: Of the study's pictures.
         only_colored: Whether photos without colors are of no use.
-        stop: `workers.Stop`.
+        stop: `threads.Stop`.
 
     Yields:
         `Prepared` of each position, in order of completion.
@@ -122,7 +123,7 @@ def prepare(source, positions, models, folder, only_colored, stop):
 
     elements = zip(source.names, source.elements, strict=True)
     wanted = (job for position, job in enumerate(elements) if position in positions)
-    return workers.run(work, wanted, stop)
+    return threads.run(work, wanted, stop)
 
 
 def _prepare_one(name, encoded, models, folder, only_colored):
@@ -138,5 +139,5 @@ def _prepare_one(name, encoded, models, folder, only_colored):
     if only_colored and not tone.has_colors(rgb):
         raise PictureError("has no colors, so that it can't be held beside what a model made.")
     for path, model in missing.items():
-        photos.write_picture(path, model.paint(rgb), overwrite=True)
+        photo_files.write_picture(path, model.paint(rgb), overwrite=True)
     return Prepared(name, digest)

@@ -11,7 +11,7 @@ import os
 import secrets
 import threading
 
-from colorization.preference import database, pairs
+from colorization.preference import database, questions
 from colorization.preference.database import VotesError
 
 CHOICES = ("left", "right", "tie")
@@ -30,13 +30,13 @@ class Standing:
     Args:
         answered: Number of votes.
         token: Text that names the open question, or None if all are answered.
-        question: The open `pairs.Question`, or None.
+        question: The open `questions.Question`, or None.
         last: Token of the question of the last vote, which can be taken back, or None.
     """
 
     answered: int
     token: str | None
-    question: pairs.Question | None
+    question: questions.Question | None
     last: str | None
 
 
@@ -45,14 +45,14 @@ class Vote:
     """One vote.
 
     Args:
-        question: The `pairs.Question`.
+        question: The `questions.Question`.
         choice: `"left"`, `"right"` or `"tie"`.
         voter: The voter's text.
         repeated: For a question that repeats one, the choice then, as seen from these sides; None
             for any other, and if that vote is gone.
     """
 
-    question: pairs.Question
+    question: questions.Question
     choice: str
     voter: str
     repeated: str | None
@@ -134,7 +134,7 @@ class Votes:
 
         Args:
             voter: The voter's text.
-            plan: `pairs.Plan`.
+            plan: `questions.Plan`.
 
         Returns:
             `Standing`.
@@ -147,7 +147,7 @@ class Votes:
                 (voter,),
             )
             for key, token, choice, *question in rows.fetchall():
-                question = pairs.Question(*question)
+                question = questions.Question(*question)
                 if not plan.covers(question):
                     continue
                 asked[key], tokens[key] = question, token
@@ -194,12 +194,12 @@ class Votes:
             return key is not None
 
     def question(self, voter, token):
-        """Finds the `pairs.Question` that a voter was asked by its token; None for any other."""
+        """Finds the `Question` that a voter was asked by its token; None for any other."""
         with self._lock:
             row = self._connection.execute(
                 f"SELECT {_QUESTION} FROM questions WHERE token = ? AND voter = ?", (token, voter)
             ).fetchone()
-        return None if row is None else pairs.Question(*row)
+        return None if row is None else questions.Question(*row)
 
     def all(self):
         """Reads all votes.
@@ -216,7 +216,7 @@ class Votes:
                 "LEFT JOIN votes AS earlier ON earlier.question = repeats ORDER BY questions.id"
             ).fetchall()
             names = self._connection.execute("SELECT id, name FROM models ORDER BY id").fetchall()
-        return [Vote(pairs.Question(*row[:4]), *row[4:]) for row in rows], dict(names)
+        return [Vote(questions.Question(*row[:4]), *row[4:]) for row in rows], dict(names)
 
     @contextlib.contextmanager
     def _writing(self):
@@ -231,7 +231,7 @@ class Votes:
             "JOIN questions ON questions.id = question WHERE repeats IS NULL GROUP BY 1, 2, 3"
         )
         counts = {(photo, (low, high)): votes for photo, low, high, votes in counts}
-        question = pairs.next_question(plan, voter, asked, counts)
+        question = questions.next_question(plan, voter, asked, counts)
         if question is None:
             return None
         token = secrets.token_urlsafe(12)

@@ -12,7 +12,7 @@ from colorization.inference.colorizer import RELEASED_MODEL, Colorizer, ModelErr
 from colorization.serving import client_retries, client_signature
 from colorization.serving.client_graph import RemoteGraph
 from colorization.serving.client_retries import NotServed, Refused, Unavailable
-from pipelines.photos import PictureError
+from pipelines.photos.photo_files import PictureError
 
 # Scheme: whether gRPC, whether TLS, default port. TF Serving's own two, and that of what stands
 # before it.

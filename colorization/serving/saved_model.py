@@ -7,7 +7,7 @@ import shutil
 import tensorflow as tf
 
 from colorization.inference.colorizer import DESCRIPTION
-from colorization.serving import configs, signatures
+from colorization.serving import server_files, signatures
 
 
 class ExportError(ValueError):
@@ -54,8 +54,10 @@ def save(graph, directory, version, description):
         os.makedirs(os.path.join(partial, os.path.dirname(DESCRIPTION)))
         with open(os.path.join(partial, DESCRIPTION), "w") as file:
             json.dump(description, file, indent=1)
-        configs.write_warm_up(os.path.join(partial, configs.WARM_UP), name, graph.gives_variants)
-        configs.write_configs(directory, name)
+        server_files.write_warm_up(
+            os.path.join(partial, server_files.WARM_UP), name, graph.gives_variants
+        )
+        server_files.write_configs(directory, name)
         os.rename(partial, path)
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(partial, ignore_errors=True)

@@ -23,7 +23,7 @@ from tensorflow.python.framework import convert_to_constants
 
 from colorization.inference.graph import MAX_ASPECT
 from colorization.serving.saved_model import ExportError
-from pipelines import decode
+from pipelines.batches import pixels
 
 METADATA = "colorization"
 SIGNATURE = "serving_default"
@@ -163,7 +163,7 @@ def examples(graph, source, count, size=None):
 
     Args:
         graph: A `colorization.inference.graph.ColorizationGraph`.
-        source: A `pipelines.sources.Source`.
+        source: A `pipelines.sources.opener.Source`.
         count: How many pictures at most, evenly over the source.
         size: `(height, width)` for all; None for each picture's own working size.
 
@@ -175,7 +175,7 @@ def examples(graph, source, count, size=None):
     """
     step = math.ceil(len(source.names) / count)
     elements = source.elements.shard(step, 0).map(source.read)
-    pictures = elements.map(decode.decode_in_graph).ignore_errors()
+    pictures = elements.map(pixels.decode_in_graph).ignore_errors()
     found = [graph.seen(picture[None], size).numpy() for picture in pictures]
     if not found:
         raise ExportError(

@@ -19,11 +19,11 @@ pytest.importorskip("apache_beam")
 import apache_beam.io.filesystem as beam_files
 
 from colorization import batch
-from colorization.batching import steps, storage
+from colorization.beam import steps, storage
 from colorization.inference import colorizer
 from colorization.inference.colorizer import Colorizer
 from colorization.inference.plan import PlanError
-from pipelines.photos import PictureError, read_picture, write_picture
+from pipelines.photos.photo_files import PictureError, read_picture, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
 HERE = "--direct_running_mode=in_memory --direct_num_workers=1"

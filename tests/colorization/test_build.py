@@ -5,7 +5,7 @@ import pytest
 
 from colorization import build, train
 from colorization.config import Config
-from pipelines import quantization
+from pipelines.color import bins
 
 
 @pytest.mark.slow
@@ -23,7 +23,7 @@ def test_rarity_divides_the_class_weights_out(picture_folder, tmp_path):
         steps_per_epoch=2,
     )
     train.train(config)
-    weights = quantization.class_weights(build.kept_prior(config, config.model_dir), 0.5)
+    weights = bins.class_weights(build.kept_prior(config, config.model_dir), 0.5)
     condition = np.random.default_rng(0).normal(size=(1, 32, 32, 1)).astype(np.float32)
 
     def probabilities(rarity):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from colorization import colorize
-from colorization.inference import colorizer, plan, workers
-from pipelines.photos import PictureError, read_picture, write_picture
+from colorization.inference import colorizer, plan, threads
+from pipelines.photos.photo_files import PictureError, read_picture, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -214,7 +214,7 @@ def test_a_full_disk_ends_the_run(run, monkeypatch):
         raise PictureError("out/a.png: cannot be written.") from OSError(28, "No space left")
 
     monkeypatch.setattr(Inverter, "colorize_file", full)
-    monkeypatch.setattr(workers, "num_processors", lambda: 1)
+    monkeypatch.setattr(threads, "num_processors", lambda: 1)
     status, output, errors = run("album", "--output=out", "--report")
     assert status == 1 and output == ["Colored 0 of 3 photos, in out (3 not reached)."]
     assert errors[0].startswith("album/a.png: out/a.png: cannot be written")
@@ -235,8 +235,9 @@ def test_progress_is_shown_on_a_terminal_only(run, monkeypatch):
 CHILD = """
 import signal, sys, types
 signal.signal(signal.SIGINT, signal.default_int_handler)  # Whatever the tests were started by.
-from colorization import colorize, commands
-from colorization.inference import workers
+from colorization import colorize
+from colorization.inference import threads
+from pipelines import console
 
 class Waiter:
     description = {}
@@ -250,8 +251,8 @@ class Waiter:
         destination.write_bytes(source.read_bytes())
         return [destination]
 
-commands.import_quietly = lambda: None
-workers.num_processors = lambda: 1
+console.import_quietly = lambda: None
+threads.num_processors = lambda: 1
 sys.modules["colorization.inference.colorizer"] = types.SimpleNamespace(
     Colorizer=Waiter, ModelError=ValueError
 )

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from colorization import colorize
-from colorization.inference import workers
+from colorization.inference import threads
 from colorization.serving import client, client_retries
-from pipelines.photos import read_picture, write_picture
+from pipelines.photos.photo_files import read_picture, write_picture
 from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Code, Double, Refusal
 
@@ -40,7 +40,7 @@ def server(folder):
 def double(server, monkeypatch):
     """The server, as new, and a client that is in no mood to wait."""
     monkeypatch.setattr(client_retries, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(workers, "num_processors", lambda: 2)
+    monkeypatch.setattr(threads, "num_processors", lambda: 2)
     server.calls.clear()
     server.faults.clear()
     server.most_at_once, server.open_at = 0, 0
@@ -156,8 +156,8 @@ def test_a_server_that_dies_ends_the_run_which_then_goes_on(run, folder, monkeyp
 def test_ctrl_c_lets_the_photos_in_progress_finish(run, double):
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from colorization import colorize; from colorization.inference import workers; "
-        "workers.num_processors = lambda: 1; sys.exit(colorize.main())"
+        "from colorization import colorize; from colorization.inference import threads; "
+        "threads.num_processors = lambda: 1; sys.exit(colorize.main())"
     )
     command = [sys.executable, "-c", code, "album", "--output=out", f"--server={double.grpc}"]
     # The first call tells the size; the next two are the first two photos.

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from colorization import commands
+from pipelines import console
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -28,9 +28,10 @@ def run(body, *arguments):
     """Runs a command whose main has this body."""
     program = (
         "import logging, absl.logging\n"
-        "from colorization import commands, config\n"
+        "from colorization import config\n"
+        "from pipelines import console\n"
         f"def main(words):\n    {body}\n"
-        "commands.run_command(main, lambda: None)\n"
+        "console.run_command(main, lambda: None)\n"
     )
     return call("-c", program, *arguments)
 
@@ -136,4 +137,4 @@ def test_wrong_pictures_are_one_line_and_leave_nothing(flags, message, tmp_path)
 def test_tensorflow_is_imported_once(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", object())
     monkeypatch.setattr(os, "dup", lambda _: pytest.fail("not needed"))
-    commands.import_quietly()
+    console.import_quietly()

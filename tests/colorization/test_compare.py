@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from colorization import compare
-from colorization.evaluation import EvaluationError, records
+from colorization.evaluation import EvaluationError, results
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ def write(tmp_path, monkeypatch):
     def write_files(*files):
         names = [f"{letter}.jsonl" for letter, _ in zip("abc", files, strict=False)]
         for name, lines in zip(names, files, strict=True):
-            pathlib.Path(name).write_text(records.to_lines(copy.deepcopy(lines)))
+            pathlib.Path(name).write_text(results.to_lines(copy.deepcopy(lines)))
         return names
 
     return write_files
@@ -112,9 +112,9 @@ def test_files_without_a_common_set_are_refused(write):
 def test_a_mistake_is_one_line_and_needs_no_tensorflow(tmp_path):
     (tmp_path / "a.jsonl").write_text(json.dumps({"format": "other"}))
     code = (
-        "import sys, atexit; from colorization import commands, compare;"
+        "import sys, atexit; from colorization import compare; from pipelines import console;"
         "atexit.register(lambda: print('tensorflow' in sys.modules));"
-        "commands.run_command(compare.main, compare.define_flags)"
+        "console.run_command(compare.main, compare.define_flags)"
     )
     for arguments, message in (
         ([], "Received: none"),

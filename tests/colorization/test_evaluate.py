@@ -12,12 +12,12 @@ from absl import flags
 
 from colorization import compare, evaluate, train
 from colorization.config import Config, ConfigError
-from colorization.evaluation import EvaluationError, records, runner
+from colorization.evaluation import EvaluationError, photo_loop, results
 from colorization.inference import colorizer
 from colorization.inference.colorizer import ModelError
-from pipelines.photos import read_picture, write_picture
-from pipelines.quantization import bin_centers
-from pipelines.sources import SourceError
+from pipelines.color.bins import bin_centers
+from pipelines.photos.photo_files import read_picture, write_picture
+from pipelines.sources.opener import SourceError
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -82,7 +82,7 @@ def test_records_say_what_the_figures_depend_on(folder, squeezenet_file, capsys)
         output="found.jsonl",
     )
     assert status == 0
-    found = records.read("found.jsonl")
+    found = results.read("found.jsonl")
     assert [(one["system"]["label"], one["data"]["label"]) for one in found] == [
         ("warmer 3", "album/val"),
         ("gray", "album/val"),
@@ -126,7 +126,7 @@ def test_damaged_photos_are_named_and_the_others_measured(folder, capsys):
     output, errors = capsys.readouterr()
     assert output.startswith("### album/val: 4 photos")
     assert "album/val/void.jpg: " in errors and "1 left out, gray; the first is" in errors
-    (found,) = records.read("found.jsonl")
+    (found,) = results.read("found.jsonl")
     assert found["data"]["left_out"] == {"damaged": 1, "gray": 1, "small": 0}
 
 
@@ -150,13 +150,13 @@ def test_listed_photos_are_left_out(folder, capsys):
 
 
 def test_nothing_is_told_of_a_set_that_was_begun(folder, monkeypatch, capsys):
-    real = runner.evaluate
+    real = photo_loop.evaluate
 
     def interrupted(data, systems, networks, num_variants, stop, on_photo):
         stop.signal = 2
         return real(data, systems, networks, num_variants, stop, on_photo)
 
-    monkeypatch.setattr(runner, "evaluate", interrupted)
+    monkeypatch.setattr(photo_loop, "evaluate", interrupted)
     assert evaluate.evaluate(folder, output="found.jsonl") == 130
     output, errors = capsys.readouterr()
     assert not output and "Stopped" in errors and os.listdir() == ["album"]
@@ -168,7 +168,7 @@ def test_sets_that_are_done_are_kept_whatever_becomes_of_the_next(folder):
         write_picture(f"gray/{name}.png", np.full((40, 40, 3), 90, np.uint8))
     with pytest.raises(EvaluationError, match="folder:gray: .*0 of 2 .0 damaged, 2 gray"):
         evaluate.evaluate(f"{folder},folder:gray", output="found.jsonl")
-    assert [one["data"]["label"] for one in records.read("found.jsonl")] == ["album/val"]
+    assert [one["data"]["label"] for one in results.read("found.jsonl")] == ["album/val"]
 
 
 @pytest.mark.parametrize(
@@ -266,14 +266,14 @@ def test_wrong_flags_are_one_line_before_anything_is_done(folder, arguments, mes
 def test_existing_records_are_replaced_when_told(folder, monkeypatch):
     pathlib.Path("here.jsonl").write_text("old")
     assert parsed(f"--data={folder}", "--output=here.jsonl", "--overwrite") == 0
-    assert len(records.read("here.jsonl")) == 1
+    assert len(results.read("here.jsonl")) == 1
 
 
 def test_help_names_every_flag_and_needs_no_tensorflow():
     code = (
-        "import sys, atexit; from colorization import commands, evaluate;"
+        "import sys, atexit; from colorization import evaluate; from pipelines import console;"
         "atexit.register(lambda: print('tensorflow' in sys.modules));"
-        "commands.run_command(evaluate.main, evaluate.define_flags)"
+        "console.run_command(evaluate.main, evaluate.define_flags)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "--helpfull"],
@@ -308,7 +308,7 @@ def test_a_run_is_evaluated_as_it_would_be_exported(picture_folder, tmp_path, ca
     data = f"folder:{picture_folder}"
     places = {"output": output, "report": str(tmp_path / "report")}
     assert evaluate.evaluate(data, str(run), ["mean"], num_variants=2, **places) == 0
-    model, mean = records.read(output)
+    model, mean = results.read(output)
     assert model["system"]["label"] == "mine 1" and model["system"]["run"] == "mine"
     assert mean["system"]["of"] == "mine" and model["figures"]["psnr"]["value"] > 5
     assert "diversity-ab" in model["figures"]

@@ -20,8 +20,8 @@ from colorization.config import Config
 from colorization.inference import colorizer, graph
 from colorization.preference import pictures
 from colorization.serving import saved_model
-from pipelines import codecs
-from pipelines.photos import read_picture, write_picture
+from pipelines.color import codecs
+from pipelines.photos.photo_files import read_picture, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
 

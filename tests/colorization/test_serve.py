@@ -57,8 +57,9 @@ def test_mistakes_are_named(arguments, message):
 
 def test_a_missing_extra_is_named():
     code = (
-        "import sys; sys.modules['waitress'] = None; from colorization import commands, serve; "
-        "commands.run_command(serve.main, serve.define_flags)"
+        "import sys; sys.modules['waitress'] = None; from colorization import serve; "
+        "from pipelines import console; "
+        "console.run_command(serve.main, serve.define_flags)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

@@ -20,7 +20,7 @@ from colorization.config import Config, ConfigError
 from colorization.evaluation import EvaluationError
 from colorization.training import monitor
 from colorization.training.checkpoints import Checkpoints, TrainingError
-from pipelines.sources import SourceError
+from pipelines.sources.opener import SourceError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ import pytest
 
 from colorization import train
 from colorization.config import Config
-from pipelines.served import ServiceError
+from pipelines.batches.distributed import ServiceError
 
 # A process of its own, since servers wait for minutes for those that they served.
 _SERVICE = """

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines import surveys
-from pipelines.sources import open_source
+from pipelines.batches import survey
+from pipelines.sources.opener import open_source
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def surveyed():
                 picture = np.full((20, 24, 3), picture)
             cv2.imwrite(str(folder / f"{name}.png"), np.uint8(picture)[..., ::-1])
         source = open_source(f"folder:{folder}")
-        return source, surveys.survey(source)
+        return source, survey.survey(source)
 
     return store_and_survey
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from colorization.serving.web.problems import Problem
-from pipelines import photos
+from pipelines.photos import photo_files
 
 PREVIEW_SIDE = 1600
 _JPEG_QUALITY, _WEBP_QUALITY = 88, 90
@@ -28,7 +28,7 @@ def preview(colorizer, upload, options):
         Problem: If the photo is damaged.
     """
     try:
-        pages = photos.read_photo(upload.path)
+        pages = photo_files.read_photo(upload.path)
         page = pages[0]
         before = _small(page.rgb)
         colored = colorizer.variants(
@@ -38,7 +38,7 @@ def preview(colorizer, upload, options):
             saturation=options.saturation,
             onto=before,
         )
-    except photos.PictureError as error:
+    except photo_files.PictureError as error:
         raise _problem(error, upload) from error
     height, width = page.rgb.shape[:2]
     alpha = None if page.alpha is None else _small(page.alpha)
@@ -81,7 +81,7 @@ def colorize(colorizer, upload, options):
             seed=options.seed,
             saturation=options.saturation,
         )
-    except photos.PictureError as error:
+    except photo_files.PictureError as error:
         raise _problem(error, upload) from error
     if not written:
         raise Problem(

@@ -104,7 +104,7 @@ class Server:
         """Serves until asked to stop; then finishes what was begun.
 
         Args:
-            stop: Has `requested`, as `workers.Stop` has.
+            stop: Has `requested`, as `threads.Stop` has.
         """
         while not stop.requested:
             self._turn()

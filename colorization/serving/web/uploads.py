@@ -16,7 +16,7 @@ import unicodedata
 import pyvips
 
 from colorization.serving.web.problems import Problem
-from pipelines import headers, netpbm
+from pipelines.photos import headers, netpbm
 
 _LOADERS = {
     "JPEG": pyvips.Image.jpegload,

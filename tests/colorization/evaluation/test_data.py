@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from colorization.evaluation import EvaluationError, data
-from pipelines.photos import write_picture
+from pipelines.photos.photo_files import write_picture
 
 
 def photo(seed=0, size=(40, 50), depth=np.uint8):

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from skimage import data
 
-from colorization.evaluation import EvaluationError, features, perceptual, squeezenet
+from colorization.evaluation import EvaluationError, features, perceptual, squeezenet_features
 
 PHOTO = data.chelsea()[:224, :224]
 
@@ -84,12 +84,12 @@ def test_the_digest_tells_weights_apart_and_not_files(network, squeezenet_file, 
     digest = network.protocol["weights_sha256"]
     copy = tmp_path / "copy.h5"
     copy.write_bytes(squeezenet_file.read_bytes())
-    assert squeezenet.open_squeezenet(str(copy)).protocol["weights_sha256"] == digest
+    assert squeezenet_features.open_squeezenet(str(copy)).protocol["weights_sha256"] == digest
     import h5py
 
     with h5py.File(copy, "r+") as file:
         file["conv1/conv1/conv1_b"][0] += 1
-    assert squeezenet.open_squeezenet(str(copy)).protocol["weights_sha256"] != digest
+    assert squeezenet_features.open_squeezenet(str(copy)).protocol["weights_sha256"] != digest
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(EvaluationError, match="other.weights.h5: expected weights of SqueezeNet"):
-        squeezenet.open_squeezenet(str(path))
+        squeezenet_features.open_squeezenet(str(path))
 
 
 def test_inception_without_a_network_says_what_to_do(monkeypatch):

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from colorization.evaluation import data, page, page_pictures, page_plots, runner, systems
+from colorization.evaluation import data, page, page_pictures, page_plots, photo_loop, systems
 from colorization.evaluation.page_tally import TRUTH, Tally
-from colorization.inference import workers
-from pipelines.photos import read_picture, write_picture
+from colorization.inference import threads
+from pipelines.photos.photo_files import read_picture, write_picture
 
 WARM = systems.System(
     "<warm> 1",
@@ -51,7 +51,7 @@ def made(folder, picture_folder, run=None, label="album/val"):
     """Evaluates the pictures and writes a report of it; returns what was found."""
     (opened,) = data.open_data(f"folder:{picture_folder}")
     report = page.Report(str(folder), run)
-    found = runner.evaluate(opened, report.watching(SYSTEMS), [], 1, workers.Stop())
+    found = photo_loop.evaluate(opened, report.watching(SYSTEMS), [], 1, threads.Stop())
     figures = {"psnr": {"value": 20.0, "low": 19.0, "high": 21.0}}
     rows = [
         {
@@ -146,7 +146,7 @@ def test_photos_that_changed_meanwhile_are_left_out(picture_folder, tmp_path):
     for path in sorted(picture_folder.glob("*.png"))[:3]:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (opened,) = data.open_data(f"folder:{tmp_path}")
-    found = runner.evaluate(opened, SYSTEMS, [], 1, workers.Stop())
+    found = photo_loop.evaluate(opened, SYSTEMS, [], 1, threads.Stop())
     first, second, _ = sorted(tmp_path.iterdir())
     write_picture(first, read_picture(second), overwrite=True)
     second.unlink()

@@ -7,7 +7,7 @@ import pytest
 from colorization.evaluation import EvaluationError, features, outputs, runs
 from colorization.models.colornet import colornet
 from colorization.models.noise import generate
-from pipelines import codecs, color
+from pipelines.color import codecs, spaces
 
 MEANS = features.Features(
     "squeezenet",
@@ -40,7 +40,7 @@ def outcome(network, pictures, codec="lab", digest="pictures", num_variants=3):
 @pytest.mark.parametrize("codec", ["lab", "gray_ab"])
 def test_chroma_is_put_on_the_lightness_of_the_picture(codec, pictures):
     colored = outputs.color(paint(0.02, 0.01), codecs.CODECS[codec], pictures)
-    made, own = (color.rgb_to_lab(rgb).numpy()[..., 0] for rgb in (colored, pictures))
+    made, own = (spaces.rgb_to_lab(rgb).numpy()[..., 0] for rgb in (colored, pictures))
     assert np.abs(made - own).max() < 1
 
 

@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from colorization.inference import album, workers
+from colorization.inference import album, threads
 from colorization.inference.manifest import Manifest
 from colorization.inference.plan import Job
-from pipelines.photos import PictureError
+from pipelines.photos.photo_files import PictureError
 
 WAY = {"name": "fake"}
 
@@ -16,7 +16,7 @@ WAY = {"name": "fake"}
 @pytest.fixture
 def jobs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(workers, "num_processors", lambda: 1)
+    monkeypatch.setattr(threads, "num_processors", lambda: 1)
     names = ("a.jpg", "b.jpg", "old/c.jpg", "d.jpg")
     out = pathlib.Path("out")
     for name in names:
@@ -32,7 +32,7 @@ def copy(job):
 
 def color(jobs, color_one=copy, stop=None):
     manifest = Manifest(pathlib.Path("out"))
-    stop = stop or workers.Stop()
+    stop = stop or threads.Stop()
     records = list(album.color(jobs, color_one, manifest, WAY, stop))
     manifest.close()
     assert {record.source: record for record in records}.items() <= manifest.records.items()
@@ -77,7 +77,7 @@ def test_a_photo_that_vanished_is_a_failure(jobs):
 
 
 def test_a_full_disk_ends_the_run(jobs):
-    tried, stop = [], workers.Stop()
+    tried, stop = [], threads.Stop()
 
     def color_one(job):
         tried.append(job.name)
@@ -99,7 +99,7 @@ def test_what_no_photo_can_get_past_ends_the_run(jobs):
             raise album.CannotGoOn("The server is away.")
         return copy(job)
 
-    stop = workers.Stop()
+    stop = threads.Stop()
     assert [record.source for record in color(jobs, color_one, stop)] == ["a.jpg"]
     assert stop.reason == "b.jpg: The server is away."
 
@@ -112,14 +112,14 @@ def test_as_many_photos_are_colored_at_a_time_as_asked(jobs):
         return copy(job)
 
     manifest = Manifest(None)
-    found = list(album.color(jobs, color_one, manifest, WAY, workers.Stop(), num_threads=len(jobs)))
+    found = list(album.color(jobs, color_one, manifest, WAY, threads.Stop(), num_threads=len(jobs)))
     assert len(found) == len(jobs)
 
 
 def test_a_manifest_that_cannot_be_written_ends_the_run(jobs):
     pathlib.Path("out").mkdir()
     os.symlink("missing/file", "out/colorization.jsonl")
-    stop = workers.Stop()
+    stop = threads.Stop()
     assert [record.source for record in color(jobs, stop=stop)] == ["a.jpg"]
     assert stop.reason.startswith("out/colorization.jsonl: cannot be written")
 

@@ -11,7 +11,8 @@ import tensorflow as tf
 import colorization
 from colorization.inference import colorizer, graph, sheets
 from colorization.serving import saved_model
-from pipelines import codecs, photos
+from pipelines.color import codecs
+from pipelines.photos import photo_files
 
 RNG = np.random.default_rng(0)
 
@@ -88,7 +89,7 @@ def test_paths_arrays_and_gray_arrays(subject, tmp_path):
     np.testing.assert_array_equal(subject.colorize(gray), colored)
     np.testing.assert_array_equal(subject.colorize(gray[..., None]), colored)
     np.testing.assert_array_equal(subject.colorize(gray.T).shape, (12, 9, 3))
-    photos.write_picture(tmp_path / "a.png", photo)
+    photo_files.write_picture(tmp_path / "a.png", photo)
     np.testing.assert_array_equal(subject.colorize(tmp_path / "a.png"), colored)
     np.testing.assert_array_equal(subject.colorize(str(tmp_path / "a.png")), colored)
 
@@ -121,7 +122,7 @@ def test_color_comes_where_the_mask_is_white(subject, tmp_path):
     photo = np.full((40, 60), 128, np.uint8)
     mask = np.zeros((4, 6), np.uint8)
     mask[:, 3:] = 255
-    photos.write_picture(tmp_path / "mask.png", np.stack([mask] * 3, axis=-1))
+    photo_files.write_picture(tmp_path / "mask.png", np.stack([mask] * 3, axis=-1))
     for given in (mask, str(tmp_path / "mask.png")):
         colored = subject.colorize(photo, mask=given)
         np.testing.assert_array_equal(colored[:, :20], 128)
@@ -168,7 +169,7 @@ def test_threads_share_it(undecided):
     ],
 )
 def test_other_arrays_are_refused(subject, picture):
-    with pytest.raises(photos.PictureError, match="Received: .*dtype=.*shape="):
+    with pytest.raises(photo_files.PictureError, match="Received: .*dtype=.*shape="):
         subject.colorize(picture)
 
 
@@ -185,82 +186,82 @@ def test_other_arrays_are_refused(subject, picture):
     ],
 )
 def test_options_out_of_range_are_refused(subject, options, message):
-    with pytest.raises(photos.PictureError, match=message):
+    with pytest.raises(photo_files.PictureError, match=message):
         subject.variants(noise(4, 4), **options)
 
 
 class TestFiles:
     def test_a_file_is_what_the_array_is(self, subject, tmp_path):
         photo = noise(20, 30, 3)
-        photos.write_picture(tmp_path / "a.png", photo)
+        photo_files.write_picture(tmp_path / "a.png", photo)
         assert subject.colorize_file(tmp_path / "a.png", tmp_path / "b.png") == [tmp_path / "b.png"]
         np.testing.assert_array_equal(
-            photos.read_picture(tmp_path / "b.png"), subject.colorize(photo)
+            photo_files.read_picture(tmp_path / "b.png"), subject.colorize(photo)
         )
 
     def test_variants_get_names_of_their_own(self, undecided, tmp_path):
         photo = skimage.data.astronaut()[::8, ::8]
-        photos.write_picture(tmp_path / "a.png", photo)
+        photo_files.write_picture(tmp_path / "a.png", photo)
         written = undecided.colorize_file(tmp_path / "a.png", tmp_path / "b.png", num_variants=3)
         assert written == [tmp_path / f"b_{number + 1}.png" for number in range(len(written))]
         for path, colored in zip(written, undecided.variants(photo, 3), strict=True):
-            np.testing.assert_array_equal(photos.read_picture(path), colored)
+            np.testing.assert_array_equal(photo_files.read_picture(path), colored)
 
     def test_a_sheet_shows_all_variants(self, undecided, tmp_path):
         photo = skimage.data.astronaut()[::8, ::8]
-        photos.write_picture(tmp_path / "a.png", photo)
+        photo_files.write_picture(tmp_path / "a.png", photo)
         written = undecided.colorize_file(tmp_path / "a.png", tmp_path / "b.png", num_variants=3)
-        (page,) = photos.read_photo(tmp_path / "b_sheet.jpg")
-        variants = [photos.read_picture(path) for path in written]
+        (page,) = photo_files.read_photo(tmp_path / "b_sheet.jpg")
+        variants = [photo_files.read_picture(path) for path in written]
         expected = sheets.sheet(variants)
         assert page.rgb.shape == expected.shape and b"AISystemUsed" in page.metadata.xmp
         assert np.abs(page.rgb.astype(int) - expected).mean() < 4
 
     def test_one_variant_of_several_is_written_by_itself(self, undecided, tmp_path):
         photo = skimage.data.astronaut()[::8, ::8]
-        photos.write_picture(tmp_path / "a.png", photo)
+        photo_files.write_picture(tmp_path / "a.png", photo)
         several = undecided.variants(photo, 3)
         out = tmp_path / "b.png"
         options = {"num_variants": 3, "overwrite": True}
         for number, colored in enumerate(several, start=1):
             options["variant"] = number
             assert undecided.colorize_file(tmp_path / "a.png", out, **options) == [out]
-            np.testing.assert_array_equal(photos.read_picture(out), colored)
+            np.testing.assert_array_equal(photo_files.read_picture(out), colored)
         for number in (0, 4):
             options["variant"] = number
-            with pytest.raises(photos.PictureError, match=f"Received: {number}"):
+            with pytest.raises(photo_files.PictureError, match=f"Received: {number}"):
                 undecided.colorize_file(tmp_path / "a.png", out, **options)
 
     def test_every_page_is_colored(self, subject, tmp_path):
-        pages = [photos.Photo(noise(10, 12 + index, 3)) for index in range(3)]
-        photos.write_photo(tmp_path / "a.tif", pages)
+        pages = [photo_files.Photo(noise(10, 12 + index, 3)) for index in range(3)]
+        photo_files.write_photo(tmp_path / "a.tif", pages)
         subject.colorize_file(tmp_path / "a.tif", tmp_path / "b.tif")
-        for page, colored in zip(pages, photos.read_photo(tmp_path / "b.tif"), strict=True):
+        for page, colored in zip(pages, photo_files.read_photo(tmp_path / "b.tif"), strict=True):
             np.testing.assert_array_equal(colored.rgb, subject.colorize(page.rgb))
 
     def test_the_file_says_that_a_model_made_its_colors(self, subject, tmp_path):
-        photos.write_picture(tmp_path / "a.jpg", noise(20, 30, 3))
+        photo_files.write_picture(tmp_path / "a.jpg", noise(20, 30, 3))
         subject.colorize_file(tmp_path / "a.jpg", tmp_path / "b.jpg")
-        xmp = photos.read_photo(tmp_path / "b.jpg")[0].metadata.xmp.decode()
+        xmp = photo_files.read_photo(tmp_path / "b.jpg")[0].metadata.xmp.decode()
         assert "compositeWithTrainedAlgorithmicMedia" in xmp
         assert "chroma" in xmp and "10" in xmp
 
     def test_what_has_colors_may_be_left_alone(self, subject, tmp_path):
-        photos.write_picture(tmp_path / "color.png", skimage.data.astronaut()[::4, ::4])
-        photos.write_picture(tmp_path / "gray.png", np.repeat(noise(40, 40, 1), 3, axis=-1))
+        photo_files.write_picture(tmp_path / "color.png", skimage.data.astronaut()[::4, ::4])
+        photo_files.write_picture(tmp_path / "gray.png", np.repeat(noise(40, 40, 1), 3, axis=-1))
         for name, number in (("color.png", 0), ("gray.png", 1)):
             out = tmp_path / f"out_{name}"
             assert len(subject.colorize_file(tmp_path / name, out, keep_colored=True)) == number
             assert out.exists() == bool(number)
 
     def test_nothing_is_overwritten_unasked(self, subject, tmp_path):
-        photos.write_picture(tmp_path / "a.png", noise(20, 30, 3))
+        photo_files.write_picture(tmp_path / "a.png", noise(20, 30, 3))
         (tmp_path / "b.png").write_text("mine")
-        with pytest.raises(photos.PictureError, match="overwrit"):
+        with pytest.raises(photo_files.PictureError, match="overwrit"):
             subject.colorize_file(tmp_path / "a.png", tmp_path / "b.png")
         assert (tmp_path / "b.png").read_text() == "mine"
         subject.colorize_file(tmp_path / "a.png", tmp_path / "b.png", overwrite=True)
-        assert photos.read_picture(tmp_path / "b.png").shape == (20, 30, 3)
+        assert photo_files.read_picture(tmp_path / "b.png").shape == (20, 30, 3)
 
 
 def test_it_is_at_the_top_of_the_package():

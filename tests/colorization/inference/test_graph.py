@@ -9,7 +9,7 @@ import tensorflow as tf
 from colorization.inference import graph, tone
 from colorization.models.colornet import colornet
 from colorization.serving import saved_model
-from pipelines import codecs
+from pipelines.color import codecs
 
 RNG = np.random.default_rng(0)
 FULL = tf.ones([1, 1, 1, 1])

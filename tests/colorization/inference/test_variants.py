@@ -3,14 +3,14 @@ import pytest
 import tensorflow as tf
 
 from colorization.inference import variants
-from pipelines import quantization
+from pipelines.color import bins
 
 RED, BLUE, GREEN = (40, 20), (10, -40), (-40, 30)
 
 
 def logits_of(*choices):
     """Logits that believe in a few colors alike, and hardly in any other."""
-    centers = quantization.bin_centers()
+    centers = bins.bin_centers()
     logits = np.full(len(centers), -20.0, np.float32)
     for choice in choices:
         logits[np.abs(centers - choice).sum(axis=1).argmin()] = 0
@@ -21,7 +21,7 @@ def two_things():
     """A light thing on the left, red or blue, and a dark one on the right, green for sure."""
     lightness = np.full((16, 16, 1), 80, np.float32)
     lightness[:, 8:] = 30
-    logits = np.empty((16, 16, len(quantization.bin_centers())), np.float32)
+    logits = np.empty((16, 16, len(bins.bin_centers())), np.float32)
     logits[:, :8] = logits_of(RED, BLUE)
     logits[:, 8:] = logits_of(GREEN)
     return lightness, logits

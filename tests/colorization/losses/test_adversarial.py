@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization.losses.adversarial import ADVERSARIAL_LOSSES
+from colorization.losses import ADVERSARIAL_LOSSES
 
 
 def sigmoid(x):

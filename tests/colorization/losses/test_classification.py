@@ -6,10 +6,10 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from colorization.losses.classification import quantized_crossentropy
-from pipelines import quantization
+from colorization.losses import quantized_crossentropy
+from pipelines.color import bins
 
-CENTERS = quantization.bin_centers().astype(np.float64)
+CENTERS = bins.bin_centers().astype(np.float64)
 RANDOM = np.random.default_rng(0)
 WEIGHTS = RANDOM.uniform(0.2, 5, len(CENTERS)).astype(np.float32)
 
@@ -66,8 +66,8 @@ def test_without_weights_it_is_plain_crossentropy():
     ab = np.float32([[[[20, -10]]]])
     chosen = np.all(CENTERS == [20, -10], axis=-1)
     loss = quantized_crossentropy(np.ones(len(CENTERS)))
-    row = quantization.table_rows(ab[0, 0, 0])
-    shares = quantization.soft_encoding_table()[1][row]
+    row = bins.table_rows(ab[0, 0, 0])
+    shares = bins.soft_encoding_table()[1][row]
     sure = loss(ab, np.where(chosen, 0.0, -5.0)[None, None, None])
     expected = 5 * (1 - shares.max()) + np.log1p((len(CENTERS) - 1) * np.exp(-5))
     np.testing.assert_allclose(sure[0, 0, 0], expected, rtol=1e-4)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization.losses.reconstruction import RECONSTRUCTION_LOSSES, huber
+from colorization.losses import RECONSTRUCTION_LOSSES, huber
 
 RANDOM = np.random.default_rng(0)
 TARGET, PREDICTION = RANDOM.uniform(-1, 1, (2, 2, 4, 6, 2)).astype(np.float32)

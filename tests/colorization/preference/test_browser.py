@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import waitress
 
-from colorization.preference import server
-from colorization.preference.pairs import Plan
+from colorization.preference import voting_page
+from colorization.preference.questions import Plan
 from colorization.preference.votes import Votes
-from pipelines.photos import write_picture
+from pipelines.photos.photo_files import write_picture
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -43,7 +43,9 @@ def study(tmp_path):
                 rgb = np.full((100, 200, 3), LEVELS[name], np.uint8)
                 write_picture(tmp_path / f"{photo}_{number}.jpg", rgb)
         plan = Plan((1, 2), tuple(photos), numbers["truth"], 6, votes.seed)
-        app = server.create_app(votes, plan, lambda photo, model: tmp_path / f"{photo}_{model}.jpg")
+        app = voting_page.create_app(
+            votes, plan, lambda photo, model: tmp_path / f"{photo}_{model}.jpg"
+        )
         listener = socket.create_server(("127.0.0.1", 0))
         served = waitress.create_server(app, sockets=[listener], clear_untrusted_proxy_headers=True)
         thread = threading.Thread(target=served.run)

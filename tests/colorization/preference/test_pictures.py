@@ -9,11 +9,11 @@ import pytest
 import skimage.color
 import tensorflow as tf
 
-from colorization.inference import graph, workers
+from colorization.inference import graph, threads
 from colorization.preference import pictures
 from colorization.preference.pictures import Model
-from pipelines import sources
-from pipelines.photos import read_picture, write_picture
+from pipelines.photos.photo_files import read_picture, write_picture
+from pipelines.sources import opener
 
 GRAY = Model("gray", "gray", pictures.to_gray)
 TRUTH = Model("truth", "truth", lambda rgb: rgb)
@@ -27,10 +27,10 @@ def album(tmp_path, picture_folder):
 
 
 def prepare(album, models, only_colored=False, positions=None):
-    source = sources.open_source(f"folder:{album}")
+    source = opener.open_source(f"folder:{album}")
     positions = set(range(len(source.names))) if positions is None else positions
     made = pictures.prepare(
-        source, positions, models, album.parent / "made", only_colored, workers.Stop()
+        source, positions, models, album.parent / "made", only_colored, threads.Stop()
     )
     return {pathlib.Path(photo.name).name: photo for photo in made}
 
@@ -81,8 +81,8 @@ def test_only_what_is_chosen_is_prepared(album):
 def test_a_source_need_not_be_of_files(album):
     encoded = [(album / name).read_bytes() for name in ("00.png", "01.png")]
     elements = tf.data.Dataset.from_tensor_slices([*encoded, b"torn"])
-    source = sources.Source("tfds:x", elements, ["x#0", "x#1", "x#2"], tf.identity, "")
-    made = pictures.prepare(source, {1, 2}, [GRAY], album.parent / "made", False, workers.Stop())
+    source = opener.Source("tfds:x", elements, ["x#0", "x#1", "x#2"], tf.identity, "")
+    made = pictures.prepare(source, {1, 2}, [GRAY], album.parent / "made", False, threads.Stop())
     found = {photo.name: photo for photo in made}
     assert found["x#1"].digest == hashlib.sha256(encoded[1]).hexdigest()
     assert found["x#2"].problem.startswith("x#2: expected a picture")

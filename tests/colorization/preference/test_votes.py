@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from colorization.preference.pairs import Plan
+from colorization.preference.questions import Plan
 from colorization.preference.votes import Votes, VotesError
 
 ROOT = pathlib.Path(__file__).parents[3]

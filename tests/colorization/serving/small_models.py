@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from colorization.inference import colorizer, graph
 from colorization.serving import client_signature, signatures
-from pipelines import codecs
+from pipelines.color import codecs
 
 
 def save(folder, codec="quantized_ab", version=1):

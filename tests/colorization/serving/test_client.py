@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from colorization.inference.colorizer import Colorizer, ModelError
 from colorization.serving import client, client_grpc, client_rest, client_retries, client_signature
-from pipelines import photos
+from pipelines.photos import photo_files
 from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Code, Double, Refusal
 
@@ -106,11 +106,13 @@ def test_variants_are_those_of_the_local_colorizer(local, subject):
 
 
 def test_files_of_many_pages_and_bits_keep_what_they_have(local, subject, tmp_path):
-    pages = [photos.Photo(noise(40, 50 + page, 3, dtype=np.uint16)) for page in range(2)]
-    photos.write_photo(tmp_path / "a.tif", pages)
+    pages = [photo_files.Photo(noise(40, 50 + page, 3, dtype=np.uint16)) for page in range(2)]
+    photo_files.write_photo(tmp_path / "a.tif", pages)
     local.colorize_file(tmp_path / "a.tif", tmp_path / "local.tif")
     subject.colorize_file(tmp_path / "a.tif", tmp_path / "remote.tif")
-    ours, theirs = (photos.read_photo(tmp_path / f"{name}.tif") for name in ("remote", "local"))
+    ours, theirs = (
+        photo_files.read_photo(tmp_path / f"{name}.tif") for name in ("remote", "local")
+    )
     for one, other in zip(ours, theirs, strict=True):
         assert_same(one.rgb, other.rgb)
         assert one.metadata == other.metadata
@@ -143,7 +145,7 @@ def test_a_model_without_variants(tmp_path):
             subject = client.RemoteColorizer(address)
             assert subject.description["version"] == 7
             assert_same(subject.colorize(PHOTO), Colorizer(path).colorize(PHOTO))
-            with pytest.raises(photos.PictureError, match="gives one coloring"):
+            with pytest.raises(photo_files.PictureError, match="gives one coloring"):
                 subject.variants(PHOTO, 2)
 
 
@@ -174,7 +176,7 @@ def test_what_time_may_mend_is_tried_again(local, double, subject, fault):
 @pytest.mark.parametrize("code", [Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.INTERNAL])
 def test_a_refusal_is_not_tried_again_and_not_the_end(local, double, subject, code):
     double.faults.append(Refusal(code, "It is\nodd."))
-    with pytest.raises(photos.PictureError, match="refuses it: .*It is odd"):
+    with pytest.raises(photo_files.PictureError, match="refuses it: .*It is odd"):
         subject.colorize(PHOTO)
     assert len(double.calls) == 1
     assert_same(subject.colorize(PHOTO), local.colorize(PHOTO))

@@ -18,7 +18,7 @@ from colorization.inference.colorizer import Colorizer
 from colorization.serving import saved_model
 from colorization.serving.saved_model import ExportError
 from colorization.training.checkpoints import TrainingError
-from pipelines import codecs
+from pipelines.color import codecs
 
 pytestmark = pytest.mark.slow
 

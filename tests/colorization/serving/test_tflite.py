@@ -14,7 +14,8 @@ from PIL import Image
 from colorization.inference import graph
 from colorization.serving import tflite
 from colorization.serving.saved_model import ExportError
-from pipelines import codecs, sources
+from pipelines.color import codecs
+from pipelines.sources import opener
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 EXAMPLE = pathlib.Path(__file__).parents[3] / "examples/tflite_colorize.py"
@@ -138,13 +139,13 @@ def test_metadata_is_what_was_written_and_the_interface(content):
 
 
 def test_examples_are_pictures_as_the_network_sees_them(subject, picture_folder, tmp_path):
-    source = sources.open_source(f"folder:{picture_folder}")
+    source = opener.open_source(f"folder:{picture_folder}")
     found = tflite.examples(subject, source, 5)
     assert 3 <= len(found) <= 5
     assert all(one.shape[0] == 1 and one.shape[1] % 16 == one.shape[2] % 16 == 0 for one in found)
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     with pytest.raises(ExportError, match="a picture was expected, and none"):
-        tflite.examples(subject, sources.open_source(f"folder:{tmp_path}"), 5)
+        tflite.examples(subject, opener.open_source(f"folder:{tmp_path}"), 5)
 
 
 def test_a_file_is_never_overwritten(tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization.losses.adversarial import ADVERSARIAL_LOSSES
+from colorization.losses import ADVERSARIAL_LOSSES
 from colorization.training.adversarial import AdversarialModel
 from colorization.training.averaging import averaged_weights
 from colorization.training.callbacks import DropOnPlateau, Phases

@@ -11,7 +11,7 @@ from colorization import config
 from colorization.evaluation import data, features
 from colorization.training import monitor
 from colorization.training.monitor import Figures, KeepBest, StopEarly, badness
-from pipelines import codecs, color
+from pipelines.color import codecs, spaces
 
 KID = features.Features(
     "squeezenet", {}, lambda rgb: rgb[::20, ::20].astype(np.float32).ravel(), None
@@ -68,8 +68,8 @@ def test_the_smallest_size_is_that_of_the_evaluation():
 
 def test_gray_has_the_psnr_of_gray_and_lacks_all_colorfulness(pictures):
     found = figures(pictures).measure()
-    lightness = color.rgb_to_lab(pictures).numpy() * [1, 0, 0]
-    gray = np.round(color.lab_to_rgb(lightness.astype(np.float32)).numpy() * 255)
+    lightness = spaces.rgb_to_lab(pictures).numpy() * [1, 0, 0]
+    gray = np.round(spaces.lab_to_rgb(lightness.astype(np.float32)).numpy() * 255)
     expected = [
         skimage.metrics.peak_signal_noise_ratio(truth, shown.astype(np.uint8))
         for truth, shown in zip(pictures, gray, strict=True)

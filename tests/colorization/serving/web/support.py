@@ -9,9 +9,9 @@ import threading
 import numpy as np
 import PIL.Image
 
-from colorization.inference import plan, workers
+from colorization.inference import plan, threads
 from colorization.serving.web import app, server
-from pipelines import photos
+from pipelines.photos import photo_files
 
 
 class Painter:
@@ -34,11 +34,11 @@ class Painter:
         self, source, destination, *, num_variants=1, variant=None, seed=0, saturation=1.0
     ):
         self._work(count=num_variants, variant=variant, seed=seed, saturation=saturation)
-        pages = photos.read_photo(source)
+        pages = photo_files.read_photo(source)
         if variant > self.num_seen:
             return []
-        colored = [photos.Photo(paint(p.rgb, variant), p.alpha, p.metadata) for p in pages]
-        photos.write_photo(destination, colored)
+        colored = [photo_files.Photo(paint(p.rgb, variant), p.alpha, p.metadata) for p in pages]
+        photo_files.write_photo(destination, colored)
         return plan.variant_paths(destination, 1)
 
     def _work(self, **call):
@@ -76,7 +76,7 @@ def running(colorizer, limits):
     with serving_app(colorizer, limits) as made:
         listener = server.listen("127.0.0.1", 0)
         address = listener.getsockname()
-        stop = workers.Stop()
+        stop = threads.Stop()
         subject = server.Server(made, listener, limits)
         thread = threading.Thread(target=subject.run, args=(stop,))
         thread.start()

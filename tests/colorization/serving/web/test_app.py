@@ -11,7 +11,7 @@ import pytest
 
 from colorization.inference.album import CannotGoOn
 from colorization.serving.web import app, problems
-from pipelines import photos
+from pipelines.photos import photo_files
 from tests.colorization.serving.web import support
 
 
@@ -83,8 +83,8 @@ def test_a_preview_is_small_and_of_eight_bits_and_transparent_where_the_photo_is
         rgb = np.full((20, 2400, 3), 4369, np.uint16)
         alpha = np.full((20, 2400), 65_535, np.uint16)
         alpha[:, :1200] = 0
-        file = photos.Photo(rgb, alpha)
-        data = b"".join(photos.encoders.encode(".tif", [file, file]))
+        file = photo_files.Photo(rgb, alpha)
+        data = b"".join(photo_files.encoders.encode(".tif", [file, file]))
         preview = made.test_client().post("/api/preview", data=data).json
     assert (preview["width"], preview["kind"], preview["num_pages"]) == (2400, "TIFF", 2)
     head, before = of_url(preview["before"])

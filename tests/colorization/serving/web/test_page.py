@@ -11,7 +11,7 @@ import skimage.data
 
 from colorization.inference.colorizer import Colorizer
 from colorization.serving.web import app
-from pipelines import photos
+from pipelines.photos import photo_files
 from tests.colorization.serving.web import support
 
 pytestmark = [
@@ -101,7 +101,8 @@ def test_a_photo_is_colored_and_downloaded_with_its_metadata(page, album, tmp_pa
         assert np.ptp(np.asarray(picture.convert("RGB")).astype(int), axis=-1).mean() > 5
     Colorizer().colorize_file(album / "großmutter.jpg", tmp_path / "command.jpg")
     np.testing.assert_array_equal(
-        photos.read_picture(tmp_path / "out.jpg"), photos.read_picture(tmp_path / "command.jpg")
+        photo_files.read_picture(tmp_path / "out.jpg"),
+        photo_files.read_picture(tmp_path / "command.jpg"),
     )
 
 
@@ -157,7 +158,7 @@ def test_variants_seed_and_saturation_change_what_is_seen_and_downloaded(page, a
     with page.expect_download() as download:
         subject.get_by_role("button", name="Download").click()
     download.value.save_as(tmp_path / "gray.jpg")
-    assert np.ptp(photos.read_picture(tmp_path / "gray.jpg").astype(int), axis=-1).max() <= 2
+    assert np.ptp(photo_files.read_picture(tmp_path / "gray.jpg").astype(int), axis=-1).max() <= 2
 
 
 def test_a_text_file_that_is_called_jpg_is_explained_beside_it(page, album):

@@ -1,0 +1,154 @@
+"""Audits: what is in a set of pictures, found out before training on it.
+
+Law of the file: the first set is what a model would train on, the second, if any, what it would be
+validated on. Only of the first anything is to be left out.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from colorization.audit import copies
+from colorization.audit.inspection import Measures, measure
+from pipelines.photos import headers
+from pipelines.sources import exclusions
+from pipelines.sources.opener import Source, SourceError
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureSet:
+    """A set and what was found in it.
+
+    Args:
+        source: Its `Source`.
+        measures: `Measures` of the pictures that can be read.
+        damaged: Dict of the positions of the others and what is wrong, in words.
+        copies: List of groups of two or more pictures of this set that are copies, each an array of
+            rows of `measures`.
+    """
+
+    source: Source
+    measures: Measures
+    damaged: dict
+    copies: list
+
+    def names(self, rows):
+        """Names of the pictures of some rows of the measures."""
+        return [self.source.names[position] for position in self.measures.positions[rows]]
+
+    @property
+    def gray(self):
+        """Rows of the pictures without color."""
+        return np.flatnonzero(self.measures.gray)
+
+    @property
+    def tinted(self):
+        """Rows of the pictures in one tint."""
+        return np.flatnonzero(self.measures.tints.is_tinted & ~self.measures.gray)
+
+    def is_exact(self, rows):
+        """Whether files are alike byte for byte."""
+        return len(set(self.measures.contents[rows].tolist())) == 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Args:
+        sets: The `PictureSet` for training, and the one for validation if there is one.
+        leaks: List of pairs of arrays of rows: pictures of the first set and pictures of the second
+            that are copies of each other.
+    """
+
+    sets: list
+    leaks: list
+
+    def exclusions(self):
+        """What training should leave out: list of pairs of a name and the reason."""
+        first = self.sets[0]
+        why = dict.fromkeys(first.gray.tolist(), "gray")
+        for row in first.tinted.tolist():
+            why[row] = f"in one tint, of hue {first.measures.tints.hue[row]:.0f} degrees"
+        for rows, others in self.leaks:
+            seen = exclusions.quote(self.sets[1].names(others[:1])[0])
+            for row in rows.tolist():
+                why.setdefault(row, f"copy of {seen} of the validation set")
+        for rows in first.copies:
+            # The largest of those that nothing else speaks against.
+            left = [row for row in rows.tolist() if row not in why]
+            if left:
+                kept = max(left, key=lambda row: np.prod(first.measures.sizes[row].astype(float)))
+                name = exclusions.quote(first.names([kept])[0])
+                why |= {row: f"copy of {name}" for row in left if row != kept}
+        found = {int(first.measures.positions[row]): reason for row, reason in why.items()}
+        found |= first.damaged
+        return [(first.source.names[position], found[position]) for position in sorted(found)]
+
+
+def audit(data, val_data=None, on_progress=lambda num_pictures: None):
+    """Reads the pictures of one or two sources once and finds out what is in them.
+
+    Args:
+        data: `Source` to train on.
+        val_data: `Source` to validate on, or None.
+        on_progress: Called with the number of pictures read since the last call.
+
+    Returns:
+        An `Audit`.
+
+    Raises:
+        SourceError: If no picture of a source can be read.
+    """
+    sources = [data] if val_data is None else [data, val_data]
+    measured = [measure(source, on_progress) for source in sources]
+    for source, measures in zip(sources, measured, strict=True):
+        if not len(measures.positions):
+            raise SourceError(
+                f"{source.name}: none of {len(source.names)} files is a whole JPEG, PNG, GIF, BMP "
+                f"or opaque WebP picture; the first is {source.names[0]}. Point at pictures."
+            )
+    groups = copies.group_copies(
+        *(
+            np.concatenate([getattr(measures, name) for measures in measured])
+            for name in ("contents", "hashes", "thumbnails")
+        )
+    )
+    num_first = len(measured[0].positions)
+    parts = [(rows[rows < num_first], rows[rows >= num_first] - num_first) for rows in groups]
+    sets = [
+        PictureSet(
+            source,
+            measures,
+            _why_damaged(source, measures),
+            [part[index] for part in parts if len(part[index]) > 1],
+        )
+        for index, (source, measures) in enumerate(zip(sources, measured, strict=True))
+    ]
+    return Audit(sets, [part for part in parts if len(part[0]) and len(part[1])])
+
+
+def _why_damaged(source, measures):
+    bad = np.ones(len(source.names), bool)
+    bad[measures.positions] = False
+    elements = tf.data.Dataset.zip(source.elements, tf.data.Dataset.from_tensor_slices(bad))
+    elements = elements.filter(lambda _, is_bad: is_bad)
+    found = {}
+    for position, (element, _) in zip(np.flatnonzero(bad), elements, strict=True):
+        try:
+            found[int(position)] = _what_is_wrong(source.read(element).numpy())
+        except tf.errors.OpError as error:
+            found[int(position)] = f"damaged: can't be read ({type(error).__name__})"
+    return found
+
+
+def _what_is_wrong(encoded):
+    kind = headers.kind_of(encoded[:64])
+    if not encoded:
+        return "damaged: an empty file"
+    if kind is None:
+        return "damaged: no picture"
+    if kind in ("TIFF", "PNM", "AVIF", "HEIC"):
+        return f"damaged: {kind}, which training does not read"
+    return f"damaged: a broken {kind} file, or one of a kind that training does not read"

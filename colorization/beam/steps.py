@@ -1,0 +1,236 @@
+"""The steps of a batch: find, pair with what is there, color, keep account.
+
+Photos meet what they are to become by a `CoGroupByKey`, so that two photos for one name, and names
+that are taken, are found without asking for each, and so that the work is dealt out anew.
+
+Law of the file: paths travel as bytes, since names of files need not be text. Any step may be done
+twice; a photo's last effect is the renaming of a whole file.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+import time
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.utils import shared
+
+from colorization.beam import places, storage
+from colorization.inference import album, plan
+from pipelines import console
+
+FAILED = "failed"
+DEAD_LETTERS = "dead_letters.jsonl"
+# Seconds between a worker's lines in the log.
+_SILENCE = 30.0
+_KEYED = beam.typehints.KV[bytes, beam.typehints.Any]
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What is asked for.
+
+    Attributes:
+        globs: List of `places.Glob`.
+        output: Output folder, without a slash at its end.
+        model: Folder of an exported model, where every worker finds it; None for the released one.
+        options: Dict of the options of `Colorizer.colorize_bytes`, but for the mask.
+        mask: Bytes of the mask's file, or None.
+        since: Time of `storage.state`.
+        overwrite: Whether photos are colored again whose files are there but were made otherwise.
+    """
+
+    globs: list
+    output: str
+    model: str | None
+    options: dict
+    mask: bytes | None
+    since: float
+    overwrite: bool
+
+
+def build(pipeline, batch):
+    """Adds the steps to a pipeline.
+
+    Args:
+        pipeline: `apache_beam.Pipeline`.
+        batch: `Batch`.
+    """
+    sources = (
+        pipeline
+        | "Globs" >> beam.Create(batch.globs)
+        | "Find photos" >> beam.FlatMap(_find_photos, batch).with_output_types(_KEYED)
+    )
+    outputs = (
+        pipeline
+        | "Output folder" >> beam.Create([f"{batch.output}/**"])
+        | "Find outputs" >> beam.FlatMap(_find_outputs, batch).with_output_types(_KEYED)
+    )
+    chosen = (
+        {"sources": sources, "outputs": outputs}
+        | "Pair" >> beam.CoGroupByKey()
+        | "Choose" >> beam.ParDo(Choose(batch)).with_outputs(FAILED, main="todo")
+    )
+    colored = chosen.todo | "Color" >> beam.ParDo(Color(batch))
+    letters = (chosen[FAILED], colored) | "Dead letters" >> beam.Flatten()
+    _ = (
+        pipeline
+        | "File of dead letters" >> beam.Create([f"{batch.output}/{DEAD_LETTERS}"])
+        | "Write dead letters" >> beam.Map(_write_letters, beam.pvalue.AsIter(letters))
+    )
+
+
+def _find_photos(glob, batch):
+    """Yields pairs: the file that tells that a photo is done, and the photo."""
+    num_variants = batch.options["num_variants"]
+    for path, changed in storage.find(glob.pattern):
+        name = places.name(glob, path, batch.output)
+        if name is not None:
+            first = plan.variant_paths(places.destination(name), num_variants)[0]
+            yield os.fsencode(first), (os.fsencode(path), os.fsencode(name), changed)
+
+
+def _find_outputs(pattern, batch):
+    """Yields pairs: a file below the output folder, and when it was changed."""
+    for path, changed in storage.find(pattern):
+        yield os.fsencode(path[len(batch.output) :].lstrip("/")), changed
+
+
+class Choose(beam.DoFn):
+    """Yields the photos to color as pairs of path and name; counts and names what is passed over.
+
+    Args:
+        batch: `Batch`.
+    """
+
+    def __init__(self, batch):
+        self._batch = batch
+        self._skipped, self._outdated, self._failed = map(_counter, ("skipped", "outdated", FAILED))
+
+    def process(self, element):
+        """Chooses of the photos of one name the first, if it is to be colored."""
+        name, found = element
+        # One photo may match two patterns.
+        photos = sorted(set(found["sources"]))
+        for path, *_ in photos[1:]:
+            self._failed.inc()
+            path, wanted = os.fsdecode(path), f"{self._batch.output}/{os.fsdecode(name)}"
+            reason = (
+                f"{path}: {wanted} is where {os.fsdecode(photos[0][0])} goes. Color it in a run of "
+                "its own."
+            )
+            yield beam.pvalue.TaggedOutput(FAILED, _letter(path, reason))
+        for path, name, changed in photos[:1]:
+            made = max(found["outputs"], default=None)
+            is_current = made is not None and made > self._batch.since and made >= changed
+            if made is None or (self._batch.overwrite and not is_current):
+                yield path, name
+            else:
+                self._skipped.inc()
+                self._outdated.inc(not is_current)
+
+
+class Color(beam.DoFn):
+    """Colors photos; yields a line for the dead letters of each that cannot be.
+
+    Args:
+        batch: `Batch`.
+    """
+
+    def __init__(self, batch):
+        self._batch, self._shared = batch, shared.Shared()
+        names = ("colored", "kept", FAILED, "not reached")
+        self._counters = {name: _counter(name) for name in names}
+        self._milliseconds = beam.metrics.Metrics.distribution("colorization", "milliseconds")
+
+    def setup(self):
+        """Begins to count."""
+        self._model, self._mask, self._stopped = None, None, False
+        self._done, self._told = 0, time.monotonic()
+
+    def process(self, element):
+        """Colors one photo."""
+        source, name = map(os.fsdecode, element)
+        if self._stopped:
+            self._counters["not reached"].inc()
+            return
+        if self._model is None:
+            self._load()
+        start, status, error = time.monotonic(), FAILED, None
+        try:
+            status = "colored" if self._color(source, name) else "kept"
+        except Exception as failure:
+            error = failure
+        if album.is_disk_full(error):
+            # It is no fault of the photo, and thousands would fail one after the other.
+            self._stopped, status = True, "not reached"
+            _LOGGER.error("%s", album.reason(source, error))
+        elif error is not None:
+            yield _letter(source, album.reason(source, error))
+        self._counters[status].inc()
+        self._milliseconds.update(round(1000 * (time.monotonic() - start)))
+        self._tell(status)
+
+    def _load(self):
+        """Loads the model, once for all threads of a worker process, if there is work for it."""
+        # A process for each processor is how all of Beam's engines use a machine.
+        for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "VIPS_CONCURRENCY"):
+            os.environ.setdefault(variable, "1")
+        console.import_quietly()
+        model = self._batch.model
+        self._model = self._shared.acquire(lambda: _load(model), model)
+        self._mask = None if self._batch.mask is None else _read_mask(self._batch.mask)
+
+    def _color(self, source, name):
+        """Writes a photo's files, the first, which tells that it is done, last."""
+        colored = self._model.colorize_bytes(
+            storage.read(source),
+            source,
+            FileSystems.join(self._batch.output, places.destination(name)),
+            mask=self._mask,
+            **self._batch.options,
+        )
+        made = list(colored)
+        for path, pieces in reversed(made):
+            storage.write(path, pieces)
+        return made
+
+    def _tell(self, status):
+        self._done += status == "colored"
+        seconds = time.monotonic() - self._told
+        if seconds > _SILENCE:
+            _LOGGER.info(
+                "Worker %d: %d photos in %.0f s, %.1f/s.",
+                *(os.getpid(), self._done, seconds, self._done / seconds),
+            )
+            self._done, self._told = 0, time.monotonic()
+
+
+def _load(model):
+    import cv2
+
+    from colorization.inference import colorizer
+
+    cv2.setNumThreads(1)
+    return colorizer.Colorizer(model)
+
+
+def _read_mask(data):
+    from pipelines.photos import photo_files
+
+    return photo_files.decode_picture("--mask", data)
+
+
+def _counter(name):
+    return beam.metrics.Metrics.counter("colorization", name)
+
+
+def _letter(path, reason):
+    return json.dumps({"path": path, "reason": reason}).encode() + b"\n"
+
+
+def _write_letters(path, letters):
+    storage.write(path, letters)

@@ -1,1 +1,0 @@
-"""Losses: pure functions of predictions and targets, on any Keras backend."""

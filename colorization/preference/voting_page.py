@@ -1,0 +1,163 @@
+"""The page that voters see, and what it asks the server.
+
+Law of the file: nothing that goes to a voter tells which model made a picture: questions and
+pictures are named by random texts, pictures of a pair are equally long, and no header tells when or
+from what a picture was made.
+"""
+
+import secrets
+import sqlite3
+
+import flask
+import werkzeug.exceptions
+
+from colorization.preference.votes import CHOICES
+
+_DAYS = 90
+_LONGEST_NAME = 64
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def create_app(votes, plan, picture_path):
+    """Makes the WSGI application of a study.
+
+    - `GET /`: the page.
+    - `GET /api/standing`: where the voter stands, as JSON: `total`, `answered`, `last` (of the
+      vote that can be taken back) and `question`, with its `id`, `kind` and the addresses of the
+      pictures `left` and `right`, or null at the end.
+    - `POST /api/vote` of `{"question": ID, "choice": "left" | "right" | "tie"}`, and
+      `POST /api/undo` of `{"question": ID}`: answer 200 with the new standing once the file has it.
+    - `POST /api/leave` of `{}`: the browser becomes another voter.
+    - `GET /picture/ID/left` and `/right`.
+
+    Errors are JSON: `{"error": LINE}`.
+
+    Args:
+        votes: `votes.Votes`, open.
+        plan: `questions.Plan`.
+        picture_path: Function of the numbers of a photo and of a model: path of a JPEG file.
+
+    Returns:
+        A `flask.Flask`. Threads may share it.
+    """
+    app = flask.Flask(__name__, static_folder="static")
+    app.config["MAX_CONTENT_LENGTH"] = 4096
+    # Studies on other ports of this computer share their cookies.
+    cookie = f"voter_{plan.seed:08x}"
+
+    def standing():
+        found, question = votes.standing(flask.g.voter, plan), None
+        if found.question is not None:
+            question = {
+                "id": found.token,
+                "kind": plan.kind(found.question),
+                "left": flask.url_for("picture", token=found.token, side="left"),
+                "right": flask.url_for("picture", token=found.token, side="right"),
+            }
+        total = sum(plan.counts().values())
+        return {
+            "total": total,
+            "answered": min(found.answered, total),
+            "last": found.last,
+            "question": question,
+        }
+
+    @app.before_request
+    def know_voter():
+        voter = flask.request.cookies.get(cookie, "")
+        flask.g.is_new = not 0 < len(voter) <= _LONGEST_NAME
+        flask.g.voter = secrets.token_urlsafe(16) if flask.g.is_new else voter
+
+    @app.after_request
+    def add_headers(response):
+        if flask.g.get("is_new") and flask.request.endpoint != "static":
+            response.set_cookie(
+                cookie, flask.g.voter, max_age=_DAYS * 86_400, httponly=True, samesite="Strict"
+            )
+        response.headers.update(_HEADERS)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    @app.errorhandler(werkzeug.exceptions.HTTPException)
+    def tell(error):
+        return {"error": error.description}, error.code
+
+    @app.errorhandler(sqlite3.Error)
+    def tell_of_storage(error):
+        return {"error": f"It could not be stored: {error}. Try again."}, 503
+
+    @app.get("/")
+    def page():
+        return app.send_static_file("index.html")
+
+    @app.get("/api/standing")
+    def tell_standing():
+        return standing()
+
+    @app.post("/api/vote")
+    def vote():
+        question, choice = _text("question"), _text("choice")
+        if choice not in CHOICES:
+            flask.abort(422, f"choice is one of {', '.join(CHOICES)}. Received: {choice!r}.")
+        _must_exist(votes.vote(flask.g.voter, question, choice))
+        return standing()
+
+    @app.post("/api/undo")
+    def undo():
+        _must_exist(votes.take_back(flask.g.voter, _text("question")))
+        return standing()
+
+    @app.post("/api/leave")
+    def leave():
+        _json()
+        flask.g.voter, flask.g.is_new = secrets.token_urlsafe(16), True
+        return standing()
+
+    @app.get("/picture/<token>/<any(left, right):side>")
+    def picture(token, side):
+        question = votes.question(flask.g.voter, token)
+        if question is None or not plan.covers(question):
+            flask.abort(404, "No such picture.")
+        data = {}
+        for name, model in (("left", question.left), ("right", question.right)):
+            try:
+                with open(picture_path(question.photo, model), "rb") as file:
+                    data[name] = file.read()
+            except OSError:
+                flask.abort(404, "The picture is gone. Start the study again to make it anew.")
+        # What follows the end of a JPEG file is no part of it.
+        longest = max(map(len, data.values()))
+        response = flask.Response(data[side].ljust(longest, b"\0"), mimetype="image/jpeg")
+        response.headers["Cache-Control"] = "private, max-age=3600"
+        return response
+
+    return app
+
+
+def _json():
+    # With any other type of content a page of another origin could send it.
+    found = flask.request.get_json()
+    if not isinstance(found, dict):
+        flask.abort(422, "A JSON object was expected.")
+    return found
+
+
+def _text(name):
+    value = _json().get(name)
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+        flask.abort(422, f"{name} is a text of up to {_LONGEST_NAME} characters.")
+    return value
+
+
+def _must_exist(found):
+    if not found:
+        flask.abort(404, "This browser was not asked that question. Load the page again.")

@@ -1,0 +1,238 @@
+"""What the workers of a cluster do together: connect, wait, agree, share the input, and end.
+
+Law of the file: every worker calls the same functions in the same order, for each of them may wait
+for all others. Of one worker alone each does nothing.
+"""
+
+import contextlib
+import math
+import re
+import signal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+from tensorflow.python.eager import context
+
+from colorization.training.cluster.membership import ClusterError, LostWorkerError
+
+# A worker that is silent for so long is lost. TensorFlow's own default is longer than a minute.
+_HEARTBEAT_SECONDS = 20
+# How long a worker that ends waits for the others to end too.
+_FAREWELL_SECONDS = 10
+
+
+def connect(cluster):
+    """Connects the workers of a cluster; waits until all of them are there.
+
+    Args:
+        cluster: A `Cluster` of several workers.
+
+    Returns:
+        A `MultiWorkerMirroredStrategy`.
+
+    Raises:
+        ClusterError: If this worker can't listen at its address.
+        LostWorkerError: If the others do not let it in, as when they have not noticed its last end.
+    """
+    me = cluster.name(cluster.index)
+    if cluster.is_chief:
+        print(f"{me} waits for all of {', '.join(cluster.addresses)}", flush=True)
+    else:
+        print(f"{me} follows {cluster.name(0)}", flush=True)
+    # The strategy takes the service that it finds; only here the time can be set by which a lost
+    # worker is noticed.
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        heartbeat_timeout_in_ms=1000 * _HEARTBEAT_SECONDS,
+        shutdown_barrier_timeout_in_ms=1000 * _FAREWELL_SECONDS,
+        coordinated_jobs=[
+            coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=cluster.num_workers)
+        ],
+    )
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
+        task_type="worker",
+        task_id=cluster.index,
+        rpc_layer="grpc",
+        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+    )
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    except tf.errors.OpError as error:
+        if "start gRPC server" in error.message:
+            raise ClusterError(
+                f"Every worker listens at the port of its address. {me} can't: the port is taken. "
+                "Choose another, on all workers alike."
+            ) from error
+        raise LostWorkerError(
+            f"{me} can't join the others, who may be ending ({_first_line(error)}). Start the "
+            "same command on all workers again."
+        ) from error
+    # TensorFlow has taken SIGTERM for a notice of preemption that nobody here reads: the process
+    # would not end by it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return strategy
+
+
+@contextlib.contextmanager
+def telling_of_losses(cluster):
+    """Turns what TensorFlow raises within when another worker ends into an error that names it.
+
+    Raises:
+        LostWorkerError: In place of TensorFlow's error.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        is_loss = isinstance(error, tf.errors.UnavailableError) or "Collective ops is aborted" in (
+            error.message or ""
+        )
+        if cluster.num_workers == 1 or not is_loss:
+            raise
+        raise LostWorkerError(
+            f"Lost {_lost(cluster, error.message)}, so that {cluster.name(cluster.index)} ends, "
+            "too. What the lost worker said last tells why. Start the same command on all workers "
+            "again: training goes on behind the last checkpoint."
+        ) from error
+
+
+def _lost(cluster, message):
+    numbers = re.findall(r"/job:worker/(?:replica:0/)?task:(\d+)", message)
+    lost = {int(number) for number in numbers}
+    if not lost and cluster.num_workers == 2:
+        lost = {0, 1}
+    lost = sorted(lost - {cluster.index})
+    return " and ".join(cluster.name(number) for number in lost) or "another worker"
+
+
+def _first_line(error):
+    return (error.message or str(error)).strip().partition("\n")[0][:160]
+
+
+class Workers:
+    """The workers of a run, connected.
+
+    Args:
+        cluster: A `Cluster`, of one worker too.
+        strategy: The strategy that they train under.
+    """
+
+    def __init__(self, cluster, strategy):
+        self.cluster, self.strategy = cluster, strategy
+        # A function, since outside of one TensorFlow traces every call anew.
+        self._gather = tf.function(
+            lambda row: strategy.gather(row, axis=0),
+            input_signature=[tf.TensorSpec([1, None], tf.float64)],
+        )
+
+    @property
+    def is_chief(self):
+        """Whether this worker writes checkpoints, logs and sheets."""
+        return self.cluster.is_chief
+
+    @property
+    def are_several(self):
+        """Whether there are others."""
+        return self.cluster.num_workers > 1
+
+    @contextlib.contextmanager
+    def chief_first(self):
+        """Lets the chief do what is within while the others wait; they do the same after it."""
+        if not self.is_chief:
+            self.wait()
+        yield
+        if self.is_chief:
+            self.wait()
+
+    def wait(self):
+        """Waits until all workers are here."""
+        self.gather([0])
+
+    def gather(self, numbers):
+        """Gathers numbers of all workers.
+
+        Args:
+            numbers: Sequence of numbers, of one length on all workers.
+
+        Returns:
+            float64 array of shape `(num_workers, len(numbers))`, the same on every worker.
+        """
+        row = np.asarray([numbers], np.float64)
+        return self._gather(row).numpy() if self.are_several else row
+
+    def agree(self, facts):
+        """Checks that all workers are about to train the same.
+
+        Args:
+            facts: Dict of texts by what they are.
+
+        Raises:
+            ClusterError: If a fact of a worker differs from the chief's, on all workers alike.
+        """
+        # Digests of 52 bits, which a float holds.
+        digests = [int(tf.strings.to_hash_bucket_fast(text, 2**52)) for text in facts.values()]
+        rows = self.gather(digests)
+        for index, row in enumerate(rows):
+            differing = [
+                what for what, one, first in zip(facts, row, rows[0], strict=True) if one != first
+            ]
+            if differing:
+                raise ClusterError(
+                    f"All workers have the same {differing[0]}. Received: others on "
+                    f"{self.cluster.name(index)} than on {self.cluster.name(0)}. Give all the same "
+                    "command, and --data and --model_dir in a file system that they share."
+                )
+
+    def feed(self, batches, is_endless=False):
+        """Makes of this worker's batches what `fit` takes for its devices.
+
+        Args:
+            batches: Dataset of this worker's shares of all batches, without end; or of the whole
+                batches that fall to this worker. Its elements are pairs.
+            is_endless: Which of the two. Each device takes an equal part of a share, or a batch.
+
+        Returns:
+            Dataset; a distributed one if there are several workers.
+        """
+        if not self.are_several:
+            return batches
+        if is_endless:
+            # Known to have no end, it needs no agreement on it at each step.
+            forever = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+            batches = batches.apply(forever)
+            devices = self.strategy.num_replicas_in_sync // self.cluster.num_workers
+            if devices > 1:
+                share = batches.element_spec[0].shape[0]
+                batches = batches.rebatch(share // devices, drop_remainder=True)
+        return self.strategy.distribute_datasets_from_function(lambda _: batches)
+
+    def count_steps(self, num_pictures, batch_size):
+        """Steps of one pass over pictures whose whole batches are dealt out to all devices.
+
+        Returns:
+            Integer; None for one worker, whose pass ends where its data do.
+        """
+        if not self.are_several:
+            return None
+        return math.ceil(num_pictures / batch_size / self.strategy.num_replicas_in_sync)
+
+
+class ChiefsLogs(keras.callbacks.Callback):
+    """Puts the chief's figures in the place of each worker's own, so that all decide alike.
+
+    Figures of the evaluation may differ in their last digits between processors of two kinds.
+
+    Args:
+        workers: The `Workers`.
+    """
+
+    def __init__(self, workers):
+        super().__init__()
+        self.workers = workers
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Takes the chief's figures of the epoch."""
+        logs.update(zip(logs, self.workers.gather(list(logs.values()))[0], strict=True))

@@ -1,0 +1,165 @@
+"""The input chain: shuffle, repeat, read, crop, batch, encode, prefetch.
+
+Law of the file: the batch of a step is a function of the seed and of the step alone, so that a
+run can start at any step as if it had never stopped.
+"""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.batches import augment, distributed
+from pipelines.batches.survey import PARALLEL, usable
+from pipelines.color import bins
+from pipelines.color.spaces import rgb_to_lab
+from pipelines.sources.opener import SourceError
+
+
+def check_cache(where):
+    """Checks a `--cache`: `"none"`, `"memory"` or a folder.
+
+    Raises:
+        SourceError: If it is none of these.
+    """
+    if where not in ("none", "memory") and not os.path.isdir(where):
+        raise SourceError(
+            f"--cache is none, memory or a folder that exists. Received: {where or 'nothing'}. "
+            "Make the folder, or choose another."
+        )
+
+
+def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), service=None):
+    """Builds the endless training chain.
+
+    Args:
+        source: A `Source`.
+        found: Its `Survey`.
+        codec: The `Codec` that splits pictures.
+        options: Any object with `image_size`, `crop_area`, `flip`, `lightness_jitter`, `cache`,
+            `shuffle_buffer`, `batch_size` and `seed`.
+        start_step: Step of the run whose batch comes first.
+        shard: Pair `(number, count)`: which of so many equal shares of every batch. No picture of
+            another share is decoded; together they are the batches of `(0, 1)`.
+        service: `distributed.Service` whose workers read and cut the pictures; None: this process.
+
+    Returns:
+        Dataset of pairs `(condition, target)`, float32, of shapes `(batch_size / count,
+        image_size, image_size, channels)`.
+
+    Raises:
+        SourceError: If `options.cache` is a folder that does not exist or can't be written.
+    """
+    check_cache(options.cache)
+    encoded = usable(source, found)
+    if options.cache != "none":
+        encoded = encoded.map(source.read_all, PARALLEL)
+        if options.cache == "memory":
+            encoded = encoded.cache()
+        else:
+            encoded = _cache_on_disk(encoded, options.cache, found)
+    read = source.read_all if options.cache == "none" else tf.identity
+    buffer = min(found.num_usable, options.shuffle_buffer)
+    start = start_step * options.batch_size
+    first_epoch, position = divmod(start, found.num_usable)
+
+    def one_pass(epoch):
+        # Sets the seed of this function's graph alone: the order follows from it and the epoch.
+        tf.random.set_seed(options.seed + 1)
+        return encoded.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
+
+    def crop(index, element):
+        seed = tf.stack([tf.cast(options.seed, tf.int64), index])
+        return augment.random_resized_crop(
+            read(element), seed, options.image_size, options.crop_area, options.flip
+        )
+
+    def encode(step, pictures):
+        condition, target = codec.encode(pictures)
+        if options.lightness_jitter:
+            # Shifted off the seeds of the crops, which count pictures.
+            seed = tf.stack([tf.cast(options.seed, tf.int64) + 2**40, step])
+            condition = augment.jitter_lightness(
+                condition, seed, options.lightness_jitter, codec, shard
+            )
+        return condition, target
+
+    forever = np.iinfo(np.int64).max
+    order = tf.data.Dataset.range(first_epoch, forever).flat_map(one_pass).skip(position)
+    pictures = tf.data.Dataset.zip(tf.data.Dataset.range(start, forever), order)
+    number, count = shard
+    size = options.batch_size // count
+    if count > 1:
+        pictures = pictures.filter(lambda i, _: i % options.batch_size // size == number)
+    if service:
+        batches = distributed.cut_batches(service, pictures, crop, size, start_step)
+    else:
+        batches = pictures.map(crop, PARALLEL).batch(size, drop_remainder=True)
+    steps = tf.data.Dataset.range(start_step, forever)
+    return _prefetch(tf.data.Dataset.zip(steps, batches).map(encode))
+
+
+def _cache_on_disk(encoded, folder, found):
+    # Not `Dataset.cache`: that would take the pictures of another source for these, and stop at the
+    # lock that an interrupted run leaves.
+    path = os.path.join(folder, f"pictures-{found.fingerprint}.tfrecord")
+    is_paired = encoded.element_spec.shape.rank == 1
+    if not os.path.exists(path):
+        part = f"{path}.{os.getpid()}.part"
+        try:
+            with tf.io.TFRecordWriter(part) as writer:
+                one_by_one = encoded.unbatch() if is_paired else encoded
+                for picture in one_by_one.as_numpy_iterator():
+                    writer.write(picture)
+            os.replace(part, path)
+        except (OSError, tf.errors.OpError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise SourceError(f"--cache={folder} can't be written: {reason}") from error
+    pictures = tf.data.TFRecordDataset(path)
+    if is_paired:
+        pictures = pictures.batch(2, drop_remainder=True)
+    return pictures.apply(tf.data.experimental.assert_cardinality(found.num_usable))
+
+
+def center_batches(source, found, size, batch_size, shard=(0, 1)):
+    """Builds one pass over the pictures in order, cut to their centers.
+
+    Args:
+        source: A `Source`.
+        found: Its `Survey`.
+        size: Height and width of the crops, in pixels.
+        batch_size: Pictures in a batch; the last may hold fewer.
+        shard: Pair `(number, count)`: the batches `number`, `number + count` and so on alone.
+
+    Returns:
+        Dataset of uint8 tensors of shape `(batch, size, size, 3)`, or of pairs `(batch, size, size,
+        6)`.
+    """
+
+    def crop(element):
+        return augment.center_crop(source.read_all(element), size)
+
+    pictures, (number, count) = usable(source, found), shard
+    if count > 1:
+        numbered = pictures.enumerate()
+        numbered = numbered.filter(lambda i, _: i // batch_size % count == number)
+        pictures = numbered.map(lambda _, element: element)
+    return _prefetch(pictures.map(crop, PARALLEL).batch(batch_size))
+
+
+def _prefetch(batches):
+    # With autotuning an iterator takes seconds to go away, at the end of every validation.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.prefetch(2).with_options(options)
+
+
+def measure_prior(source, found, size=64):
+    """Measures how often each bin of chroma occurs in a source, at a low resolution.
+
+    Returns:
+        Float64 array of shape `(num_bins,)` that sums to 1.
+    """
+    pictures = center_batches(source, found, size, batch_size=64)
+    batches = pictures.map(lambda rgb: rgb_to_lab(rgb[..., :3]))
+    return bins.measure_prior(batches.as_numpy_iterator())

@@ -1,0 +1,204 @@
+"""Surveys: what is in a source, found out before training on it.
+
+Law of the file: every picture is read once. What is of no use is counted, named and left out; too
+much damage stops the run.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.batches import pixels
+from pipelines.sources.listings import SourceError, name_first
+
+MOST_DAMAGED = 0.1
+# A border is 4 % of a picture's shorter side; white is a level over 240 in all channels.
+BORDER = 0.04
+WHITE = 240
+# Fixed, since autotuning makes an iterator take seconds to go away.
+PARALLEL = os.cpu_count() or 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What is in a source: which pictures to use, and which not and why.
+
+    Args:
+        listing: Digest of the source when it was surveyed.
+        fingerprint: Digest of the contents of the usable pictures.
+        num_pictures: Number of elements, usable or not.
+        damaged: Names of elements that hold no readable picture.
+        gray: Names of pictures without color.
+        skipped: Positions of all that are not usable in the source.
+        excluded: Names that `exclusions.exclude` had left out of the source.
+        mismatched: Names of pairs whose two pictures differ in size.
+        not_white: Names of pictures whose border is less white than was asked for.
+    """
+
+    listing: str
+    fingerprint: str
+    num_pictures: int
+    damaged: list
+    gray: list
+    skipped: list
+    excluded: list = dataclasses.field(default_factory=list)
+    mismatched: list = dataclasses.field(default_factory=list)
+    not_white: list = dataclasses.field(default_factory=list)
+
+    @property
+    def num_usable(self):
+        """Number of pictures to train on."""
+        return self.num_pictures - len(self.skipped)
+
+
+def survey(source, white_background=0.0):
+    """Reads every picture of a source once.
+
+    Args:
+        source: A `Source`.
+        white_background: `white_share` that a picture must have; 0 takes all pictures.
+
+    Returns:
+        A `Survey`. What is left out is counted, and the first ten named in the log.
+
+    Raises:
+        SourceError: If more than 10 % of the pictures are damaged, or of the pairs differ in size;
+            or if nothing is left.
+    """
+
+    def inspect(position, element):
+        encoded = source.read(element)
+        picture = pixels.decode_in_graph(encoded)
+        is_mismatched, is_not_white = False, False
+        if source.read_gray:
+            gray = source.read_gray(element)
+            sizes = [tf.shape(pixels.decode_in_graph(part)) for part in (encoded, gray)]
+            is_mismatched = tf.reduce_any(sizes[0] != sizes[1])
+            encoded = tf.strings.join([encoded, gray])
+        if white_background:
+            is_not_white = white_share(picture) < white_background
+        # The first that holds is what is said.
+        flaws = tf.stack([is_mismatched, is_gray(picture), is_not_white])
+        return position, flaws, tf.strings.to_hash_bucket_fast(encoded, 2**62)
+
+    rows = source.elements.enumerate().map(inspect, PARALLEL).ignore_errors()
+    good, digest = set(), 0
+    flawed = {"mismatched": [], "gray": [], "not_white": []}
+    for position, flaws, content in rows.as_numpy_iterator():
+        good.add(int(position))
+        flaw = next((name for name, holds in zip(flawed, flaws, strict=True) if holds), None)
+        if flaw:
+            flawed[flaw].append(int(position))
+        if flaw in (None, "gray"):
+            digest = (digest * 31 + int(content)) % 2**64
+    flawed["damaged"] = [i for i in range(len(source.names)) if i not in good]
+    found = Survey(
+        listing=source.listing,
+        fingerprint=f"{digest:016x}",
+        num_pictures=len(source.names),
+        skipped=sorted(position for positions in flawed.values() for position in positions),
+        excluded=source.excluded,
+        **{name: [source.names[i] for i in positions] for name, positions in flawed.items()},
+    )
+    _report(source, found)
+    return found
+
+
+_FLAWS = {
+    "damaged": "damaged",
+    "mismatched": "of another size than their partners",
+    "gray": "gray",
+    "not_white": "without a white background",
+}
+
+
+def describe_skipped(found):
+    """Says in words what a survey leaves out, such as `"3 damaged and 1 gray skipped"`."""
+    counts = {words: len(getattr(found, name)) for name, words in _FLAWS.items()}
+    # Of damage and of gray it is well to know that there is none.
+    said = [f"{n} {words}" for words, n in counts.items() if n or words in ("damaged", "gray")]
+    return " and ".join([", ".join(said[:-1]), said[-1]]) + " skipped"
+
+
+def _report(source, found):
+    for kind, words in _FLAWS.items():
+        names = getattr(found, kind)
+        if names:
+            logging.warning(
+                "%s: %d of %d pictures are %s and are skipped: %s",
+                source.name,
+                len(names),
+                found.num_pictures,
+                words,
+                name_first(names),
+            )
+    most = MOST_DAMAGED * found.num_pictures
+    if len(found.damaged) > most:
+        raise SourceError(
+            f"{source.name}: {len(found.damaged)} of {found.num_pictures} files are damaged or no "
+            f"JPEG, PNG, GIF, BMP or opaque WebP pictures, more than {MOST_DAMAGED:.0%}; the first "
+            f"is {found.damaged[0]}. Remove or convert them, or point --data at the pictures."
+        )
+    if len(found.mismatched) > most:
+        raise SourceError(
+            f"{source.name}: the pictures of a pair have one size, and those of "
+            f"{len(found.mismatched)} of {found.num_pictures} pairs differ, more than "
+            f"{MOST_DAMAGED:.0%}; the first is {found.mismatched[0]}. Resize or remove them."
+        )
+    if not found.num_usable:
+        also = f" and {len(found.not_white)} lack a white background" if found.not_white else ""
+        raise SourceError(
+            f"{source.name}: training needs pictures in color, and of {found.num_pictures} "
+            f"{len(found.gray)} are gray{also}. Point --data at others"
+            + (", or lower --white_background." if also else ".")
+        )
+
+
+def is_gray(picture):
+    """Whether at most a thousandth of a uint8 picture's pixels are off gray by over 10 levels."""
+    # Not `tf.reduce_max` over the channels, which takes longer than decoding.
+    red, green, blue = tf.unstack(picture, axis=-1)
+    largest = tf.maximum(tf.maximum(red, green), blue)
+    spread = largest - tf.minimum(tf.minimum(red, green), blue)
+    return tf.reduce_mean(tf.cast(spread > 10, tf.float32)) <= 0.001
+
+
+def white_share(picture):
+    """Share of the border of a uint8 picture that is white, in `[0, 1]`.
+
+    The border is that of the upper half alone: what is drawn mostly goes on beyond the lower edge.
+    """
+    height, width = tf.unstack(tf.shape(picture)[:2])
+    thickness = BORDER * tf.cast(tf.minimum(height, width), tf.float32)
+    thickness = tf.cast(tf.math.ceil(thickness), tf.int32)
+    upper = tf.reduce_all(picture[: (height + 1) // 2] > WHITE, axis=-1)
+    parts = upper[:thickness], upper[thickness:, :thickness], upper[thickness:, -thickness:]
+    is_white = tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0)
+    return tf.reduce_mean(tf.cast(is_white, tf.float32))
+
+
+def save_survey(found, path):
+    """Writes a survey as JSON, whole or not at all."""
+    with open(path + ".part", "w") as file:
+        json.dump(dataclasses.asdict(found), file, indent=1)
+    os.replace(path + ".part", path)
+
+
+def load_survey(path):
+    """Reads a survey that `save_survey` wrote."""
+    with open(path) as file:
+        return Survey(**json.load(file))
+
+
+def usable(source, found):
+    """Dataset of the elements of a source that its survey found usable."""
+    keep = np.ones(found.num_pictures, bool)
+    keep[found.skipped] = False
+    kept = tf.data.Dataset.zip(source.elements, tf.data.Dataset.from_tensor_slices(keep))
+    kept = kept.filter(lambda element, usable: usable)
+    kept = kept.map(lambda element, usable: element)
+    return kept.apply(tf.data.experimental.assert_cardinality(found.num_usable))

@@ -1,0 +1,285 @@
+"""Bytes of a picture file in, photos out.
+
+Law of the file: every decoder is given bytes whose kind is known; the size that the header claims
+is checked before any pixel is decoded; damage raises.
+"""
+
+import dataclasses
+import functools
+import io
+import os
+
+import numpy as np
+import pyvips
+
+from pipelines.photos import exif, headers, icc, metadata, netpbm, tags, tiff
+
+MAX_PIXELS = 500_000_000
+# OpenCV reads its own limit once, when it is loaded; if it was before, the check below holds alone.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+import cv2  # noqa: E402
+
+_CRITICAL, _WARNING = 8, 16
+# Warnings of libvips would end up in the log of whoever colors a folder or, where they quote
+# damaged bytes, on standard error.
+if pyvips.API_mode:
+    pyvips.ffi.def_extern(name="_log_handler_callback")(lambda *_: None)
+    # GLib itself complains of pictures whose headers claim sizes beyond all limits.
+    pyvips.glib_lib.g_log_set_handler(
+        b"GLib-GObject",
+        _CRITICAL | _WARNING,
+        pyvips.glib_lib._log_handler_callback,
+        pyvips.ffi.NULL,
+    )
+# Finished operations would be kept, with their pixels and the bytes of their files.
+pyvips.cache_set_max(0)
+
+# "error" refuses PNG chunks with a wrong checksum. JPEG has none; there, damage leaves warnings.
+_LOADERS = {
+    "JPEG": ("jpegload_buffer", "warning"),
+    "PNG": ("pngload_buffer", "error"),
+    "GIF": ("gifload_buffer", "error"),
+    "TIFF": ("tiffload_buffer", "error"),
+    "WebP": ("webpload_buffer", "error"),
+    "AVIF": ("heifload_buffer", "error"),
+}
+_PROFILE = "icc-profile-data"
+_MAX_PAGES = 1000
+_END_OF_PNG = b"IEND\xaeB`\x82"
+_COLORS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "scrgb": 3, "cmyk": 4}
+_UPRIGHT = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
+
+
+def decode(kind, data):
+    """Decodes a file.
+
+    Args:
+        kind: What `headers.kind_of` said.
+        data: Bytes of the whole file.
+
+    Returns:
+        List of `Photo`: one for each page of a TIFF file, else one.
+
+    Raises:
+        PictureError: If the file is truncated, damaged, of an unusual sort or too large.
+    """
+    other = {"BMP": _decode_bmp, "PNM": _decode_pnm, "HEIC": _decode_heic}
+    try:
+        return [other[kind](data)] if kind in other else _decode_with_vips(kind, data)
+    except metadata.PictureError:
+        raise
+    except (pyvips.Error, cv2.error, ValueError, OverflowError, EOFError) as error:
+        raise metadata.PictureError(
+            f"expected a whole {kind} picture. Received: {len(data):,} bytes, truncated, damaged "
+            f"or of an unusual sort of {kind}. Copy it again, or save it as PNG."
+        ) from error
+
+
+def _check_size(kind, sizes):
+    """Refuses `(height, width)` of pages that hold no pixels, or too many."""
+    total = sum(height * width for height, width in sizes)
+    if total > MAX_PIXELS:
+        width, height = sizes[0][1], sizes[0][0]
+        received, mend = f"{width} x {height}", "Make it smaller first"
+        if len(sizes) > 1:
+            received, mend = f"{len(sizes)} pages from {received} on", "Split it first"
+        raise metadata.PictureError(
+            f"a picture may have up to {MAX_PIXELS:,} pixels. Received: {received} = {total:,}. "
+            f"{mend}."
+        )
+    if not total:
+        raise ValueError(f"{kind}: no pixels")
+
+
+def _decode_with_vips(kind, data):
+    if kind == "JPEG" and (unusual := headers.unusual_jpeg(data)):
+        raise metadata.PictureError(
+            "expected a baseline or progressive JPEG of 8 bits per sample. Received: "
+            f"{unusual}. Save it as PNG or TIFF."
+        )
+    if kind == "PNG" and _END_OF_PNG not in data:
+        raise ValueError("the last chunk is missing")  # libpng would not mind.
+    if kind == "TIFF":
+        block = tags.Block(data)
+        starts = block.starts()
+        # libvips writes to standard error if these go beyond its own limits.
+        _check_size(kind, [tiff.size_of(block, start) for start in starts])
+    altered, num_rows = headers.strict_jpeg(data) if kind == "JPEG" else (data, 0)
+    operation, fail_on = _LOADERS[kind]
+    load = functools.partial(
+        getattr(pyvips.Image, operation), altered, access="sequential", fail_on=fail_on
+    )
+    images = [load()]
+    count = images[0].get("n-pages") if kind == "TIFF" else 1
+    if count > _MAX_PAGES:
+        raise metadata.PictureError(
+            f"a TIFF file may have up to {_MAX_PAGES:,} pages. Received: {count:,}. Split it first."
+        )
+    images += [load(page=page) for page in range(1, count)]
+    _check_size(kind, [(image.height - num_rows, image.width) for image in images])
+    photos = []
+    for page in range(count):
+        # The header is read only; a page's decoder goes when its pixels are there.
+        image, images[page] = images[page], None
+        about = _metadata_of(image)
+        if resolution := _resolution(kind, image, data):
+            about = dataclasses.replace(about, resolution=resolution)
+        if kind == "TIFF":
+            start = starts[page] if page < len(starts) else None
+            if tiff.misses_pieces(block, start):
+                raise ValueError("strips or tiles are missing")
+            if tiff.has_odd_planes(block, start):
+                raise metadata.PictureError(
+                    "expected a TIFF picture with its channels side by side. Received: channels "
+                    "in planes of a sort that cannot be read. Save it with interleaved channels."
+                )
+            about = _add_tiff_tags(about, block, start)
+        turn = _orientation(kind, image, about)
+        pixels = _pixels(kind, image)[: image.height - num_rows]
+        photos.append(_upright(pixels, turn, about))
+    return photos
+
+
+def _pixels(kind, image):
+    """Decodes to an array of shape `(height, width, 3 or 4)`, sRGB, uint8 or uint16."""
+    colors = _COLORS.get(image.interpretation)
+    if image.format in ("float", "double"):
+        image = (image * 65_535).rint().cast("ushort")
+        image = image.copy(interpretation={1: "grey16", 3: "rgb16"}.get(colors, "multiband"))
+        colors = _COLORS.get(image.interpretation)
+    extra = image.bands - colors if colors else -1
+    if image.format not in ("uchar", "ushort") or extra not in (0, 1):
+        raise metadata.PictureError(
+            f"expected a {kind} picture of gray, RGB or CMYK, with one more channel at most, of 8 "
+            f"or 16 bits or floating-point. Received: {image.bands} channels of sort "
+            f"{image.interpretation} and type {image.format}. Save it as 16-bit RGB."
+        )
+    image = icc.to_srgb(image)
+    dtype = {"uchar": np.uint8, "ushort": np.uint16}[image.format]
+    return np.frombuffer(image.write_to_memory(), dtype).reshape(
+        image.height, image.width, image.bands
+    )
+
+
+def _orientation(kind, image, about):
+    if kind == "TIFF":
+        return image.get("orientation") if image.get_typeof("orientation") else 1
+    if kind in ("GIF", "AVIF"):
+        return 1  # What AVIF holds is turned by its decoder.
+    turn = exif.orientation_of(about.exif) if about.exif else None
+    # Files of programs that write no Exif, as older PNG, say it in XMP alone.
+    return turn or (metadata.xmp_orientation(about.xmp) if about.xmp else None) or 1
+
+
+def _resolution(kind, image, data):
+    """Says what the file says outside Exif, and None where libvips would guess 72."""
+    if kind == "JPEG":
+        return headers.jfif_resolution(data)
+    if kind == "PNG":
+        return headers.png_resolution(data)
+    if kind == "TIFF" and 1 not in (image.xres, image.yres):
+        return tuple(headers.per_inch(density, 25.4) for density in (image.xres, image.yres))
+    return None
+
+
+def _metadata_of(image):
+    def blob(name):
+        return bytes(image.get(name)) if image.get_typeof(name) else None
+
+    fields = image.get_fields()
+    resources = blob("iptc-data") or blob("photoshop-data")
+    for name in fields:
+        if name.startswith("png-comment-") and name.endswith("Raw profile type iptc"):
+            resources = metadata.resources_of_text(image.get(name))
+    block = (blob("exif-data") or b"").removeprefix(b"Exif\0\0")
+    return metadata.Metadata(
+        exif=block or None,
+        xmp=blob("xmp-data"),
+        iptc=metadata.iptc_of_resources(resources) if resources else None,
+        resolution=exif.resolution_of(block),
+        tagged=_PROFILE in fields,
+    )
+
+
+def _add_tiff_tags(about, block, start):
+    """Adds what libvips does not say of a TIFF page."""
+    # Photoshop says that IPTC are long numbers, and libtiff swaps them in big-endian files.
+    iptc = block.raw(block.directory(start)[0], tiff.IPTC)
+    return dataclasses.replace(
+        about,
+        exif=exif.build(exif.descriptive_tags(block, start)),
+        iptc=(iptc and metadata.iptc_of_resources(iptc)) or about.iptc,
+    )
+
+
+def _upright(pixels, turn, about):
+    """Makes a `Photo` of pixels as they were stored, and of what the file said."""
+    swapped = turn >= 5
+    pixels = _UPRIGHT.get(turn, np.asarray)(pixels)
+    about = dataclasses.replace(
+        about,
+        exif=exif.upright(about.exif, swapped) if about.exif else None,
+        xmp=metadata.upright_xmp(about.xmp) if about.xmp else None,
+        resolution=about.resolution[::-1] if swapped and about.resolution else about.resolution,
+    )
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
+    return metadata.Photo(np.ascontiguousarray(pixels[..., :3]), alpha, about)
+
+
+def _decode_bmp(data):
+    height, width, resolution, transparent = headers.bmp_header(data)
+    _check_size("BMP", [(height, width)])
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    flag = cv2.IMREAD_UNCHANGED if transparent else cv2.IMREAD_COLOR
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    if pixels is None:
+        raise ValueError("OpenCV cannot read it")
+    code = cv2.COLOR_BGRA2RGBA if pixels.shape[-1] == 4 else cv2.COLOR_BGR2RGB
+    return _upright(cv2.cvtColor(pixels, code), 1, metadata.Metadata(resolution=resolution))
+
+
+def _decode_pnm(data):
+    height, width, _, _ = netpbm.read_header(data)
+    _check_size("PNM", [(height, width)])
+    pixels = netpbm.decode(data)
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    return metadata.Photo(pixels)
+
+
+def _decode_heic(data):
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise metadata.PictureError(
+            "HEIC is read by the extra package pillow-heif. Received: a HEIC picture, and no such "
+            "package. Run: pip install 'colorization[heic]'"
+        ) from error
+    try:
+        file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+        width, height = file.size
+        _check_size("HEIC", [(height, width)])
+        pixels = np.ascontiguousarray(file).reshape(height, width, -1)
+    except metadata.PictureError:
+        raise
+    except Exception as error:
+        # SyntaxError, RuntimeError, IndexError and more, none of them documented.
+        raise ValueError("pillow-heif cannot read it") from error
+    kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
+    image = pyvips.Image.new_from_memory(pixels, width, height, pixels.shape[2], kind)
+    colors = 3 if image.bands > 2 else 1
+    interpretation = {("uchar", 1): "b-w", ("ushort", 1): "grey16", ("ushort", 3): "rgb16"}
+    image = image.copy(interpretation=interpretation.get((kind, colors), "srgb"))
+    for field, name in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", _PROFILE)):
+        if value := file.info.get(field):
+            image.set_type(pyvips.GValue.blob_type, name, value)
+    # Its decoder has turned it upright.
+    return _upright(_pixels("HEIC", image), 1, _metadata_of(image))

@@ -1,0 +1,264 @@
+"""Photo files in, pixels and what the file says of them out, and back.
+
+Law of the file: a photo is uint8 or uint16 sRGB of shape `(height, width, 3)`, upright. A file that
+is missing, truncated, damaged or no picture raises one line; it never becomes a photo that is
+partly gray. A file is written whole or not at all. Any number of threads may call at once.
+
+The kind of a file is told by its first bytes, and exactly that decoder is called: libvips, left to
+guess, would parse far more kinds than these.
+"""
+
+import os
+import pathlib
+import secrets
+
+import numpy as np
+import pyvips
+
+from pipelines.photos import decoders, encoders, headers
+from pipelines.photos.decoders import MAX_PIXELS
+from pipelines.photos.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
+from pipelines.photos.metadata import Metadata, Note, Photo, PictureError
+
+__all__ = [
+    "MAX_PIXELS",
+    "PICTURE_SUFFIXES",
+    "WRITABLE_SUFFIXES",
+    "Metadata",
+    "Note",
+    "Photo",
+    "PictureError",
+    "decode_photo",
+    "decode_picture",
+    "encode_photo",
+    "expected",
+    "read_photo",
+    "read_picture",
+    "write_photo",
+    "write_picture",
+]
+
+_KINDS = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM"
+
+
+def read_photo(path):
+    """Reads a photo file: pixels, transparency and metadata.
+
+    Colors are converted to sRGB by the file's ICC profile, if it has one that is whole; CMYK
+    without one is taken for a common press. The photo is turned the way up that its orientation
+    asks for, and the orientation is then 1. Levels of 32-bit floating-point TIFF are taken to lie
+    in [0, 1], gamma-encoded; they are clipped and become uint16.
+
+    Not kept: thumbnails, which would show the old picture; of Photoshop's own data everything but
+    IPTC; XMP beyond the first 64 KB of a JPEG file; tags of a TIFF page that describe its storage
+    or that are a maker's own; the further pictures of an animation.
+
+    Args:
+        path: Path of a JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP or PNM file, or of a HEIC file if the
+            extra `heic` is installed. The kind is known by the first bytes, not by the name.
+
+    Returns:
+        List of `Photo`: the pages of a TIFF file, or one photo. uint16 if the file has more than 8
+        bits for each channel, else uint8.
+
+    Raises:
+        PictureError: If the file is missing, empty, truncated, damaged, no picture of these kinds,
+            or claims more than `MAX_PIXELS` pixels on all its pages together.
+    """
+    return _decode(path, *_read_bytes(path))
+
+
+def decode_photo(path, data):
+    """Reads a photo as `read_photo` does, from its file's bytes.
+
+    Args:
+        path: What errors call the file; nothing is read there.
+        data: Bytes of the file, whole.
+
+    Returns:
+        As `read_photo`.
+
+    Raises:
+        PictureError: As `read_photo` does.
+    """
+    return _decode(path, _kind(path, data), data)
+
+
+def write_photo(path, pages, overwrite=False, note=None):
+    """Writes a photo file whole or not at all: no reader ever sees a part of it.
+
+    A photo whose file had an ICC profile is tagged with one of sRGB. `encoders.encode` says what
+    each format holds.
+
+    Args:
+        path: Path that ends in one of `WRITABLE_SUFFIXES`.
+        pages: Sequence of `Photo`; of more than one only for TIFF.
+        overwrite: Whether a file that is there already is replaced; default False.
+        note: A `Note` that goes into the XMP, that the colors are computed; or None.
+
+    Raises:
+        PictureError: If the suffix is another one, the file exists and `overwrite` is False, the
+            format cannot hold the photo, or the file cannot be stored.
+    """
+    path = pathlib.Path(path)
+    pieces = encode_photo(path, pages, note)
+    try:
+        _store(path, pieces, overwrite)
+    except FileExistsError as error:
+        raise PictureError(
+            f"{path}: a new file was expected, and one is there already. Choose another name, or "
+            "ask for overwriting (--overwrite)."
+        ) from error
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be written: {error.strerror or error}.") from error
+
+
+def encode_photo(path, pages, note=None):
+    """Makes the bytes that `write_photo` would write.
+
+    Args:
+        path: As in `write_photo`: its suffix says the format, and errors name it. Nothing is
+            written there.
+        pages: As in `write_photo`.
+        note: As in `write_photo`.
+
+    Returns:
+        List of bytes: the pieces of the file.
+
+    Raises:
+        PictureError: As `write_photo` does, but for what has to do with storing.
+    """
+    suffix = os.path.splitext(path)[1]
+    if suffix.lower() not in WRITABLE_SUFFIXES:
+        raise PictureError(
+            f"{path}: a picture is written as {', '.join(WRITABLE_SUFFIXES)}. "
+            f"Received: suffix={suffix!r}. Choose one of these suffixes."
+        )
+    try:
+        return encoders.encode(suffix.lower(), list(pages), note)
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from error
+    except (pyvips.Error, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise PictureError(f"{path}: cannot be encoded: {reason}.") from error
+
+
+def expected(path):
+    """How the line begins that says what is wrong with a photo's file.
+
+    Args:
+        path: Path of the file.
+    """
+    return f"{path}: expected a {_KINDS} picture. Received: "
+
+
+def read_picture(path):
+    """Reads the pixels of a picture file's first page in eight bits.
+
+    Args:
+        path: As in `read_photo`.
+
+    Returns:
+        uint8 array of shape `(height, width, 3)`: sRGB in `[0, 255]`, upright.
+
+    Raises:
+        PictureError: As `read_photo` does.
+    """
+    return _picture(read_photo(path))
+
+
+def decode_picture(path, data):
+    """Reads pixels as `read_picture` does, from a file's bytes.
+
+    Args:
+        path: As in `decode_photo`.
+        data: As in `decode_photo`.
+
+    Returns:
+        As `read_picture`.
+
+    Raises:
+        PictureError: As `read_photo` does.
+    """
+    return _picture(decode_photo(path, data))
+
+
+def _picture(pages):
+    rgb = pages[0].rgb
+    if rgb.dtype == np.uint8:
+        return rgb
+    # The nearest level, in whole numbers.
+    return ((rgb * np.uint32(255) + 32_895) >> 16).astype(np.uint8)
+
+
+def write_picture(path, rgb, overwrite=False):
+    """Writes pixels without metadata.
+
+    Args:
+        path: As in `write_photo`.
+        rgb: uint8 or uint16 array of shape `(height, width, 3)`, sRGB.
+        overwrite: As in `write_photo`.
+
+    Raises:
+        PictureError: As `write_photo` does.
+    """
+    write_photo(path, [Photo(np.asarray(rgb))], overwrite)
+
+
+def _store(path, pieces, overwrite):
+    # A short name of its own: beside a name of 255 bytes a longer one would not fit.
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with open(temporary, "xb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        if not overwrite:
+            _claim(path, temporary)
+        else:
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _claim(path, temporary):
+    """Gives `temporary` the name `path`, unless that name is taken, in one step."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some network disks): the name is claimed empty, then filled.
+        open(path, "xb").close()
+        os.replace(temporary, path)
+
+
+def _read_bytes(path):
+    begin = expected(path)
+    if not os.path.isfile(path):
+        what = "a folder" if os.path.isdir(path) else "no such file"
+        raise PictureError(f"{begin}{what}. Check the path.")
+    try:
+        with open(path, "rb") as file:
+            # Files of other kinds may be of any size.
+            kind = _kind(path, file.read(64))
+            file.seek(0)
+            return kind, file.read()
+    except OSError as error:
+        raise PictureError(f"{begin}{error.strerror or error}.") from error
+
+
+def _kind(path, start):
+    if not start:
+        raise PictureError(f"{expected(path)}an empty file. Copy it again.")
+    kind = headers.kind_of(start[:64])
+    if kind is None:
+        raise PictureError(f"{expected(path)}a file that is none of these. Save it as PNG.")
+    return kind
+
+
+def _decode(path, kind, data):
+    try:
+        return decoders.decode(kind, data)
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from error

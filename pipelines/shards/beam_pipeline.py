@@ -1,0 +1,202 @@
+"""The pipeline that makes the shards of a plan, and then their index.
+
+Law of the file: what comes out follows from the plan, not from how many workers made it or how
+often they were stopped. Nothing is taken for whole by its name: a shard that is there is read, and
+kept if its SHA-256 is that of its listing.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import pickle
+import platform
+
+from pipelines.batches.survey import MOST_DAMAGED
+from pipelines.shards import beam_runner, shard_index, shard_writer
+from pipelines.shards.shard_writer import ShardError
+from pipelines.sources import listings
+
+_PLAN = "plan.json"
+_PACKAGES = ("apache-beam", "colorization", "tensorflow")
+
+
+def shard(planned, folder, runner="DirectRunner", beam_options=""):
+    """Makes the shards of a plan that are not there yet, and then their index.
+
+    Args:
+        planned: A `shard_plan.Plan`.
+        folder: For the shards: new, empty, or of the same plan.
+        runner: As `--runner`.
+        beam_options: As `--beam_options`.
+
+    Returns:
+        Pair of the `Index` and how many shards were made now.
+
+    Raises:
+        ShardError: If the folder holds something else or can't be written, or more than 10 % of the
+            pictures are damaged.
+        BeamError: As `beam_runner.run`.
+    """
+    beam_runner.import_beam()
+    try:
+        _open_folder(planned, folder)
+        paths = _write_parts(planned, folder)
+        step = functools.partial(
+            shard_writer.make_shard, folder=folder, readers=pickle.dumps(planned.readers)
+        )
+        counts = beam_runner.run(
+            lambda pipeline: _add_steps(pipeline, paths, step), runner, beam_options
+        )
+        index = _write_index(planned, folder)
+        _delete(folder, "plan*.json", f".*{shard_writer.TEMPORARY}")
+    except OSError as error:
+        raise ShardError(
+            f"--output={folder} can't be written: {' '.join(str(error).split())}"
+        ) from error
+    return index, counts.get("written", 0)
+
+
+def _add_steps(pipeline, paths, step):
+    import apache_beam
+
+    shards = pipeline | "name parts" >> apache_beam.Create(paths)
+    # Otherwise one worker gets all.
+    shards = shards | "spread over workers" >> apache_beam.Reshuffle()
+    return shards | "make shards" >> apache_beam.Map(step)
+
+
+def _open_folder(planned, folder):
+    """Makes a folder, or checks that what is in it is of the same plan."""
+    from apache_beam.io.filesystems import FileSystems
+
+    found = [os.path.basename(path) for path in _match(folder, "*")]
+    found = [name for name in found if not name.endswith(shard_writer.TEMPORARY)]
+    if found:
+        # Any of these says it, should one be damaged; the shortest first.
+        told = sorted(found, key=lambda name: (name not in (_PLAN, shard_index.INDEX), name))
+        told = (_told_plan(folder, name) for name in told if name.endswith(".json"))
+        digest = next(filter(None, told), None)
+        if digest == planned.digest:
+            return
+        if digest is None:
+            raise ShardError(
+                "--output is a new or empty folder, or one that this command made. Received: "
+                f"{folder}, which holds something else. Choose another."
+            )
+        if any(name.endswith(shard_index.SUFFIX) for name in found):
+            raise ShardError(
+                f"{folder} holds shards of other pictures, of another list of exclusions or in "
+                "another number. Give the same flags to go on with it, or another --output."
+            )
+        _delete(folder, "plan*.json")
+    elif not FileSystems.exists(folder):
+        FileSystems.mkdirs(folder)
+    shard_writer.write_whole(folder, _PLAN, json.dumps({"plan": planned.digest}).encode())
+
+
+def _told_plan(folder, name):
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        return json.loads(shard_writer.read_file(FileSystems.join(folder, name)))["plan"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_parts(planned, folder):
+    """Writes what each worker needs to know: of many pictures it is too long for a job's graph."""
+    from apache_beam.io.filesystems import FileSystems
+
+    names = [f"plan-{part.shard.removesuffix(shard_index.SUFFIX)}.json" for part in planned.parts]
+    for part, name in zip(planned.parts, names, strict=True):
+        shard_writer.write_whole(folder, name, json.dumps(dataclasses.asdict(part)).encode())
+    return [FileSystems.join(folder, name) for name in names]
+
+
+def _write_index(planned, folder):
+    from apache_beam.io.filesystems import FileSystems
+
+    entries, damaged = [], []
+    for part in planned.parts:
+        name = shard_index.listing_name(part.shard)
+        data = shard_writer.read_file(FileSystems.join(folder, name))
+        listing = shard_index.load_listing(data)
+        damaged += zip(*_rows_of(part, listing.damaged), strict=True)
+        entries.append(
+            shard_index.Entry(
+                part.shard,
+                len(listing.names),
+                listing.bytes,
+                listing.sha256,
+                hashlib.sha256(data).hexdigest(),
+            )
+        )
+    damaged = [name for _, name in sorted(damaged)]
+    total = sum(len(part.names) for part in planned.parts)
+    _report(planned, damaged, total)
+    index = shard_index.Index(
+        data=planned.data,
+        plan=planned.digest,
+        fingerprint=shard_index.fingerprint(entries),
+        is_paired=planned.readers[1] is not None,
+        num_pictures=total - len(damaged),
+        bytes=sum(entry.bytes for entry in entries),
+        damaged=damaged,
+        excluded=planned.excluded,
+        versions=_versions(),
+        shards=entries,
+    )
+    shard_writer.write_whole(folder, shard_index.INDEX, shard_index.dump(index))
+    return index
+
+
+def _rows_of(part, names):
+    wanted = set(names)
+    rows = [row for row, name in enumerate(part.names) if name in wanted]
+    return [part.positions[row] for row in rows], [part.names[row] for row in rows]
+
+
+def _report(planned, damaged, total):
+    if len(damaged) > MOST_DAMAGED * total:
+        raise ShardError(
+            f"{planned.data}: {len(damaged)} of {total} files are damaged or no JPEG, PNG, GIF, "
+            f"BMP or opaque WebP pictures, more than {MOST_DAMAGED:.0%}; the first is "
+            f"{damaged[0]}. Remove, convert or exclude them, and take a new --output."
+        )
+    if damaged:
+        logging.warning(
+            "%s: %d of %d pictures are damaged and are left out: %s",
+            planned.data,
+            len(damaged),
+            total,
+            listings.name_first(damaged),
+        )
+
+
+def _versions():
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _match(folder, pattern):
+    from apache_beam.io.filesystems import FileSystems
+
+    (result,) = FileSystems.match([FileSystems.join(folder, pattern)])
+    return [metadata.path for metadata in result.metadata_list]
+
+
+def _delete(folder, *patterns):
+    from apache_beam.io.filesystems import FileSystems
+
+    for pattern in patterns:
+        if paths := _match(folder, pattern):
+            FileSystems.delete(paths)

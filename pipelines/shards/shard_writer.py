@@ -1,0 +1,217 @@
+"""What a worker does: writes one shard of pictures and its listing, each whole or not at all.
+
+Law of the file: the bytes of a shard are a function of its part of the plan and of the files that
+it names. Files are as they were, none is encoded anew.
+
+TensorFlow and Beam are imported by the functions: a worker reads this file to find them.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import logging
+import os
+import pickle
+import secrets
+import shutil
+import tempfile
+
+from pipelines.shards import shard_index
+
+# Of files that are being written, so that what a killed worker left is known.
+TEMPORARY = ".part"
+_BLOCK = 1 << 20
+
+
+class ShardError(ValueError):
+    """Pictures that can't be sharded, or a folder that can't take shards, said in one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The part of a plan that makes one shard.
+
+    Args:
+        shard: File name of the shard.
+        plan: Digest of the plan.
+        positions: Of each picture, in the order of the shard, its place in the whole set.
+        names: Of each picture, as its record will have it.
+        handles: Of each picture, what `read` reads it by: a text, or a list of texts.
+    """
+
+    shard: str
+    plan: str
+    positions: list
+    names: list
+    handles: list
+
+
+def make_shard(path, folder, readers):
+    """Writes the shard and the listing of a part of a plan, unless they are there and whole.
+
+    Args:
+        path: Of the part, as JSON.
+        folder: For both files.
+        readers: Pickled pair of functions from a handle to the encoded picture and to its gray
+            picture. Pickled, since they import TensorFlow, which is loud.
+
+    Raises:
+        ShardError: If a file can't be written.
+    """
+    from apache_beam.metrics import Metrics
+
+    from pipelines import console
+
+    console.import_quietly()
+    try:
+        part = Part(**json.loads(read_file(path)))
+        listing = whole_listing(folder, part)
+        is_new = listing is None
+        if is_new:
+            listing = _write_shard(part, folder, *pickle.loads(readers))
+    except OSError as error:
+        raise ShardError(f"{folder} can't take shards: {' '.join(str(error).split())}") from error
+    note = "" if is_new else ", there already"
+    logging.getLogger(__name__).info(
+        "%s: %d pictures, %.1f MB%s", part.shard, len(listing.names), listing.bytes / 1e6, note
+    )
+    Metrics.counter("shards", "written" if is_new else "kept").inc()
+
+
+def whole_listing(folder, part):
+    """The listing of the shard of a part if both are there, whole and the part's, else None."""
+    from apache_beam.io.filesystems import FileSystems
+
+    path = FileSystems.join(folder, part.shard)
+    listing_path = FileSystems.join(folder, shard_index.listing_name(part.shard))
+    if not FileSystems.exists(path) or not FileSystems.exists(listing_path):
+        return None
+    try:
+        listing = shard_index.load_listing(read_file(listing_path))
+        if not _is_of(listing, part):
+            return None
+    except (ValueError, TypeError):
+        return None
+    digest = hashlib.sha256()
+    with open_file(path) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return listing if digest.hexdigest() == listing.sha256 else None
+
+
+def _is_of(listing, part):
+    """Whether a listing has all pictures of a part, one behind the other."""
+    damaged = set(listing.damaged)
+    rows = zip(part.positions, part.names, strict=True)
+    expected = [row for row in rows if row[1] not in damaged]
+    *starts, end = itertools.accumulate(listing.lengths, initial=0)
+    return (
+        listing.plan == part.plan
+        and damaged <= set(part.names)
+        and list(zip(listing.positions, listing.names, strict=True)) == expected
+        and (listing.offsets, listing.bytes) == (starts, end)
+    )
+
+
+def _write_shard(part, folder, read, read_gray):
+    import tensorflow as tf
+
+    kept = {"positions": [], "names": [], "offsets": [], "lengths": []}
+    damaged, offset = [], 0
+    # TensorFlow writes records on this machine, and Beam brings them to where they belong.
+    with tempfile.TemporaryDirectory() as local:
+        path = os.path.join(local, part.shard)
+        with tf.io.TFRecordWriter(path) as writer:
+            for position, name, handle in zip(
+                part.positions, part.names, part.handles, strict=True
+            ):
+                try:
+                    record = _record(name, handle, read, read_gray)
+                except tf.errors.OpError:
+                    damaged.append(name)
+                    continue
+                writer.write(record)
+                length = len(record) + shard_index.BEFORE + shard_index.BEHIND
+                for key, value in zip(kept, (position, name, offset, length), strict=True):
+                    kept[key].append(value)
+                offset += length
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            write_whole(folder, part.shard, file)
+    listing = shard_index.Listing(part.shard, part.plan, offset, digest, damaged=damaged, **kept)
+    write_whole(folder, shard_index.listing_name(part.shard), shard_index.dump(listing))
+    return listing
+
+
+def _record(name, handle, read, read_gray):
+    """The bytes of the example of a picture.
+
+    Raises:
+        tf.errors.OpError: If it can't be read or decoded.
+    """
+    import tensorflow as tf
+
+    from pipelines.batches import pixels
+    from pipelines.photos import headers
+
+    element = tf.constant(tf.nest.map_structure(os.fsencode, handle))
+    encoded = read(element).numpy()
+    height, width, _ = pixels.decode_in_graph(encoded).shape
+    features = {
+        shard_index.PICTURE: [encoded],
+        shard_index.FILENAME: [os.fsencode(name)],
+        shard_index.FORMAT_NAME: [(headers.kind_of(encoded[:64]) or "unknown").encode()],
+        shard_index.HEIGHT: [height],
+        shard_index.WIDTH: [width],
+    }
+    if read_gray:
+        gray = read_gray(element).numpy()
+        pixels.decode_in_graph(gray)
+        features[shard_index.GRAY] = [gray]
+    example = tf.train.Example()
+    for key, values in features.items():
+        feature = example.features.feature[key]
+        kind = feature.int64_list if isinstance(values[0], int) else feature.bytes_list
+        kind.value.extend(values)
+    # Otherwise fields come in any order.
+    return example.SerializeToString(deterministic=True)
+
+
+def read_file(path):
+    """The bytes of a file, on any file system that Beam knows."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def open_file(path):
+    """Opens a file for reading bytes as they are, on any file system that Beam knows."""
+    from apache_beam.io.filesystem import CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def write_whole(folder, name, contents):
+    """Writes a file, on any file system that Beam knows, whole or not at all.
+
+    Args:
+        folder: For it.
+        name: Its file name.
+        contents: Bytes, or a file open for reading them.
+    """
+    from apache_beam.io.filesystem import CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
+    temporary = FileSystems.join(folder, f".{name}.{secrets.token_hex(8)}{TEMPORARY}")
+    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        if isinstance(contents, bytes):
+            file.write(contents)
+        else:
+            shutil.copyfileobj(contents, file, _BLOCK)
+    path = FileSystems.join(folder, name)
+    if FileSystems.exists(path):
+        # Not every file system renames onto a file.
+        FileSystems.delete([path])
+    FileSystems.rename([temporary], [path])

@@ -1,0 +1,141 @@
+"""Listings: pictures in a fixed order, and what they are read by.
+
+Law of the file: a source reads encoded pictures, never pixels. Its listing is a digest of names and
+sizes, not of times, so that a copied folder is the same source.
+"""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from pipelines.photos import headers
+
+NUM_NAMED = 10
+
+
+class SourceError(ValueError):
+    """A source that names nothing usable. The message says what was expected and received."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Pictures in a fixed order.
+
+    Args:
+        name: The specification it was opened by.
+        elements: Dataset of handles: paths, or encoded pictures; of pairs two of them, color first.
+        names: One name for each element, for people.
+        read: In-graph function from an element to the encoded picture, a scalar string; of a pair
+            the one in color.
+        listing: Digest of names and sizes: changes when the pictures do.
+        excluded: Names of the elements that were left out by `exclusions.exclude`.
+        read_gray: In-graph function from an element to the encoded gray picture of a pair, or None
+            where the gray is made of the color.
+    """
+
+    name: str
+    elements: tf.data.Dataset
+    names: list
+    read: Callable
+    listing: str
+    excluded: list = dataclasses.field(default_factory=list)
+    read_gray: Callable | None = None
+
+    @property
+    def holds_files(self):
+        """Whether names are paths."""
+        return self.read in (tf.io.read_file, read_first_file)
+
+    def read_all(self, element):
+        """Reads all that training takes of an element, in-graph.
+
+        Returns:
+            The encoded picture, a scalar string; or of a pair two, color and gray, of shape `(2,)`.
+        """
+        encoded = self.read(element)
+        return encoded if self.read_gray is None else tf.stack([encoded, self.read_gray(element)])
+
+
+def read_first_file(paths):
+    """Reads the picture in color of a pair of paths."""
+    return tf.io.read_file(paths[0])
+
+
+def read_second_file(paths):
+    """Reads the gray picture of a pair of paths."""
+    return tf.io.read_file(paths[1])
+
+
+def first(pictures):
+    """The picture in color of a pair of encoded pictures."""
+    return pictures[0]
+
+
+def second(pictures):
+    """The gray picture of a pair of encoded pictures."""
+    return pictures[1]
+
+
+def find_pictures(specification, path):
+    """Lists the paths of all pictures in a folder and in the folders in it, sorted.
+
+    Args:
+        specification: Of the source, for errors.
+        path: Of the folder.
+
+    Raises:
+        SourceError: If there is no such folder, or no picture in it.
+    """
+    if not os.path.isdir(path):
+        raise SourceError(
+            f"{specification} needs a folder. Received: {path}, which is none. Check the path."
+        )
+    found = []
+    for folder, folders, names in os.walk(path):
+        # Hidden folders hold thumbnails and the like. In place: `walk` stays out of what is gone.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(folder, n) for n in names if not n.startswith(".")]
+    found.sort()
+    pictures = [p for p in found if p.lower().endswith(headers.PICTURE_SUFFIXES)]
+    if not pictures:
+        raise SourceError(
+            f"{specification} holds no pictures among the {len(found)} files of {path}. Expected "
+            f"files that end in {' '.join(headers.PICTURE_SUFFIXES)}. Check the path."
+        )
+    return pictures
+
+
+def from_files(specification, paths):
+    """Makes a source of the files at some paths, in their order."""
+    # As bytes: a file system's names need not be UTF-8.
+    elements = tf.data.Dataset.from_tensor_slices([everywhere(path) for path in paths])
+    return Source(specification, elements, paths, tf.io.read_file, digest_files(paths))
+
+
+def everywhere(path):
+    """A path as bytes that hold in any working directory, as that of a tf.data service's worker."""
+    return os.fsencode(os.path.abspath(path))
+
+
+def digest_files(paths):
+    """Digest of paths and the sizes of their files."""
+    return digest(f"{path} {size(path)}" for path in paths)
+
+
+def digest(texts):
+    """Digest of an iterable of texts, 64 hexadecimal digits."""
+    return hashlib.sha256("\n".join(texts).encode(errors="surrogateescape")).hexdigest()
+
+
+def name_first(names):
+    """The first ten of some names, as one text."""
+    return ", ".join(names[:NUM_NAMED]) + (", ..." if len(names) > NUM_NAMED else "")
+
+
+def size(path):
+    """Bytes of a file, or "missing"."""
+    # A link that leads nowhere is a damaged picture, which the survey counts.
+    return os.path.getsize(path) if os.path.exists(path) else "missing"

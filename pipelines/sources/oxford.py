@@ -1,0 +1,103 @@
+"""Oxford 17 flowers: 1,360 photographs and three ways to split them.
+
+The set is a folder of `jpg/image_0001.jpg` to `image_1360.jpg` and `datasplits.mat`, whose tables
+`trn1`, `val1`, `tst1` to `tst3` hold numbers of pictures.
+
+Source: Nilsback and Zisserman, "A Visual Vocabulary for Flower Classification", CVPR 2006;
+https://www.robots.ox.ac.uk/~vgg/data/flowers/17/
+"""
+
+import os
+
+import numpy as np
+
+from pipelines.sources import listings
+from pipelines.sources.listings import SourceError
+
+# Names as people give them, and the table of each.
+SPLITS = {
+    f"{name}{number}": f"{key}{number}"
+    for name, key in (("train", "trn"), ("val", "val"), ("test", "tst"))
+    for number in (1, 2, 3)
+}
+
+
+def open_split(specification, rest):
+    """Opens `oxford17:PATH[:SPLIT]`; the split is `train1` unless given.
+
+    Args:
+        specification: The whole text, for errors.
+        rest: What is behind `oxford17:`.
+
+    Returns:
+        A `Source` of the split's pictures, in the order of their numbers.
+
+    Raises:
+        SourceError: If the split is none of `SPLITS`, or the folder is not laid out as said above.
+    """
+    folder, split = rest, "train1"
+    if not os.path.isdir(rest) and ":" in rest:
+        folder, _, split = rest.rpartition(":")
+    if split not in SPLITS:
+        raise SourceError(
+            f"Oxford 17 is split into {', '.join(SPLITS)}. Received: {split}, in {specification}."
+        )
+    for path, is_there in (("jpg", os.path.isdir), ("datasplits.mat", os.path.isfile)):
+        if not is_there(os.path.join(folder, path)):
+            raise SourceError(
+                f"{specification} needs a folder with jpg/ and datasplits.mat in it. Received: "
+                f"{folder}, which has no {path}. Unpack 17flowers.tgz there, and put "
+                "datasplits.mat beside jpg/."
+            )
+    numbers = read_splits(os.path.join(folder, "datasplits.mat"))[split]
+    return listings.from_files(
+        specification, [os.path.join(folder, picture_path(number)) for number in numbers]
+    )
+
+
+def picture_path(number):
+    """Path of a picture within the set, by its number from 1."""
+    return os.path.join("jpg", f"image_{number:04d}.jpg")
+
+
+def read_splits(path):
+    """Reads `datasplits.mat`.
+
+    Args:
+        path: Of the file, or the file itself, open for reading bytes.
+
+    Returns:
+        Dict of the names in `SPLITS` and the sorted numbers of their pictures.
+
+    Raises:
+        SourceError: If the file can't be read, or lacks a split.
+    """
+    try:
+        import scipy.io
+    except ImportError as error:
+        raise SourceError(
+            "Oxford 17 keeps its splits in a MATLAB file, which scipy reads. Install it: "
+            "pip install scipy."
+        ) from error
+    expected = f"Expected a MATLAB file with the tables {', '.join(SPLITS.values())}."
+    try:
+        tables = scipy.io.loadmat(path)
+    except Exception as error:
+        # Of a damaged file scipy raises whatever its bytes lead to.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path} can't be read: {reason}. {expected} Fetch it again.") from error
+    missing = [key for key in SPLITS.values() if key not in tables]
+    if missing:
+        raise SourceError(f"{path} has no table {missing[0]}. {expected}")
+    return {split: sorted(_numbers(tables[key], path, key)) for split, key in SPLITS.items()}
+
+
+def _numbers(table, path, key):
+    table = np.asarray(table).reshape(-1)
+    is_number = np.issubdtype(table.dtype, np.number) and table.dtype.kind != "c"
+    if not is_number or not len(table) or (table < 1).any() or (table != table // 1).any():
+        raise SourceError(
+            f"{path}: table {key} holds numbers of pictures, from 1 on. Received: an array of "
+            f"{table.dtype}, {table[:3].tolist()} and so on. Fetch the file again."
+        )
+    return table.astype(int).tolist()

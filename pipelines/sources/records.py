@@ -1,0 +1,166 @@
+"""Records: pictures in TFRecord shards, read one by one by the places that their index gives.
+
+Law of the file: a record is an element like a file, with a name and a place in a fixed order, which
+is that of the pictures before they were sharded. So a run on `records:` has the batches of a run on
+the folder, a damaged record costs no other, and nothing is read that is not wanted.
+"""
+
+import fnmatch
+import hashlib
+import os
+
+import tensorflow as tf
+
+from pipelines.shards import shard_index
+from pipelines.sources import listings
+from pipelines.sources.listings import Source, SourceError
+
+_AGAIN = "Run pipelines.shard again with the flags that made them: it makes what is missing."
+
+
+def open_records(specification, rest):
+    """Opens `records:GLOB`.
+
+    Args:
+        specification: The whole text, for errors.
+        rest: What is behind `records:`: a pattern of shards, of a few for a part of the pictures;
+            or a folder of them. Of any file system that TensorFlow reads.
+
+    Returns:
+        A `Source` in the order of the pictures before they were sharded, a folder behind the other.
+
+    Raises:
+        SourceError: If there are no such shards, or their index is missing or damaged.
+    """
+    folders, pattern = [rest.rstrip("/")], "*"
+    if not tf.io.gfile.isdir(rest):
+        folder, pattern = os.path.split(rest)
+        folders = sorted(path.rstrip("/") for path in tf.io.gfile.glob(folder or "."))
+    names, handles, digests, paired = [], [], [], set()
+    for folder in folders:
+        index = _read_index(specification, folder)
+        entries = [e for e in index.shards if fnmatch.fnmatchcase(e.shard, pattern)]
+        rows = []
+        for entry in entries:
+            path = _absolute(os.path.join(folder, entry.shard))
+            listing = _read_listing(specification, folder, entry)
+            rows += _rows(path, listing)
+            digests.append(f"{entry.shard} {entry.sha256} {_size(specification, path)}")
+        # By place alone.
+        rows.sort(key=lambda row: row[0])
+        names += [name for _, name, _ in rows]
+        handles += [handle for _, _, handle in rows]
+        paired |= {index.is_paired} if entries else set()
+    if not names:
+        raise SourceError(
+            f"{specification} names no shards. Expected a folder that pipelines.shard made, or a "
+            "pattern of its files, such as 'shards/*.tfrecord', in quotes. Check the path."
+        )
+    if len(paired) > 1:
+        raise SourceError(f"{specification} names shards of pairs and others. Train on one kind.")
+    return Source(
+        specification,
+        tf.data.Dataset.from_tensor_slices(handles),
+        names,
+        read_picture,
+        listings.digest(digests),
+        read_gray=read_gray_picture if paired == {True} else None,
+    )
+
+
+def read_picture(handle):
+    """Reads the encoded picture of a record, in color.
+
+    Args:
+        handle: String tensor of shape `(3,)`: path of the shard, offset and length of the record.
+
+    Returns:
+        Scalar string tensor.
+
+    Raises:
+        tf.errors.DataLossError: If the record's checksum is not that of its bytes.
+    """
+    return _read_feature(handle, shard_index.PICTURE)
+
+
+def read_gray_picture(handle):
+    """Reads the encoded gray picture of a record of a pair; as `read_picture`."""
+    return _read_feature(handle, shard_index.GRAY)
+
+
+def length(handle):
+    """Bytes that the record of a handle takes, of a handle of texts."""
+    return int(handle[2])
+
+
+def _read_feature(handle, name):
+    place = tf.strings.to_number(handle[1:], tf.int64)
+    # A data set of one record, since TensorFlow has no other way to one in the middle.
+    shard = tf.raw_ops.TFRecordDatasetV2(
+        filenames=handle[:1], compression_type="", buffer_size=place[1], byte_offsets=place[:1]
+    )
+    types = {"output_types": [tf.string], "output_shapes": [[]]}
+    first = tf.raw_ops.TakeDataset(input_dataset=shard, count=1, **types)
+    (record,) = tf.raw_ops.DatasetToSingleElement(dataset=first, **types)
+    feature = tf.io.FixedLenFeature([], tf.string)
+    return tf.io.parse_single_example(record, {name: feature})[name]
+
+
+def _rows(path, listing):
+    """Triples of each picture: place in the whole set, name and handle."""
+    path = os.fsencode(path)
+    columns = listing.positions, listing.names, listing.offsets, listing.lengths
+    return [
+        (position, name, [path, b"%d" % offset, b"%d" % num_bytes])
+        for position, name, offset, num_bytes in zip(*columns, strict=True)
+    ]
+
+
+def _read_index(specification, folder):
+    path = os.path.join(folder, shard_index.INDEX)
+    try:
+        return shard_index.load_index(_read(path))
+    except tf.errors.NotFoundError as error:
+        raise SourceError(
+            f"{specification} needs shards with their {shard_index.INDEX}, as pipelines.shard "
+            f"writes them. Received: {folder}, which has none. Check the path; if the command was "
+            "stopped, run it again."
+        ) from error
+    except (ValueError, tf.errors.OpError) as error:
+        raise SourceError(f"{path} can't be read: {_line(error)}. {_AGAIN}") from error
+
+
+def _read_listing(specification, folder, entry):
+    path = os.path.join(folder, shard_index.listing_name(entry.shard))
+    try:
+        data = _read(path)
+        if hashlib.sha256(data).hexdigest() != entry.listing_sha256:
+            raise ValueError("its SHA-256 is not that of the index")
+        return shard_index.load_listing(data)
+    except (ValueError, tf.errors.OpError) as error:
+        raise SourceError(
+            f"{specification}: {path} can't be read: {_line(error)}. {_AGAIN}"
+        ) from error
+
+
+def _size(specification, path):
+    try:
+        return tf.io.gfile.stat(path).length
+    except tf.errors.OpError as error:
+        raise SourceError(
+            f"{specification}: {path} can't be read: {_line(error)}. {_AGAIN}"
+        ) from error
+
+
+def _read(path):
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return file.read()
+
+
+def _absolute(path):
+    # For tf.data service workers, which run elsewhere.
+    return path if "://" in path else os.path.abspath(path)
+
+
+def _line(error):
+    return (getattr(error, "message", None) or str(error)).strip().partition("\n")[0]

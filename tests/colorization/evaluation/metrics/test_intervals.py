@@ -1,0 +1,43 @@
+"""Bootstrap intervals: against SciPy's, and by how often they are right."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from colorization.evaluation.metrics import intervals
+
+
+def test_agrees_with_scipy():
+    values = np.random.default_rng(0).gamma(2, size=(80, 2))
+    found = intervals.bootstrap_interval(values)
+    for column in range(2):
+        expected = stats.bootstrap(
+            (values[:, column],), np.mean, n_resamples=5000, method="percentile", rng=1
+        ).confidence_interval
+        np.testing.assert_allclose(found[:, column], expected, rtol=0.03)
+
+
+def test_covers_the_true_mean_as_often_as_it_says():
+    values = np.random.default_rng(0).normal(size=(40, 400))
+    low, high = intervals.bootstrap_interval(values)
+    assert ((low <= 0) & (high >= 0)).mean() == pytest.approx(0.95, abs=0.03)
+
+
+def test_takes_functions_of_means():
+    values = np.random.default_rng(0).uniform(1, 2, (50, 2))
+    ratio = intervals.bootstrap_interval(values, lambda means: means[:, 0] / means[:, 1])
+    assert ratio.shape == (2,) and ratio[0] < 1 < ratio[1]
+
+
+def test_infinite_values_stay_infinite():
+    values = np.full((20, 2), np.inf)
+    values[:, 1] = np.arange(20)
+    values[0, 1] = np.inf
+    low, high = intervals.bootstrap_interval(values)
+    assert low[0] == high[0] == high[1] == np.inf and np.isfinite(low[1])
+
+
+def test_equal_seeds_draw_alike():
+    values = np.random.default_rng(0).normal(size=(30, 1))
+    one, again, other = (intervals.bootstrap_interval(values, seed=seed) for seed in (0, 0, 1))
+    assert (one == again).all() and (one != other).any()

@@ -1,0 +1,198 @@
+"""Whole sets: sums of single pictures, whatever their order, names or the number of threads."""
+
+import dataclasses
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from colorization.evaluation import (
+    data,
+    evaluators,
+    features,
+    measure,
+    photo_loop,
+    summary,
+    systems,
+)
+from colorization.evaluation.metrics import distances
+from colorization.inference import threads
+from pipelines.photos.photo_files import read_picture, write_picture
+
+
+def _warm(shown, photo):
+    return [np.clip(shown + np.array([30, 0, -30]), 0, 255).astype(np.uint8), shown]
+
+
+SYSTEMS = [
+    systems.System("warm", {"kind": "model"}, _warm),
+    systems.gray(),
+    systems.truth(),
+]
+
+
+def _tiny(picture):
+    small = cv2.resize(picture, (3, 2), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32).ravel()
+
+
+TINY = features.Features("tiny", {"of": "six pixels"}, _tiny, features.euclidean(_tiny))
+PLAIN = features.Features("plain", {}, None, lambda one, two: float(one[0, 0, 0]))
+
+
+def evaluate(folder, networks=(TINY,), num_variants=1, stop=None):
+    (found,) = data.open_data(f"folder:{folder}")
+    return photo_loop.evaluate(found, SYSTEMS, networks, num_variants, stop or threads.Stop())
+
+
+def summarize(found, name="warm", networks=(TINY,)):
+    return summary.summarize(found.measured[name], found.true_vectors, networks)
+
+
+@pytest.fixture(scope="module")
+def figures(picture_folder):
+    return {name: summarize(evaluate(picture_folder), name) for name in ("warm", "gray", "truth")}
+
+
+def assert_alike(one, two):
+    assert one.keys() == two.keys()
+    for name in one:
+        # Of FID over so few there are no ends.
+        expected, found = (np.array(dataclasses.astuple(x[name]), float) for x in (one, two))
+        np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=name)
+
+
+def test_figures_are_means_over_photos(figures, picture_folder):
+    expected = []
+    for path in sorted(picture_folder.rglob("*.*")):
+        photo = read_picture(path)
+        warm = evaluators.Picture(_warm(systems.to_gray(photo), photo)[0])
+        expected.append(measure.measure(evaluators.Picture(photo), [warm], []).values)
+    assert len(expected) == 12
+    for name in expected[0]:
+        mean = np.mean([values[name] for values in expected])
+        assert figures["warm"][name].value == pytest.approx(mean)
+        assert figures["warm"][name].low <= mean <= figures["warm"][name].high
+
+
+def test_distances_are_those_of_all_vectors(figures, picture_folder):
+    photos = [read_picture(path) for path in sorted(picture_folder.rglob("*.*"))]
+    truth = np.stack([_tiny(photo) for photo in photos])
+    warm = np.stack([_tiny(_warm(systems.to_gray(photo), photo)[0]) for photo in photos])
+    kid, fid = distances.kernel_distance(truth, warm), distances.frechet_distance(truth, warm)
+    assert figures["warm"]["tiny-kid"].value == pytest.approx(kid)
+    assert figures["warm"]["tiny-fid"].value == pytest.approx(fid)
+
+
+def test_the_truth_is_perfect(figures):
+    found = {name: value.value for name, value in figures["truth"].items()}
+    assert found["psnr"] == np.inf and found["auc-balanced"] == pytest.approx(100)
+    assert found["tiny-kid"] == 0 and found["tiny-fid"] == pytest.approx(0, abs=1e-6)
+
+
+def test_gray_has_no_colorfulness(figures):
+    assert dataclasses.astuple(figures["gray"]["colorfulness"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("num_processors", [1, 3])
+def test_the_number_of_threads_changes_nothing(
+    figures, picture_folder, monkeypatch, num_processors
+):
+    monkeypatch.setattr(threads, "num_processors", lambda: num_processors)
+    assert_alike(figures["warm"], summarize(evaluate(picture_folder)))
+
+
+def test_names_and_order_change_nothing(figures, picture_folder, tmp_path):
+    for number, path in enumerate(reversed(sorted(picture_folder.rglob("*.*")))):
+        (tmp_path / f"{number:02d}.png").write_bytes(path.read_bytes())
+    found = evaluate(tmp_path)
+    assert found.fingerprint == evaluate(picture_folder).fingerprint
+    assert_alike(figures["warm"], summarize(found))
+
+
+def test_another_photo_changes_the_fingerprint(picture_folder, tmp_path):
+    for path in picture_folder.glob("*.png"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    before = evaluate(tmp_path).fingerprint
+    write_picture(tmp_path / "00.png", read_picture(tmp_path / "00.png")[1:], overwrite=True)
+    assert evaluate(tmp_path).fingerprint != before
+
+
+def test_what_is_left_out_is_told_by_reason(picture_folder, tmp_path):
+    (tmp_path / "void.jpg").touch()
+    (tmp_path / "text.png").write_text("no picture")
+    write_picture(tmp_path / "gray.png", np.full((40, 40, 3), 90, np.uint8))
+    (tmp_path / "good.png").write_bytes((picture_folder / "00.png").read_bytes())
+    found = evaluate(tmp_path)
+    assert [name.rpartition("/")[2] for name in found.names] == ["good.png"]
+    assert [line.rpartition("/")[2][:8] for line in found.left_out["damaged"]] == [
+        "text.png",
+        "void.jpg",
+    ]
+    assert len(found.left_out["gray"]) == 1 and not found.left_out["small"]
+
+
+def test_systems_see_no_colors(picture_folder, monkeypatch):
+    seen = []
+    spy = systems.System(
+        "spy", {"kind": "model"}, lambda shown, photo: [seen.append(shown) or shown]
+    )
+    monkeypatch.setattr(f"{__name__}.SYSTEMS", [spy])
+    evaluate(picture_folder)
+    assert len(seen) == 12 and all((shown == shown[..., :1]).all() for shown in seen)
+
+
+def test_variants_are_told_about_of_models_only(picture_folder):
+    networks = [TINY, PLAIN]
+    found = evaluate(picture_folder, networks, num_variants=2)
+    warm, gray = (summarize(found, name, networks) for name in ("warm", "gray"))
+    extra = {"best-of-n-ab-error", "diversity-ab", "tiny-diversity", "plain-diversity"}
+    assert warm.keys() - gray.keys() == extra
+    assert warm["best-of-n-ab-error"].value <= warm["ab-error"].value
+    # Three channels of six pixels, 30 apart in two of them where nothing is clipped.
+    assert 0 < warm["tiny-diversity"].value <= 30 * np.sqrt(12)
+
+
+def test_a_stop_takes_no_more_photos(picture_folder, monkeypatch):
+    monkeypatch.setattr(threads, "num_processors", lambda: 1)
+    stop, lock = threads.Stop(), threading.Lock()
+    (found,) = data.open_data(f"folder:{picture_folder}")
+
+    def request():
+        with lock:
+            stop.reason = "enough"
+
+    result = photo_loop.evaluate(found, SYSTEMS, [], 1, stop, request)
+    assert len(result.digests) == 1
+
+
+def test_fid_comes_first_over_many_photos_and_bears_a_warning_over_few(picture_folder, monkeypatch):
+    found = evaluate(picture_folder)
+    order = [name for name in summarize(found) if name.startswith("tiny")]
+    assert order == ["tiny-kid", "tiny-fid"]
+    (line,) = summary.warnings([TINY, PLAIN], 4_999)
+    assert "tiny-fid over 4,999 photos is mostly bias" in line and "tiny-kid" in line
+    assert not summary.warnings([TINY], 5_000)
+    monkeypatch.setattr(summary, "FEW", 12)
+    order = [name for name in summarize(found) if name.startswith("tiny")]
+    assert order == ["tiny-fid", "tiny-kid"]
+
+
+def test_an_even_kernel_takes_vectors_of_one_length(picture_folder):
+    found = evaluate(picture_folder)
+    even = dataclasses.replace(TINY, has_even_kernel=True)
+    truth, warm = (
+        np.stack(vectors).astype(np.float64)
+        for vectors in (
+            found.true_vectors["tiny"],
+            [one.vectors["tiny"] for one in found.measured["warm"]],
+        )
+    )
+    truth, warm = (x / np.sqrt((x**2).mean(axis=1, keepdims=True)) for x in (truth, warm))
+    value = summarize(found, networks=[even])["tiny-kid"].value
+    assert value == pytest.approx(distances.kernel_distance(truth, warm))
+
+
+def test_too_few_photos_for_an_interval_of_fid_have_none(picture_folder):
+    assert summarize(evaluate(picture_folder))["tiny-fid"].low is None
