@@ -31,6 +31,7 @@ from colorization.training.cluster.synchronized import (
 from colorization.training.monitor import Figures, KeepBest, StopEarly
 from colorization.training.optimizers import AdamW
 from colorization.training.schedules import learning_rate
+from pipelines import files
 from pipelines.batches import input_chain, survey
 from pipelines.color import bins, codecs
 from pipelines.sources import exclusions, opener
@@ -257,9 +258,8 @@ def build_prior(source, found, path=None):
         return np.load(path)
     prior = input_chain.measure_prior(source, found)
     if path:
-        with open(path + ".part", "wb") as file:
+        with files.atomic_write(path) as file:
             np.save(file, prior)
-        os.replace(path + ".part", path)
     return prior
 
 

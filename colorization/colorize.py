@@ -56,11 +56,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         return _fail("Interrupted before the first photo.", 130)
     except BrokenPipeError:
-        # Else Python would complain when it tries again at its end.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        return 141
+        return console.end_unread()
 
 
 def define_flags(values):

@@ -5,6 +5,8 @@ Standard library only, so that `--help` and the checks of a command cost no impo
 
 import dataclasses
 
+from pipelines.errors import UserError
+
 CODECS = (
     "lab",
     "lab_offset",
@@ -42,7 +44,7 @@ MONITORS = ("auto", "loss", "val_loss", *MONITORED_FIGURES)
 MIN_MONITORED_SIZE = 35
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A value or a combination of values that no run can have. The message says how to mend it."""
 
 

@@ -123,14 +123,14 @@ def evaluate(
 
     Raises:
         EvaluationError: If a request can't be met.
-        SourceError: If `data` names nothing usable.
+        UserError: If `data` names nothing usable.
         ModelError: If a model can't be used.
     """
     from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
     from colorization.evaluation import page, photo_loop, protocol, results, summary, tables
     from colorization.inference import threads
-    from colorization.training import run_directory
+    from pipelines.files import write_text
 
     sets = photos.open_data(data, limit, exclude)
     networks = backends.open_features(features)
@@ -168,7 +168,7 @@ def evaluate(
             lines += rows
             if output:
                 # After every set: what took an hour is not lost to the next one's trouble.
-                run_directory.write_whole(output, results.to_lines(lines))
+                write_text(output, results.to_lines(lines))
             if pages:
                 pages.add(one, found, opened[0], rows, notes)
                 pages.write()

@@ -90,7 +90,7 @@ def report(folders, pairs, features, num_variants, output):
     from colorization import build, flags
     from colorization.evaluation import features as backends
     from colorization.evaluation import run_tables, runs
-    from colorization.training.run_directory import write_whole
+    from pipelines.files import write_text
     from pipelines.photos.photo_files import write_picture
 
     networks = backends.open_features(features)
@@ -116,7 +116,7 @@ def report(folders, pairs, features, num_variants, output):
     sheets.mkdir(parents=True, exist_ok=True)
     for name, outcome in outcomes.items():
         write_picture(sheets / f"{name}.jpg", outcome.sheet, overwrite=True)
-    write_whole(output, text)
+    write_text(output, text)
 
 
 def _validation(config, folder):

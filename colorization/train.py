@@ -29,7 +29,7 @@ def main(arguments):
     try:
         train(config, cluster)
     except LostWorkerError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        console.print_error(error)
         return TRY_AGAIN
     return 0
 

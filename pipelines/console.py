@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import select
 import sys
+
+from pipelines import errors
 
 
 def run_command(main, define_flags):
-    """Parses flags and runs a command.
+    """Parses flags, runs a command, and ends the process.
 
     Args:
         main: Function of the positional arguments; returns an exit status or None.
@@ -14,27 +17,72 @@ def run_command(main, define_flags):
     """
     from absl import app, flags, logging
 
-    define_flags()
-
     def guarded(argv):
         # Here, since absl sets it to INFO after parsing, and marks it as the user's wish.
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)
+        sys.exit(main(argv[1:]))
+
+    define_flags()
+    sys.exit(exit_status(lambda: app.run(guarded)))
+
+
+def exit_status(work):
+    """Does a command's work, and prints what ends it early.
+
+    Args:
+        work: Function without arguments; returns an exit status or None, or exits with it.
+
+    Returns:
+        That status, 0 for None; 1 if a `UserError` or an `OSError`, either printed as one line,
+        ended it; 130 for Ctrl-C; 141 if nobody reads its output any more, as after `| head`. Other
+        errors are bugs, and are raised.
+    """
+    try:
         try:
-            sys.exit(main(argv[1:]))
+            status = work()
+        except SystemExit as end:
+            status = end.code
         except KeyboardInterrupt:
             print("Stopped.", file=sys.stderr)
-            sys.exit(130)
-        except (ValueError, RuntimeError, OSError) as error:
-            # The project's own errors say all that a user needs, and the system's name the file;
-            # others are bugs, and keep their traceback.
-            is_own = type(error).__module__.startswith(("colorization", "pipelines"))
-            if not is_own and not isinstance(error, OSError):
+            status = 130
+        except (errors.UserError, OSError) as error:
+            if isinstance(error, BrokenPipeError) and _is_unread():
                 raise
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
-            sys.exit(1)
+            print_error(error)
+            status = 1
+        sys.stdout.flush()
+        return status or 0
+    except BrokenPipeError:
+        if not _is_unread():
+            raise
+        return end_unread()
 
-    app.run(guarded)
+
+def print_error(error):
+    """Prints an error as one line to standard error."""
+    message = str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        message = f"{error.filename}: {error.strerror}."
+    # Names may hold line ends.
+    print("Error:", " ".join(message.splitlines()), file=sys.stderr, flush=True)
+
+
+def end_unread():
+    """Shuts output up for good after a `BrokenPipeError`; returns the exit status for it."""
+    # Python itself flushes at its end, and would complain.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    return 141
+
+
+def _is_unread():
+    """Whether standard output or error is a pipe without a reader; sockets break pipes as well."""
+    poll = select.poll()
+    for stream in (1, 2):
+        poll.register(stream, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def import_quietly():

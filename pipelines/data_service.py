@@ -11,6 +11,8 @@ network that you trust.
 import socket
 import threading
 
+from pipelines.errors import UserError
+
 ROLES = ("dispatcher", "worker")
 
 
@@ -41,12 +43,12 @@ def run(arguments, options):
     """Runs what parsed flags describe, until it is stopped.
 
     Raises:
-        RoleError: If they make no part of a service, or it can't be started.
+        UserError: If they make no part of a service, or it can't be started.
     """
     from pipelines import console
 
     if arguments or not options.role:
-        raise RoleError(f"data_service takes --role={' or '.join(ROLES)} and other flags only.")
+        raise UserError(f"data_service takes --role={' or '.join(ROLES)} and other flags only.")
     needed = {"dispatcher": ("workers",), "worker": ("dispatcher", "address")}[options.role]
     for name in needed:
         _check_addresses(name, getattr(options, name), many=name == "workers")
@@ -58,16 +60,12 @@ def run(arguments, options):
         pass
 
 
-class RoleError(ValueError):
-    """Flags that make no part of a service; the message is one line."""
-
-
 def _check_addresses(name, text, many):
     for address in text.split(",") if many else [text]:
         host, _, port = address.rpartition(":")
         if not (host and port.isdecimal() and 0 < int(port) < 2**16):
             form = "HOST:PORT of each worker, separated by commas" if many else "HOST:PORT"
-            raise RoleError(f"--{name} is {form}. Received: {text or 'nothing'}.")
+            raise UserError(f"--{name} is {form}. Received: {text or 'nothing'}.")
 
 
 def _start(options):
@@ -86,7 +84,7 @@ def _start(options):
         return service.DispatchServer(service.DispatcherConfig(port=port, worker_addresses=workers))
     except tf.errors.OpError as error:
         reason = error.message.strip().partition("\n")[0]
-        raise RoleError(f"The {options.role} can't be started: {reason}.") from error
+        raise UserError(f"The {options.role} can't be started: {reason}.") from error
 
 
 def _check_port(port):
@@ -97,7 +95,7 @@ def _check_port(port):
         try:
             probe.bind(("", port))
         except OSError as error:
-            raise RoleError(
+            raise UserError(
                 f"Port {port} can't be used: {error.strerror}. Choose another."
             ) from error
 

@@ -10,6 +10,8 @@ and makes the others, and run once more it checks all by their SHA-256. It runs 
 
 import sys
 
+from pipelines.errors import UserError
+
 
 def define_flags():
     """Defines the flags of the command."""
@@ -51,7 +53,7 @@ def main(arguments):
 
     options = flags.FLAGS
     if arguments or not options.data or not options.output:
-        raise beam_runner.BeamError("shard takes --data=SOURCE and --output=FOLDER. See --help.")
+        raise UserError("shard takes --data=SOURCE and --output=FOLDER. See --help.")
     beam_runner.import_beam()
     console.import_quietly()
     from pipelines.shards import beam_pipeline, shard_plan

@@ -10,8 +10,9 @@ what training should leave out: give it to `colorization.train` as --exclude.
 
 import json
 import os
-import secrets
 import sys
+
+from pipelines.files import atomic_write
 
 FILENAMES = ("report.html", "audit.json", "exclude.txt")
 
@@ -88,19 +89,10 @@ def write(found, folder):
     os.makedirs(folder, exist_ok=True)
     writers = (lambda file: findings_page.write_page(file, found), write_json, write_list)
     for name, writer in zip(FILENAMES, writers, strict=True):
-        _write_whole(os.path.join(folder, name), writer)
-
-
-def _write_whole(path, writer):
-    temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.part")
-    try:
         # A name that is no text, which no page can show, must not cost the page.
-        with open(temporary, "x", encoding="utf-8", errors="backslashreplace") as file:
+        path, errors = os.path.join(folder, name), "backslashreplace"
+        with atomic_write(path, "w", encoding="utf-8", errors=errors) as file:
             writer(file)
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 def _check_output(folder):

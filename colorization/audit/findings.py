@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from colorization.audit import copies
 from colorization.audit.inspection import Measures, measure
+from pipelines.errors import UserError
 from pipelines.photos import headers
 from pipelines.sources import exclusions
-from pipelines.sources.opener import Source, SourceError
+from pipelines.sources.opener import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,13 +100,13 @@ def audit(data, val_data=None, on_progress=lambda num_pictures: None):
         An `Audit`.
 
     Raises:
-        SourceError: If no picture of a source can be read.
+        UserError: If no picture of a source can be read.
     """
     sources = [data] if val_data is None else [data, val_data]
     measured = [measure(source, on_progress) for source in sources]
     for source, measures in zip(sources, measured, strict=True):
         if not len(measures.positions):
-            raise SourceError(
+            raise UserError(
                 f"{source.name}: none of {len(source.names)} files is a whole JPEG, PNG, GIF, BMP "
                 f"or opaque WebP picture; the first is {source.names[0]}. Point at pictures."
             )

@@ -66,7 +66,7 @@ def open_data(specifications, limit=0, exclude=""):
         List of `Data`.
 
     Raises:
-        SourceError: If a specification names nothing usable.
+        UserError: If a specification names nothing usable.
         EvaluationError: If two sets would have the same name.
     """
     opened = []

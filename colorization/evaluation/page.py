@@ -7,7 +7,6 @@ few pictures of `page_pictures`; of the other photos there is nothing but figure
 import html
 import json
 import os
-import secrets
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from colorization.audit import histograms
 from colorization.evaluation import REPORT, page_pictures, page_plots, tables
 from colorization.evaluation.metrics import chroma_closeness, hues, intervals
 from colorization.evaluation.page_tally import TRUTH, Tally
+from pipelines.files import atomic_write
 from pipelines.photos.photo_files import write_picture
 
 _HEAD = """<!DOCTYPE html>
@@ -116,18 +116,12 @@ class Report:
         os.makedirs(self._folder, exist_ok=True)
         page, sheet = (os.path.join(self._folder, name) for name in REPORT)
         write_picture(sheet, np.concatenate(self._sheets), overwrite=True)
-        temporary = os.path.join(self._folder, f".{secrets.token_hex(8)}.part")
-        try:
-            # A name that is no text, which no page can show, must not cost the page.
-            with open(temporary, "x", encoding="utf-8", errors="xmlcharrefreplace") as file:
-                file.write(_HEAD)
-                file.writelines(self._sections)
-                file.write(_course(self._run) if self._run else "")
-                file.write("</body>\n</html>\n")
-            os.replace(temporary, page)
-        finally:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+        # A name that is no text, which no page can show, must not cost the page.
+        with atomic_write(page, "w", encoding="utf-8", errors="xmlcharrefreplace") as file:
+            file.write(_HEAD)
+            file.writelines(self._sections)
+            file.write(_course(self._run) if self._run else "")
+            file.write("</body>\n</html>\n")
 
 
 def _left_out(found):

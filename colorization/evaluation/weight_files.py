@@ -5,9 +5,10 @@ import keras
 import numpy as np
 
 from colorization.models.squeezenet import squeezenet
+from pipelines.errors import UserError
 
 
-class FeatureError(ValueError):
+class FeatureError(UserError):
     """A file that holds no such network. The message says what was expected and received."""
 
 

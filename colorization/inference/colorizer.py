@@ -14,6 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from colorization.inference import graph, plan, sheets, tone
+from pipelines.errors import UserError
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
@@ -24,7 +25,7 @@ _DESCRIBED = {"name", "version", "gives_variants"}
 Picture = str | os.PathLike | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
-class ModelError(ValueError):
+class ModelError(UserError):
     """A model that cannot be used; the message is one line."""
 
 

@@ -8,13 +8,13 @@ import base64
 import contextlib
 import html
 import os
-import secrets
 import urllib.parse
 
 import cv2
 import pyvips
 
 from colorization.inference import threads
+from pipelines.files import atomic_write
 from pipelines.photos.photo_files import PictureError, read_picture
 
 FILENAME = "report.html"
@@ -139,25 +139,21 @@ class Report:
         return self.path if number == 0 else self.path.with_name(f"report_{number + 1}.html")
 
     def _write_page(self, number, num_pages, rows, failures, num_photos):
-        temporary = self._folder / f".{secrets.token_hex(8)}.part"
-        try:
-            # A name that is no text, which no page can show, must not cost the page.
-            with open(temporary, "x", encoding="utf-8", errors="xmlcharrefreplace") as file:
-                file.write(f"{_HEAD}<p>{num_photos:,} photos")
-                file.write(f", page {number + 1} of {num_pages}" if num_pages > 1 else "")
-                file.write(", before and after. A colored photo leads to its file.</p>\n")
-                file.write(self._navigation(number, num_pages))
-                if failures and number == 0:
-                    lines = "".join(f"<li>{html.escape(line)}</li>\n" for line in failures)
-                    file.write(f"<h2>Failed: {len(failures):,}</h2>\n<ul>\n{lines}</ul>\n")
-                file.write("<main>\n")
-                for job, outputs in rows:
-                    file.write(self._figure(job, outputs))
-                file.write("</main>\n")
-                file.write(self._navigation(number, num_pages) + "</body>\n</html>\n")
-            os.replace(temporary, self._page(number))
-        finally:
-            temporary.unlink(missing_ok=True)
+        path = self._page(number)
+        # A name that is no text, which no page can show, must not cost the page.
+        with atomic_write(path, "w", encoding="utf-8", errors="xmlcharrefreplace") as file:
+            file.write(f"{_HEAD}<p>{num_photos:,} photos")
+            file.write(f", page {number + 1} of {num_pages}" if num_pages > 1 else "")
+            file.write(", before and after. A colored photo leads to its file.</p>\n")
+            file.write(self._navigation(number, num_pages))
+            if failures and number == 0:
+                lines = "".join(f"<li>{html.escape(line)}</li>\n" for line in failures)
+                file.write(f"<h2>Failed: {len(failures):,}</h2>\n<ul>\n{lines}</ul>\n")
+            file.write("<main>\n")
+            for job, outputs in rows:
+                file.write(self._figure(job, outputs))
+            file.write("</main>\n")
+            file.write(self._navigation(number, num_pages) + "</body>\n</html>\n")
 
     def _navigation(self, number, num_pages):
         if num_pages == 1:
@@ -216,9 +212,5 @@ def _shrink(picture, thumbnail):
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
     thumbnail.parent.mkdir(parents=True, exist_ok=True)
-    temporary = thumbnail.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        temporary.write_bytes(data.tobytes())
-        os.replace(temporary, thumbnail)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(thumbnail) as file:
+        file.write(data.tobytes())

@@ -10,12 +10,13 @@ import os
 import pathlib
 import re
 
+from pipelines.errors import UserError
 from pipelines.photos.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 MAX_VARIANTS = 25
 
 
-class PlanError(ValueError):
+class PlanError(UserError):
     """A request that cannot be carried out at all; the message is one line."""
 
 

@@ -8,6 +8,8 @@ import os
 import secrets
 import sqlite3
 
+from pipelines.errors import UserError
+
 # "CPrf": what tells the file from those of other programs, and the number of its layout.
 _APPLICATION, _LAYOUT = 0x43507266, 1
 _SECONDS_TO_WAIT = 30
@@ -36,7 +38,7 @@ CREATE TABLE votes (
 """
 
 
-class VotesError(ValueError):
+class VotesError(UserError):
     """A file of votes that cannot be used; the message is one line."""
 
 

@@ -2,15 +2,16 @@
 
 import json
 import os
-import shutil
 
 import tensorflow as tf
 
 from colorization.inference.colorizer import DESCRIPTION
 from colorization.serving import server_files, signatures
+from pipelines.errors import UserError
+from pipelines.files import atomic_path
 
 
-class ExportError(ValueError):
+class ExportError(UserError):
     """A model that can't be exported where or as asked. The message says how to mend it."""
 
 
@@ -42,24 +43,21 @@ def save(graph, directory, version, description):
     path = os.path.join(directory, str(version))
     if os.path.exists(path):
         raise ExportError(f"{path} exists. Leave --version out to write the next one.")
-    # A name that is no number: a server that watches the directory passes it by.
-    partial = os.path.join(directory, f".{version}.part")
     try:
         os.makedirs(directory, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        tf.saved_model.save(graph, partial, signatures=signatures.signatures(graph))
-        name = os.path.basename(os.path.abspath(directory))
-        known = {"name": name, "version": version, "gives_variants": graph.gives_variants}
-        description = known | description
-        os.makedirs(os.path.join(partial, os.path.dirname(DESCRIPTION)))
-        with open(os.path.join(partial, DESCRIPTION), "w") as file:
-            json.dump(description, file, indent=1)
-        server_files.write_warm_up(
-            os.path.join(partial, server_files.WARM_UP), name, graph.gives_variants
-        )
-        server_files.write_configs(directory, name)
-        os.rename(partial, path)
+        # Its name is no number meanwhile: a server that watches the directory passes it by.
+        with atomic_path(path) as partial:
+            tf.saved_model.save(graph, partial, signatures=signatures.signatures(graph))
+            name = os.path.basename(os.path.abspath(directory))
+            known = {"name": name, "version": version, "gives_variants": graph.gives_variants}
+            description = known | description
+            os.makedirs(os.path.join(partial, os.path.dirname(DESCRIPTION)))
+            with open(os.path.join(partial, DESCRIPTION), "w") as file:
+                json.dump(description, file, indent=1)
+            server_files.write_warm_up(
+                os.path.join(partial, server_files.WARM_UP), name, graph.gives_variants
+            )
+            server_files.write_configs(directory, name)
     except (OSError, tf.errors.OpError) as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise ExportError(f"{path} could not be written: {error}.") from error
     return path

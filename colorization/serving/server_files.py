@@ -10,6 +10,8 @@ import os
 
 import tensorflow as tf
 
+from pipelines.files import atomic_write
+
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 # Where the official image looks for models.
 _MOUNTED = "/models"
@@ -74,9 +76,8 @@ def write_configs(directory, name):
         path = os.path.join(directory, file_name)
         if os.path.exists(path):
             continue
-        with open(path + ".part", "w") as file:
+        with atomic_write(path, "w") as file:
             file.write(text.format(name=name, base=f"{_MOUNTED}/{name}"))
-        os.replace(path + ".part", path)
         written.append(path)
     return written
 

@@ -24,6 +24,7 @@ from tensorflow.python.framework import convert_to_constants
 from colorization.inference.graph import MAX_ASPECT
 from colorization.serving.saved_model import ExportError
 from pipelines.batches import pixels
+from pipelines.files import atomic_write
 
 METADATA = "colorization"
 SIGNATURE = "serving_default"
@@ -63,15 +64,11 @@ def write(path, content):
     Raises:
         ExportError: If the file can't be written.
     """
-    partial = path + ".part"
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(partial, "wb") as file:
+        with atomic_write(path) as file:
             file.write(content)
-        os.replace(partial, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(partial)
         raise ExportError(f"{path} could not be written: {error}.") from error
     return path
 

@@ -12,6 +12,7 @@ from colorization.evaluation import outputs
 from colorization.training.averaging import averaged_weights
 from colorization.training.checkpoints import TrainingError
 from colorization.training.monitor import Following
+from pipelines.files import atomic_write
 
 
 class Phases(keras.callbacks.Callback):
@@ -133,11 +134,10 @@ class History(keras.callbacks.Callback):
 
     def _write(self, epoch, values):
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-        with open(self.path + ".part", "w", newline="") as file:
+        with atomic_write(self.path, "w", newline="") as file:
             table = csv.DictWriter(file, names, restval="")
             table.writeheader()
             table.writerows(self.rows)
-        os.replace(self.path + ".part", self.path)
         with self.writer.as_default(step=epoch + 1):
             for name, value in values.items():
                 tf.summary.scalar(name, value)

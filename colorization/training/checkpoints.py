@@ -11,8 +11,10 @@ import re
 import keras
 import tensorflow as tf
 
+from pipelines.errors import UserError
 
-class TrainingError(RuntimeError):
+
+class TrainingError(UserError):
     """A run that can't go on. The message says how to mend it."""
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 
 from colorization.training.checkpoints import TrainingError
+from pipelines.files import write_text
 
 RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished"
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "opencv-python-headless")
@@ -44,7 +45,7 @@ def open_run(model_dir, recipe, read, is_chief=True):
     try:
         os.makedirs(model_dir, exist_ok=True)
         if not os.path.exists(path):
-            write_whole(path, recipe)
+            write_text(path, recipe)
         os.makedirs(os.path.join(model_dir, "samples"), exist_ok=True)
     except OSError as error:
         raise TrainingError(f"--model_dir={model_dir} can't be made: {error.strerror}.") from error
@@ -68,12 +69,12 @@ def write_environment(model_dir, fingerprint, seed):
     versions = {name: _version(name) for name in PACKAGES}
     versions["python"] = sys.version.split()[0]
     facts = {"versions": versions, "data_fingerprint": fingerprint, "seed": seed}
-    write_whole(os.path.join(model_dir, ENVIRONMENT), json.dumps(facts, indent=1) + "\n")
+    write_text(os.path.join(model_dir, ENVIRONMENT), json.dumps(facts, indent=1) + "\n")
 
 
 def mark_finished(model_dir):
     """Notes that a run has had its last epoch, be it by early stopping."""
-    write_whole(os.path.join(model_dir, FINISHED), "")
+    write_text(os.path.join(model_dir, FINISHED), "")
 
 
 def is_finished(model_dir):
@@ -93,12 +94,3 @@ def _version(name):
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None  # Installed under another name, such as tensorflow-cpu.
-
-
-def write_whole(path, text):
-    """Writes a text file whole or not at all."""
-    with open(path + ".part", "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".part", path)

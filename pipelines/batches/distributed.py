@@ -11,11 +11,13 @@ import contextlib
 import dataclasses
 import os
 import socket
-import sys
 import threading
 import time
 
 import tensorflow as tf
+
+from pipelines import console
+from pipelines.errors import UserError
 
 _START = (
     "Start it by pipelines.data_service, the dispatcher and all workers that it names, or leave "
@@ -28,7 +30,7 @@ _EVERY, _PATIENCE = 20.0, 40.0
 _LOST = "a worker of the data service was lost"
 
 
-class ServiceError(ValueError):
+class ServiceError(UserError):
     """A data service that is not there, or failed; the message is one line."""
 
 
@@ -204,7 +206,7 @@ def _watch(service, is_over):
             present = 0
         if present < service.num_workers and not is_over.is_set():
             reason = f"{present} of {service.num_workers} workers answer"
-            print(f"ServiceError: {_failed(service, reason)}", file=sys.stderr, flush=True)
+            console.print_error(_failed(service, reason))
             # Others wait within TensorFlow. What a run keeps is written whole or not at all.
             os._exit(1)
 

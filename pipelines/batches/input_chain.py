@@ -13,17 +13,18 @@ from pipelines.batches import augment, distributed
 from pipelines.batches.survey import PARALLEL, usable
 from pipelines.color import bins
 from pipelines.color.spaces import rgb_to_lab
-from pipelines.sources.opener import SourceError
+from pipelines.errors import UserError
+from pipelines.files import atomic_path
 
 
 def check_cache(where):
     """Checks a `--cache`: `"none"`, `"memory"` or a folder.
 
     Raises:
-        SourceError: If it is none of these.
+        UserError: If it is none of these.
     """
     if where not in ("none", "memory") and not os.path.isdir(where):
-        raise SourceError(
+        raise UserError(
             f"--cache is none, memory or a folder that exists. Received: {where or 'nothing'}. "
             "Make the folder, or choose another."
         )
@@ -48,7 +49,7 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
         image_size, image_size, channels)`.
 
     Raises:
-        SourceError: If `options.cache` is a folder that does not exist or can't be written.
+        UserError: If `options.cache` is a folder that does not exist or can't be written.
     """
     check_cache(options.cache)
     encoded = usable(source, found)
@@ -105,16 +106,14 @@ def _cache_on_disk(encoded, folder, found):
     path = os.path.join(folder, f"pictures-{found.fingerprint}.tfrecord")
     is_paired = encoded.element_spec.shape.rank == 1
     if not os.path.exists(path):
-        part = f"{path}.{os.getpid()}.part"
         try:
-            with tf.io.TFRecordWriter(part) as writer:
+            with atomic_path(path) as part, tf.io.TFRecordWriter(part) as writer:
                 one_by_one = encoded.unbatch() if is_paired else encoded
                 for picture in one_by_one.as_numpy_iterator():
                     writer.write(picture)
-            os.replace(part, path)
         except (OSError, tf.errors.OpError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise SourceError(f"--cache={folder} can't be written: {reason}") from error
+            raise UserError(f"--cache={folder} can't be written: {reason}") from error
     pictures = tf.data.TFRecordDataset(path)
     if is_paired:
         pictures = pictures.batch(2, drop_remainder=True)

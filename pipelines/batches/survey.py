@@ -13,7 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.batches import pixels
-from pipelines.sources.listings import SourceError, name_first
+from pipelines.errors import UserError
+from pipelines.files import atomic_write
+from pipelines.sources.listings import name_first
 
 MOST_DAMAGED = 0.1
 # A border is 4 % of a picture's shorter side; white is a level over 240 in all channels.
@@ -66,7 +68,7 @@ def survey(source, white_background=0.0):
         A `Survey`. What is left out is counted, and the first ten named in the log.
 
     Raises:
-        SourceError: If more than 10 % of the pictures are damaged, or of the pairs differ in size;
+        UserError: If more than 10 % of the pictures are damaged, or of the pairs differ in size;
             or if nothing is left.
     """
 
@@ -138,20 +140,20 @@ def _report(source, found):
             )
     most = MOST_DAMAGED * found.num_pictures
     if len(found.damaged) > most:
-        raise SourceError(
+        raise UserError(
             f"{source.name}: {len(found.damaged)} of {found.num_pictures} files are damaged or no "
             f"JPEG, PNG, GIF, BMP or opaque WebP pictures, more than {MOST_DAMAGED:.0%}; the first "
             f"is {found.damaged[0]}. Remove or convert them, or point --data at the pictures."
         )
     if len(found.mismatched) > most:
-        raise SourceError(
+        raise UserError(
             f"{source.name}: the pictures of a pair have one size, and those of "
             f"{len(found.mismatched)} of {found.num_pictures} pairs differ, more than "
             f"{MOST_DAMAGED:.0%}; the first is {found.mismatched[0]}. Resize or remove them."
         )
     if not found.num_usable:
         also = f" and {len(found.not_white)} lack a white background" if found.not_white else ""
-        raise SourceError(
+        raise UserError(
             f"{source.name}: training needs pictures in color, and of {found.num_pictures} "
             f"{len(found.gray)} are gray{also}. Point --data at others"
             + (", or lower --white_background." if also else ".")
@@ -183,9 +185,8 @@ def white_share(picture):
 
 def save_survey(found, path):
     """Writes a survey as JSON, whole or not at all."""
-    with open(path + ".part", "w") as file:
+    with atomic_write(path, "w") as file:
         json.dump(dataclasses.asdict(found), file, indent=1)
-    os.replace(path + ".part", path)
 
 
 def load_survey(path):

@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from pipelines.errors import UserError
+
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -64,7 +66,7 @@ class Photo:
     metadata: Metadata = Metadata()
 
 
-class PictureError(ValueError):
+class PictureError(UserError):
     """A picture that cannot be read, colored or written; the message is one line."""
 
 

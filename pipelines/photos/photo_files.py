@@ -10,11 +10,11 @@ guess, would parse far more kinds than these.
 
 import os
 import pathlib
-import secrets
 
 import numpy as np
 import pyvips
 
+from pipelines.files import atomic_write
 from pipelines.photos import decoders, encoders, headers
 from pipelines.photos.decoders import MAX_PIXELS
 from pipelines.photos.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
@@ -103,7 +103,8 @@ def write_photo(path, pages, overwrite=False, note=None):
     path = pathlib.Path(path)
     pieces = encode_photo(path, pages, note)
     try:
-        _store(path, pieces, overwrite)
+        with atomic_write(path, overwrite=overwrite) as file:
+            file.writelines(pieces)
     except FileExistsError as error:
         raise PictureError(
             f"{path}: a new file was expected, and one is there already. Choose another name, or "
@@ -203,34 +204,6 @@ def write_picture(path, rgb, overwrite=False):
         PictureError: As `write_photo` does.
     """
     write_photo(path, [Photo(np.asarray(rgb))], overwrite)
-
-
-def _store(path, pieces, overwrite):
-    # A short name of its own: beside a name of 255 bytes a longer one would not fit.
-    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with open(temporary, "xb") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        if not overwrite:
-            _claim(path, temporary)
-        else:
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _claim(path, temporary):
-    """Gives `temporary` the name `path`, unless that name is taken, in one step."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # No hard links here (FAT, some network disks): the name is claimed empty, then filled.
-        open(path, "xb").close()
-        os.replace(temporary, path)
 
 
 def _read_bytes(path):

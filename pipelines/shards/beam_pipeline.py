@@ -16,8 +16,8 @@ import pickle
 import platform
 
 from pipelines.batches.survey import MOST_DAMAGED
+from pipelines.errors import UserError
 from pipelines.shards import beam_runner, shard_index, shard_writer
-from pipelines.shards.shard_writer import ShardError
 from pipelines.sources import listings
 
 _PLAN = "plan.json"
@@ -37,9 +37,9 @@ def shard(planned, folder, runner="DirectRunner", beam_options=""):
         Pair of the `Index` and how many shards were made now.
 
     Raises:
-        ShardError: If the folder holds something else or can't be written, or more than 10 % of the
+        UserError: If the folder holds something else or can't be written, or more than 10 % of the
             pictures are damaged.
-        BeamError: As `beam_runner.run`.
+        UserError: As `beam_runner.run`.
     """
     beam_runner.import_beam()
     try:
@@ -54,7 +54,7 @@ def shard(planned, folder, runner="DirectRunner", beam_options=""):
         index = _write_index(planned, folder)
         _delete(folder, "plan*.json", f".*{shard_writer.TEMPORARY}")
     except OSError as error:
-        raise ShardError(
+        raise UserError(
             f"--output={folder} can't be written: {' '.join(str(error).split())}"
         ) from error
     return index, counts.get("written", 0)
@@ -83,12 +83,12 @@ def _open_folder(planned, folder):
         if digest == planned.digest:
             return
         if digest is None:
-            raise ShardError(
+            raise UserError(
                 "--output is a new or empty folder, or one that this command made. Received: "
                 f"{folder}, which holds something else. Choose another."
             )
         if any(name.endswith(shard_index.SUFFIX) for name in found):
-            raise ShardError(
+            raise UserError(
                 f"{folder} holds shards of other pictures, of another list of exclusions or in "
                 "another number. Give the same flags to go on with it, or another --output."
             )
@@ -162,7 +162,7 @@ def _rows_of(part, names):
 
 def _report(planned, damaged, total):
     if len(damaged) > MOST_DAMAGED * total:
-        raise ShardError(
+        raise UserError(
             f"{planned.data}: {len(damaged)} of {total} files are damaged or no JPEG, PNG, GIF, "
             f"BMP or opaque WebP pictures, more than {MOST_DAMAGED:.0%}; the first is "
             f"{damaged[0]}. Remove, convert or exclude them, and take a new --output."

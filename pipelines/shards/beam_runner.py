@@ -17,6 +17,7 @@ import threading
 
 from absl import flags
 
+from pipelines.errors import UserError
 from pipelines.shards import beam_worker
 
 # Beam's own names for what runs on this machine. It would rather start another runner, a program
@@ -27,10 +28,6 @@ _OWN_ERROR = re.compile(r"^(?:colorization|pipelines)[\w.]*: (.*?)(?: \[while ru
 
 # They are the flags of the command that calls `define_flags`.
 flags.disclaim_key_flags()
-
-
-class BeamError(ValueError):
-    """A pipeline that cannot be run, or did not end well; the message is one line."""
 
 
 def define_flags(values):
@@ -59,7 +56,7 @@ def import_beam():
     """Imports Apache Beam, without its notes about clouds that are not set up.
 
     Raises:
-        BeamError: If it is not installed.
+        UserError: If it is not installed.
     """
     with _quiet_root():
         try:
@@ -67,7 +64,7 @@ def import_beam():
         except ModuleNotFoundError as error:
             if error.name != "apache_beam":
                 raise
-            raise BeamError(
+            raise UserError(
                 "Apache Beam, which this command runs on, is not installed. Install it by: "
                 "pip install '.[scale]'"
             ) from None
@@ -85,7 +82,7 @@ def prepare(runner="DirectRunner", beam_options=""):
         `apache_beam.options.pipeline_options.PipelineOptions`.
 
     Raises:
-        BeamError: If Beam is missing, or the runner or an option is none.
+        UserError: If Beam is missing, or the runner or an option is none.
     """
     import_beam()
     from apache_beam.io.filesystems import FileSystems
@@ -104,14 +101,14 @@ def check_path(path):
         path: Path, URL or pattern.
 
     Raises:
-        BeamError: If it does not, or lacks a package for it.
+        UserError: If it does not, or lacks a package for it.
     """
     from apache_beam.io.filesystems import FileSystems
 
     try:
         FileSystems.get_filesystem(path)
     except ValueError as error:
-        raise BeamError(f"{path}: {' '.join(str(error).split())}") from error
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def run(build, runner="DirectRunner", beam_options=""):
@@ -126,7 +123,7 @@ def run(build, runner="DirectRunner", beam_options=""):
         Dict of the pipeline's counters, by name; those of one name are added up.
 
     Raises:
-        BeamError: If Beam is missing, the runner or an option is none, a step raised an error of
+        UserError: If Beam is missing, the runner or an option is none, a step raised an error of
             this project, a worker process ended, or the runner says that the pipeline failed.
         RuntimeError: If a step raised another error: a mistake in this program.
     """
@@ -147,9 +144,9 @@ def run(build, runner="DirectRunner", beam_options=""):
         own = _OWN_ERROR.match((str(error).strip().splitlines() or [""])[-1])
         if own is None:
             raise
-        raise BeamError(own[1]) from error
+        raise UserError(own[1]) from error
     if result.state != "DONE":
-        raise BeamError(f"The pipeline ended as {result.state}. What the runner logged says why.")
+        raise UserError(f"The pipeline ended as {result.state}. What the runner logged says why.")
     return _counters(result)
 
 
@@ -160,7 +157,7 @@ def _options(runner, beam_options):
     try:
         words = shlex.split(beam_options)
     except ValueError as error:
-        raise BeamError(f"--beam_options={beam_options}: {error}.") from error
+        raise UserError(f"--beam_options={beam_options}: {error}.") from error
     said, unknown = io.StringIO(), _Unknown()
     logger = logging.getLogger("apache_beam.options.pipeline_options")
     logger.addHandler(unknown)
@@ -170,12 +167,12 @@ def _options(runner, beam_options):
             options.get_all_options()
     except SystemExit:
         reason = said.getvalue().strip().rpartition("error: ")[2]
-        raise BeamError(f"--beam_options={beam_options}: {reason}.") from None
+        raise UserError(f"--beam_options={beam_options}: {reason}.") from None
     finally:
         logger.removeHandler(unknown)
     # Of other runners' options some are known to their servers alone.
     if is_local and (unknown.said or any(not word.startswith("--") for word in words)):
-        raise BeamError(
+        raise UserError(
             f"--beam_options={beam_options}: expected options that Apache Beam knows, such as "
             "'--direct_num_workers=2'. Received others."
         )
@@ -229,7 +226,7 @@ def _engine(runner):
     try:
         return create_runner(runner)
     except (ValueError, ImportError, AttributeError) as error:
-        raise BeamError(f"--runner={runner}: {' '.join(str(error).split())}") from error
+        raise UserError(f"--runner={runner}: {' '.join(str(error).split())}") from error
 
 
 def _watched(work):
@@ -262,7 +259,7 @@ def _watched(work):
         raise
     if not outcome and not errors:
         # The threads go on failing for a while, and `notice` on keeping them quiet.
-        raise BeamError(
+        raise UserError(
             "A worker process was killed, perhaps for want of memory. Start the command again; "
             "--beam_options=--direct_num_workers=1 takes less."
         )

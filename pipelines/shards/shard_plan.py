@@ -11,8 +11,9 @@ import os
 
 import numpy as np
 
+from pipelines.errors import UserError
 from pipelines.shards import shard_index
-from pipelines.shards.shard_writer import Part, ShardError
+from pipelines.shards.shard_writer import Part
 from pipelines.sources import exclusions, listings, opener, records
 
 # What TensorFlow's guides call for: enough for any file system to be quick.
@@ -51,11 +52,11 @@ def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
         A `Plan`.
 
     Raises:
-        ShardError: If there are fewer pictures than shards, or they are of TensorFlow Datasets.
-        SourceError: If `data` or `exclude` is none.
+        UserError: If there are fewer pictures than shards, or they are of TensorFlow Datasets.
+        UserError: If `data` or `exclude` is none.
     """
     if any(part.startswith("tfds:") for part in opener.split_specifications(data)):
-        raise ShardError(
+        raise UserError(
             "Sets of TensorFlow Datasets are shards already. Received: "
             f"--data={data}. Give it to training as it is."
         )
@@ -68,7 +69,7 @@ def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
     sizes = [_size(source, handle) for handle in handles]
     num_shards = num_shards or max(1, round(sum(sizes) / (megabytes * 1e6)))
     if num_shards > len(names):
-        raise ShardError(
+        raise UserError(
             f"A shard holds a picture at least. Received: --num_shards={num_shards} for "
             f"{len(names)} pictures. Set --num_shards={len(names)} or less."
         )

@@ -17,15 +17,12 @@ import secrets
 import shutil
 import tempfile
 
+from pipelines.errors import UserError
 from pipelines.shards import shard_index
 
 # Of files that are being written, so that what a killed worker left is known.
 TEMPORARY = ".part"
 _BLOCK = 1 << 20
-
-
-class ShardError(ValueError):
-    """Pictures that can't be sharded, or a folder that can't take shards, said in one line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +54,7 @@ def make_shard(path, folder, readers):
             picture. Pickled, since they import TensorFlow, which is loud.
 
     Raises:
-        ShardError: If a file can't be written.
+        UserError: If a file can't be written.
     """
     from apache_beam.metrics import Metrics
 
@@ -71,7 +68,7 @@ def make_shard(path, folder, readers):
         if is_new:
             listing = _write_shard(part, folder, *pickle.loads(readers))
     except OSError as error:
-        raise ShardError(f"{folder} can't take shards: {' '.join(str(error).split())}") from error
+        raise UserError(f"{folder} can't take shards: {' '.join(str(error).split())}") from error
     note = "" if is_new else ", there already"
     logging.getLogger(__name__).info(
         "%s: %d pictures, %.1f MB%s", part.shard, len(listing.names), listing.bytes / 1e6, note

@@ -13,7 +13,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from pipelines.sources.opener import SourceError, digest
+from pipelines.errors import UserError
+from pipelines.sources.opener import digest
 
 NUM_NAMED = 10
 
@@ -30,7 +31,7 @@ def exclude(source, path):
         that the source does not have are counted, and the first ten named in the log.
 
     Raises:
-        SourceError: If the list can't be read, or names every picture.
+        UserError: If the list can't be read, or names every picture.
     """
     listed = {full_name(source, name): name for name in read_names(path)}
     keys = [full_name(source, name) for name in source.names]
@@ -49,7 +50,7 @@ def exclude(source, path):
     if kept.all():
         return source
     if not kept.any():
-        raise SourceError(
+        raise UserError(
             f"{path} names all {len(kept)} pictures of {source.name}. Expected a list that leaves "
             "some. Shorten it."
         )
@@ -70,13 +71,13 @@ def read_names(path):
     """Reads the names of a list, in its order.
 
     Raises:
-        SourceError: If the list can't be read, or a name in quotes is no JSON string.
+        UserError: If the list can't be read, or a name in quotes is no JSON string.
     """
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = file.read().split("\n")
     except OSError as error:
-        raise SourceError(
+        raise UserError(
             f"--exclude is a file of names, one a line, as colorization.audit writes it. "
             f"Received: {path}: {error.strerror}."
         ) from error
@@ -111,7 +112,7 @@ def _unquote(text, path, number):
     try:
         return json.loads(text)
     except ValueError as error:
-        raise SourceError(
+        raise UserError(
             f"{path}, line {number}: a name that starts with a quotation mark is a JSON string. "
             f"Received: {text}. Mend the line, or remove it."
         ) from error

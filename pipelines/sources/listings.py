@@ -11,13 +11,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from pipelines.errors import UserError
 from pipelines.photos import headers
 
 NUM_NAMED = 10
-
-
-class SourceError(ValueError):
-    """A source that names nothing usable. The message says what was expected and received."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,10 +84,10 @@ def find_pictures(specification, path):
         path: Of the folder.
 
     Raises:
-        SourceError: If there is no such folder, or no picture in it.
+        UserError: If there is no such folder, or no picture in it.
     """
     if not os.path.isdir(path):
-        raise SourceError(
+        raise UserError(
             f"{specification} needs a folder. Received: {path}, which is none. Check the path."
         )
     found = []
@@ -101,7 +98,7 @@ def find_pictures(specification, path):
     found.sort()
     pictures = [p for p in found if p.lower().endswith(headers.PICTURE_SUFFIXES)]
     if not pictures:
-        raise SourceError(
+        raise UserError(
             f"{specification} holds no pictures among the {len(found)} files of {path}. Expected "
             f"files that end in {' '.join(headers.PICTURE_SUFFIXES)}. Check the path."
         )

@@ -9,10 +9,11 @@ import re
 
 import tensorflow as tf
 
+from pipelines.errors import UserError
 from pipelines.sources import listings, oxford, pairs, records, video
-from pipelines.sources.listings import Source, SourceError, digest
+from pipelines.sources.listings import Source, digest
 
-__all__ = ["Source", "SourceError", "digest", "open_source", "split_specifications"]
+__all__ = ["Source", "digest", "open_source", "split_specifications"]
 
 # What `--data` takes.
 FORMS = (
@@ -31,13 +32,13 @@ def open_source(specification):
         A `Source`.
 
     Raises:
-        SourceError: If the specification is not one of these, or names no pictures.
+        UserError: If the specification is not one of these, or names no pictures.
     """
     parts = [_open_one(part) for part in split_specifications(specification)]
     if len(parts) == 1:
         return parts[0]
     if len({(part.read, part.read_gray) for part in parts}) > 1:
-        raise SourceError(
+        raise UserError(
             "--data joins folders with folders, pairs with pairs and tfds sets with tfds sets. "
             f"Received: {specification}. Train on one kind."
         )
@@ -59,7 +60,7 @@ def split_specifications(text):
 def _open_one(specification):
     kind, _, rest = specification.partition(":")
     if kind not in _OPENERS or (kind != "samples" and not rest):
-        raise SourceError(
+        raise UserError(
             f"--data is {FORMS}. "
             f"Received: {repr(specification) if specification else 'nothing'}."
             + (f" Did you mean folder:{specification}?" if os.path.isdir(specification) else "")
@@ -75,7 +76,7 @@ def _open_samples(specification, _):
     try:
         import skimage
     except ImportError as error:
-        raise SourceError(
+        raise UserError(
             "The sample pictures are scikit-image's. Install it: pip install scikit-image."
         ) from error
     folder = os.path.join(os.path.dirname(skimage.__file__), "data")
@@ -101,11 +102,11 @@ def _open_tfds(specification, rest):
             read_config=tfds.ReadConfig(interleave_cycle_length=1),
         )
     except StopIteration:
-        raise SourceError(f"{specification} has no feature that is a picture.") from None
+        raise UserError(f"{specification} has no feature that is a picture.") from None
     except Exception as error:
         # TFDS raises its own, urllib's and file system errors alike.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SourceError(f"{specification} could not be opened: {reason}") from error
+        raise UserError(f"{specification} could not be opened: {reason}") from error
     names = [f"{specification}#{i}" for i in range(len(table))]
     listing = digest([builder.info.full_name, split, str(len(table))])
     if len(keys) == 1:

@@ -11,8 +11,8 @@ import os
 
 import numpy as np
 
+from pipelines.errors import UserError
 from pipelines.sources import listings
-from pipelines.sources.listings import SourceError
 
 # Names as people give them, and the table of each.
 SPLITS = {
@@ -33,18 +33,18 @@ def open_split(specification, rest):
         A `Source` of the split's pictures, in the order of their numbers.
 
     Raises:
-        SourceError: If the split is none of `SPLITS`, or the folder is not laid out as said above.
+        UserError: If the split is none of `SPLITS`, or the folder is not laid out as said above.
     """
     folder, split = rest, "train1"
     if not os.path.isdir(rest) and ":" in rest:
         folder, _, split = rest.rpartition(":")
     if split not in SPLITS:
-        raise SourceError(
+        raise UserError(
             f"Oxford 17 is split into {', '.join(SPLITS)}. Received: {split}, in {specification}."
         )
     for path, is_there in (("jpg", os.path.isdir), ("datasplits.mat", os.path.isfile)):
         if not is_there(os.path.join(folder, path)):
-            raise SourceError(
+            raise UserError(
                 f"{specification} needs a folder with jpg/ and datasplits.mat in it. Received: "
                 f"{folder}, which has no {path}. Unpack 17flowers.tgz there, and put "
                 "datasplits.mat beside jpg/."
@@ -70,12 +70,12 @@ def read_splits(path):
         Dict of the names in `SPLITS` and the sorted numbers of their pictures.
 
     Raises:
-        SourceError: If the file can't be read, or lacks a split.
+        UserError: If the file can't be read, or lacks a split.
     """
     try:
         import scipy.io
     except ImportError as error:
-        raise SourceError(
+        raise UserError(
             "Oxford 17 keeps its splits in a MATLAB file, which scipy reads. Install it: "
             "pip install scipy."
         ) from error
@@ -85,10 +85,10 @@ def read_splits(path):
     except Exception as error:
         # Of a damaged file scipy raises whatever its bytes lead to.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{path} can't be read: {reason}. {expected} Fetch it again.") from error
+        raise UserError(f"{path} can't be read: {reason}. {expected} Fetch it again.") from error
     missing = [key for key in SPLITS.values() if key not in tables]
     if missing:
-        raise SourceError(f"{path} has no table {missing[0]}. {expected}")
+        raise UserError(f"{path} has no table {missing[0]}. {expected}")
     return {split: sorted(_numbers(tables[key], path, key)) for split, key in SPLITS.items()}
 
 
@@ -96,7 +96,7 @@ def _numbers(table, path, key):
     table = np.asarray(table).reshape(-1)
     is_number = np.issubdtype(table.dtype, np.number) and table.dtype.kind != "c"
     if not is_number or not len(table) or (table < 1).any() or (table != table // 1).any():
-        raise SourceError(
+        raise UserError(
             f"{path}: table {key} holds numbers of pictures, from 1 on. Received: an array of "
             f"{table.dtype}, {table[:3].tolist()} and so on. Fetch the file again."
         )

@@ -9,8 +9,9 @@ import os
 
 import tensorflow as tf
 
+from pipelines.errors import UserError
 from pipelines.sources import listings
-from pipelines.sources.listings import Source, SourceError
+from pipelines.sources.listings import Source
 
 MOST_UNMATCHED = 0.1
 
@@ -26,12 +27,12 @@ def open_pairs(specification, rest):
         A `Source` whose names are the paths of the color pictures.
 
     Raises:
-        SourceError: If a folder is missing or has no pictures, or as `match_folders`.
+        UserError: If a folder is missing or has no pictures, or as `match_folders`.
     """
     named = [part.strip().partition("=")[::2] for part in rest.split(",")]
     folders = dict(named)
     if sorted(key for key, _ in named) != ["color", "gray"] or not all(folders.values()):
-        raise SourceError(
+        raise UserError(
             f"Pairs name two folders: pairs:color=PATH,gray=PATH. Received: {specification}."
         )
     matched = match_folders(folders["color"], folders["gray"], specification)
@@ -61,13 +62,13 @@ def match_folders(color, gray, specification="pairs"):
         counted, and the first ten named in the log.
 
     Raises:
-        SourceError: If two pictures of a folder share a name, or more than 10 % have no partner.
+        UserError: If two pictures of a folder share a name, or more than 10 % have no partner.
     """
     colors, grays = (_by_name(specification, folder) for folder in (color, gray))
     both = sorted(colors.keys() & grays.keys())
     alone = [colors.get(key) or grays[key] for key in sorted(colors.keys() ^ grays.keys())]
     if len(alone) > MOST_UNMATCHED * (len(both) + len(alone)):
-        raise SourceError(
+        raise UserError(
             f"{specification}: {len(both)} names are in both folders and {len(alone)} in one "
             f"alone, more than {MOST_UNMATCHED:.0%}; the first is {alone[0]}. Expected pictures of "
             "equal names, whatever their suffixes. Rename or remove those without a partner."
@@ -88,7 +89,7 @@ def _by_name(specification, folder):
     for path in listings.find_pictures(specification, folder):
         name = os.path.splitext(os.path.relpath(path, folder))[0]
         if name in found:
-            raise SourceError(
+            raise UserError(
                 f"{specification}: a name without its suffix is of one picture in each folder. "
                 f"Received: {found[name]} and {path}. Rename or remove one."
             )

@@ -11,9 +11,10 @@ import os
 
 import tensorflow as tf
 
+from pipelines.errors import UserError
 from pipelines.shards import shard_index
 from pipelines.sources import listings
-from pipelines.sources.listings import Source, SourceError
+from pipelines.sources.listings import Source
 
 _AGAIN = "Run pipelines.shard again with the flags that made them: it makes what is missing."
 
@@ -30,7 +31,7 @@ def open_records(specification, rest):
         A `Source` in the order of the pictures before they were sharded, a folder behind the other.
 
     Raises:
-        SourceError: If there are no such shards, or their index is missing or damaged.
+        UserError: If there are no such shards, or their index is missing or damaged.
     """
     folders, pattern = [rest.rstrip("/")], "*"
     if not tf.io.gfile.isdir(rest):
@@ -52,12 +53,12 @@ def open_records(specification, rest):
         handles += [handle for _, _, handle in rows]
         paired |= {index.is_paired} if entries else set()
     if not names:
-        raise SourceError(
+        raise UserError(
             f"{specification} names no shards. Expected a folder that pipelines.shard made, or a "
             "pattern of its files, such as 'shards/*.tfrecord', in quotes. Check the path."
         )
     if len(paired) > 1:
-        raise SourceError(f"{specification} names shards of pairs and others. Train on one kind.")
+        raise UserError(f"{specification} names shards of pairs and others. Train on one kind.")
     return Source(
         specification,
         tf.data.Dataset.from_tensor_slices(handles),
@@ -121,13 +122,13 @@ def _read_index(specification, folder):
     try:
         return shard_index.load_index(_read(path))
     except tf.errors.NotFoundError as error:
-        raise SourceError(
+        raise UserError(
             f"{specification} needs shards with their {shard_index.INDEX}, as pipelines.shard "
             f"writes them. Received: {folder}, which has none. Check the path; if the command was "
             "stopped, run it again."
         ) from error
     except (ValueError, tf.errors.OpError) as error:
-        raise SourceError(f"{path} can't be read: {_line(error)}. {_AGAIN}") from error
+        raise UserError(f"{path} can't be read: {_line(error)}. {_AGAIN}") from error
 
 
 def _read_listing(specification, folder, entry):
@@ -138,7 +139,7 @@ def _read_listing(specification, folder, entry):
             raise ValueError("its SHA-256 is not that of the index")
         return shard_index.load_listing(data)
     except (ValueError, tf.errors.OpError) as error:
-        raise SourceError(
+        raise UserError(
             f"{specification}: {path} can't be read: {_line(error)}. {_AGAIN}"
         ) from error
 
@@ -147,7 +148,7 @@ def _size(specification, path):
     try:
         return tf.io.gfile.stat(path).length
     except tf.errors.OpError as error:
-        raise SourceError(
+        raise UserError(
             f"{specification}: {path} can't be read: {_line(error)}. {_AGAIN}"
         ) from error
 

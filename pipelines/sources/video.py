@@ -11,14 +11,14 @@ import glob
 import hashlib
 import logging
 import os
-import shutil
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from pipelines.errors import UserError
+from pipelines.files import atomic_path
 from pipelines.sources import hashing, listings
-from pipelines.sources.listings import SourceError
 
 EVERY = 10
 # Bits in which the hashes of near-duplicates differ at most.
@@ -34,7 +34,7 @@ _DAMAGE = "damage.txt"
 _VERSION = 1
 
 
-class VideoError(SourceError):
+class VideoError(UserError):
     """A file of which no frame can be read."""
 
 
@@ -50,19 +50,19 @@ def open_videos(specification, rest):
         change with the place of the cache.
 
     Raises:
-        SourceError: If no file matches, more than 10 % of them are damaged, or the cache can't be
+        UserError: If no file matches, more than 10 % of them are damaged, or the cache can't be
             written.
     """
     pattern, _, every = rest.rpartition(":")
     if not pattern or not every.lstrip("-").isdecimal():
         pattern, every = rest, EVERY
     if int(every) < 1:
-        raise SourceError(
+        raise UserError(
             f"video:GLOB:EVERY takes every so manieth frame, 1 or more. Received: {specification}."
         )
     paths = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
     if not paths:
-        raise SourceError(
+        raise UserError(
             f"{specification} names no file. Expected the path of a video, or a pattern such as "
             "'videos/*.mp4', in quotes. Check the path."
         )
@@ -73,7 +73,7 @@ def open_videos(specification, rest):
         except VideoError:
             damaged.append(path)
     if len(damaged) > MOST_DAMAGED * len(paths):
-        raise SourceError(
+        raise UserError(
             f"{specification}: no frame can be read of {len(damaged)} of {len(paths)} files, more "
             f"than {MOST_DAMAGED:.0%}; the first is {damaged[0]}. Expected videos of a kind that "
             "FFmpeg knows. Remove or convert the others."
@@ -125,27 +125,25 @@ def extract(path, every, cache):
 
     Raises:
         VideoError: If no frame can be read.
-        SourceError: If the folder can't be written.
+        UserError: If the folder can't be written.
     """
     stem = os.path.splitext(os.path.basename(path))[0][:80]
     folder = os.path.join(cache, f"{stem}-{_fingerprint(path, every)}")
     if os.path.isdir(folder):
         return folder
-    part = f"{folder}.{os.getpid()}.part"
     try:
-        os.makedirs(part)
-        for number, frame in distinct_frames(path, every, lambda note: _note(part, note)):
-            with open(os.path.join(part, f"{number:08d}.jpg"), "wb") as file:
-                file.write(encode_frame(frame))
-        if not os.path.isdir(folder):  # Another run may have been quicker.
-            os.rename(part, folder)
+        os.makedirs(cache, exist_ok=True)
+        # Another run may be quicker.
+        with contextlib.suppress(FileExistsError), atomic_path(folder) as part:
+            os.mkdir(part)
+            for number, frame in distinct_frames(path, every, lambda note: _note(part, note)):
+                with open(os.path.join(part, f"{number:08d}.jpg"), "wb") as file:
+                    file.write(encode_frame(frame))
     except OSError as error:
-        raise SourceError(
+        raise UserError(
             f"Frames of {path} can't be kept in {cache}: {error.strerror}. Make room, or set "
             "XDG_CACHE_HOME to another folder."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 

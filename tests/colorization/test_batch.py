@@ -386,5 +386,5 @@ def test_ctrl_c_ends_all_processes_with_one_line(album):
 
 def test_a_mistake_in_the_command_line_is_one_line(album):
     process = command("--saturation=nan")
-    assert process.communicate()[1] == "PlanError: --saturation is 0 to 2. Received: nan.\n"
+    assert process.communicate()[1] == "Error: --saturation is 0 to 2. Received: nan.\n"
     assert process.returncode == 1

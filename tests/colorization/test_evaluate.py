@@ -16,8 +16,8 @@ from colorization.evaluation import EvaluationError, photo_loop, results
 from colorization.inference import colorizer
 from colorization.inference.colorizer import ModelError
 from pipelines.color.bins import bin_centers
+from pipelines.errors import UserError
 from pipelines.photos.photo_files import read_picture, write_picture
-from pipelines.sources.opener import SourceError
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -174,14 +174,14 @@ def test_sets_that_are_done_are_kept_whatever_becomes_of_the_next(folder):
 @pytest.mark.parametrize(
     ("options", "message", "kind"),
     [
-        ({"data": "album/val"}, "Did you mean folder:album/val", SourceError),
-        ({"data": "folder:none"}, "none, which is none", SourceError),
+        ({"data": "album/val"}, "Did you mean folder:album/val", UserError),
+        ({"data": "folder:none"}, "none, which is none", UserError),
         ({"features": "vgg"}, "squeezenet, inception.*Received: vgg", EvaluationError),
         ({"baselines": ["mean"], "model": "plain"}, "baseline=mean.*plain", EvaluationError),
         ({"model": "plain", "num_variants": 2}, "num_variants=1 is all.*plain", EvaluationError),
         ({"baselines": ["gray", "gray"]}, "different names.*gray, gray", EvaluationError),
         ({"limit": 1}, "at least 2 photos in color.*1 of 1", EvaluationError),
-        ({"exclude": "none.txt"}, "none.txt", SourceError),
+        ({"exclude": "none.txt"}, "none.txt", UserError),
     ],
 )
 def test_mistakes_are_named_in_one_line(folder, options, message, kind):

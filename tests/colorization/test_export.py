@@ -26,7 +26,7 @@ def run(*arguments):
 def test_flags_that_do_not_fit_are_one_line(arguments, message):
     status, output, errors = run(*arguments)
     assert (status, output, errors.count("\n")) == (1, "", 1)
-    assert errors.startswith(f"ConfigError: {message}")
+    assert errors.startswith(f"Error: {message}")
 
 
 def test_help_names_every_signature():

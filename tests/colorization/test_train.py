@@ -20,7 +20,7 @@ from colorization.config import Config, ConfigError
 from colorization.evaluation import EvaluationError
 from colorization.training import monitor
 from colorization.training.checkpoints import Checkpoints, TrainingError
-from pipelines.sources.opener import SourceError
+from pipelines.errors import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -318,7 +318,7 @@ def test_excluded_pictures_are_noted_and_a_changed_list_is_refused(pictures, tmp
 
 def test_a_list_that_is_missing_leaves_no_directory(pictures, tmp_path):
     config = _config(pictures, tmp_path / "run", **REGRESSION, exclude=str(tmp_path / "none.txt"))
-    with pytest.raises(SourceError, match="--exclude is a file of names.*none.txt: No such file"):
+    with pytest.raises(UserError, match="--exclude is a file of names.*none.txt: No such file"):
         train.train(config)
     assert list(tmp_path.iterdir()) == []
 

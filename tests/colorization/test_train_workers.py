@@ -141,7 +141,7 @@ def test_a_lost_worker_ends_the_other_and_the_job_goes_on(picture_folder, tmp_pa
     other.communicate()
     _, said = chief.communicate()
     assert chief.returncode == train.TRY_AGAIN
-    assert said.startswith("LostWorkerError: Lost worker 1 (") and said.count("\n") == 1
+    assert said.startswith("Error: Lost worker 1 (") and said.count("\n") == 1
 
     outputs = finish(start([config | {"model_dir": tmp_path / "two"}] * 2))
     assert "Resuming behind epoch" in outputs[0][0]
@@ -159,7 +159,7 @@ def test_workers_of_different_commands_say_so(picture_folder, tmp_path):
     for process in processes:
         _, said = process.communicate()
         assert process.returncode == 1 and said.count("\n") == 1
-        assert said.startswith("ClusterError: All workers have the same flags. Received: others on")
+        assert said.startswith("Error: All workers have the same flags. Received: others on")
     assert not (tmp_path / "run").exists()
 
 
@@ -172,5 +172,5 @@ def test_a_wrong_cluster_is_refused_before_anything_starts(tmp_path):
         text=True,
     )
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("ClusterError: TF_CONFIG is {") and "not JSON" in done.stderr
+    assert done.stderr.startswith("Error: TF_CONFIG is {") and "not JSON" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,7 @@
 """The web page and the JSON API: an application, and the server that runs it."""
 
+from pipelines.errors import UserError
 
-class ServeError(ValueError):
+
+class ServeError(UserError):
     """A server that cannot be started as asked; the message is one line."""

@@ -8,13 +8,15 @@ import dataclasses
 import json
 import re
 
+from pipelines.errors import UserError
+
 # Jobs of TF_CONFIG that train, in the order in which their tasks are numbered.
 _JOBS = ("chief", "worker")
 # SLURM's jobs may share hosts: each takes ports of its own, below those that systems lend out.
 _FIRST_PORT, _NUM_PORTS, _PORTS_PER_JOB = 15_000, 16_000, 16
 
 
-class ClusterError(RuntimeError):
+class ClusterError(UserError):
     """Workers that can't train together, or no longer. The message says how to mend it."""
 
 

@@ -94,15 +94,15 @@ def test_a_failure_leaves_no_half_file(photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "ConfigError: audit takes --data=SOURCE and other flags only. See --help."),
-        (["photos"], "ConfigError: audit takes --data=SOURCE and other flags only. See --help."),
+        ([], "Error: audit takes --data=SOURCE and other flags only. See --help."),
+        (["photos"], "Error: audit takes --data=SOURCE and other flags only. See --help."),
         (
             ["--data=samples", "--output={folder}"],
-            "ConfigError: --output is a new or an empty folder. Received: {folder}, which is there",
+            "Error: --output is a new or an empty folder. Received: {folder}, which is there",
         ),
         (
             ["--data=samples", "--output={folder}/notes.txt"],
-            "ConfigError: --output is a new or an empty folder. Received: {folder}/notes.txt",
+            "Error: --output is a new or an empty folder. Received: {folder}/notes.txt",
         ),
     ],
 )
@@ -119,9 +119,12 @@ def test_mistakes_are_one_line(arguments, message, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--data={folder}"], "SourceError: --data is folder:PATH, pairs:"),
-        (["--data=folder:{folder}"], "SourceError: folder:{folder}: none of 1 files is a whole"),
-        (["--data=samples", "--output={folder}/a.png/b"], "NotADirectoryError: "),
+        (["--data={folder}"], "Error: --data is folder:PATH, pairs:"),
+        (["--data=folder:{folder}"], "Error: folder:{folder}: none of 1 files is a whole"),
+        (
+            ["--data=samples", "--output={folder}/a.png/b"],
+            "Error: {folder}/a.png/b: Not a directory.",
+        ),
     ],
 )
 def test_wrong_pictures_and_folders_are_one_line(arguments, message, tmp_path):

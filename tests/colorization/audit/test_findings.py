@@ -15,7 +15,8 @@ import skimage.data
 import tensorflow as tf
 
 from colorization.audit import findings, findings_page, inspection, statistics
-from pipelines.sources.opener import Source, SourceError, open_source
+from pipelines.errors import UserError
+from pipelines.sources.opener import Source, open_source
 
 
 def store(path, rgb, size=None):
@@ -186,7 +187,7 @@ def test_encoded_pictures_of_a_table_are_audited(sets):
 
 def test_no_picture_at_all_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no")
-    with pytest.raises(SourceError, match="none of 1 files is a whole JPEG.* first is .*a.jpg"):
+    with pytest.raises(UserError, match="none of 1 files is a whole JPEG.* first is .*a.jpg"):
         findings.audit(open_source(f"folder:{tmp_path}"))
 
 

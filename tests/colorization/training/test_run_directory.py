@@ -88,19 +88,3 @@ def test_environment(tmp_path, monkeypatch):
 def test_the_named_packages_are_installed(tmp_path):
     run_directory.write_environment(str(tmp_path), "", 0)
     assert None not in json.loads((tmp_path / "environment.json").read_text())["versions"].values()
-
-
-def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "text"
-    run_directory.write_whole(str(path), "old")
-
-    def fail(_):
-        raise OSError("full")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="full"):
-        run_directory.write_whole(str(path), "new")
-    assert path.read_text() == "old"
-    monkeypatch.undo()
-    run_directory.write_whole(str(path), "new")
-    assert path.read_text() == "new" and os.listdir(tmp_path) == ["text"]

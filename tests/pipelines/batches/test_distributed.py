@@ -18,6 +18,7 @@ from absl import flags
 from pipelines import data_service
 from pipelines.batches import distributed, input_chain
 from pipelines.color import codecs
+from pipelines.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[3]
 SERVICE = tf.data.experimental.service
@@ -191,7 +192,7 @@ def test_a_lost_worker_ends_training_in_a_line(pictures):
         lost = next(iter(workers))
         workers.pop(lost)._stop()
         _, errors = process.communicate()
-        line = f"ServiceError: --data_service={address}: 1 of 2 workers answer. Mend it, and run"
+        line = f"Error: --data_service={address}: 1 of 2 workers answer. Mend it, and run"
         assert process.returncode == 1 and errors.splitlines()[-1].startswith(line)
         # Come back, it is as good as new.
         workers[lost] = worker(lost, address.rpartition(":")[2])
@@ -305,7 +306,7 @@ def test_wrong_flags(arguments, message):
     own = flags.FlagValues()
     data_service.define_flags(own)
     words = own(["data_service", *arguments])
-    with pytest.raises(data_service.RoleError, match=message):
+    with pytest.raises(UserError, match=message):
         data_service.run(words[1:], own)
 
 
@@ -319,7 +320,7 @@ def test_a_port_in_use(role):
         port = taken.getsockname()[1]
         own(["", f"--role={role}", f"--port={port}", "--workers=a:1", "--dispatcher=localhost:1",
              f"--address=localhost:{port}"])  # fmt: skip
-        with pytest.raises(data_service.RoleError, match=f"Port {port} can't be used: Address al"):
+        with pytest.raises(UserError, match=f"Port {port} can't be used: Address al"):
             data_service.run([], own)
 
 

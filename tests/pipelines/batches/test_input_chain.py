@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from pipelines.batches import input_chain, pixels
 from pipelines.color import bins, codecs
-from pipelines.sources.opener import SourceError
+from pipelines.errors import UserError
 
 CODEC = codecs.CODECS["lab"]
 
@@ -214,7 +214,7 @@ def test_disk_forgets_what_an_interruption_left(pictures, tmp_path):
         return tf.py_function(lambda _: 1 / 0, [path], tf.string)
 
     source = dataclasses.replace(pictures[0], read=torn)
-    with pytest.raises(SourceError, match="can't be written"):
+    with pytest.raises(UserError, match="can't be written"):
         train(source, pictures[1], 1, cache=str(tmp_path))
     expected = train(*pictures, 3)
     np.testing.assert_array_equal(train(*pictures, 3, cache=str(tmp_path)), expected)
@@ -225,7 +225,7 @@ def test_wrong_caches(cache, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     message = rf"--cache is none, memory or a folder that exists\. Received: {cache or 'nothing'}"
     for refuse in (input_chain.check_cache, lambda cache: train(*pictures, 1, cache=cache)):
-        with pytest.raises(SourceError, match=message):
+        with pytest.raises(UserError, match=message):
             refuse(cache)
     assert not list(tmp_path.iterdir())
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.batches import survey
-from pipelines.sources.opener import SourceError
+from pipelines.errors import UserError
 
 
 def test_survey_of_whole_pictures(pictures):
@@ -50,12 +50,12 @@ def test_survey_stops_at_more_than_a_tenth_damaged(num_damaged, surveyed, tmp_pa
     if num_damaged == 1:
         assert surveyed(tmp_path, **whole)[1].num_usable == 9
         return
-    with pytest.raises(SourceError, match="2 of 10 files are damaged.* the first is .*torn0.jpg"):
+    with pytest.raises(UserError, match="2 of 10 files are damaged.* the first is .*torn0.jpg"):
         surveyed(tmp_path, **whole)
 
 
 def test_survey_stops_where_all_is_gray(surveyed, tmp_path):
-    with pytest.raises(SourceError, match="needs pictures in color, and of 2 2 are gray. Point"):
+    with pytest.raises(UserError, match="needs pictures in color, and of 2 2 are gray. Point"):
         surveyed(tmp_path, a=(0, 0, 0), b=(90, 95, 100))
 
 
@@ -116,7 +116,7 @@ def test_survey_leaves_out_what_is_not_on_white(surveyed, tmp_path, caplog):
 def test_survey_stops_where_nothing_is_on_white(surveyed, tmp_path):
     source, _ = surveyed(tmp_path, a=(250, 0, 0), b=(250, 90, 0))
     message = "of 2 0 are gray and 2 lack a white background. .* or lower --white_background"
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(UserError, match=message):
         survey.survey(source, white_background=0.2)
 
 
@@ -141,4 +141,4 @@ def test_survey_is_kept(surveyed, mixed, tmp_path):
     path = str(tmp_path / "survey.json")
     survey.save_survey(found, path)
     assert survey.load_survey(path) == found
-    assert not os.path.exists(path + ".part")
+    assert os.listdir(tmp_path) == ["survey.json"]

@@ -16,10 +16,10 @@ import tensorflow as tf
 
 pytest.importorskip("apache_beam")
 
-from pipelines.shards import beam_pipeline, beam_runner, shard_index, shard_plan
-from pipelines.shards.shard_writer import ShardError
+from pipelines.errors import UserError
+from pipelines.shards import beam_pipeline, shard_index, shard_plan
 from pipelines.sources import exclusions, records
-from pipelines.sources.opener import SourceError, open_source
+from pipelines.sources.opener import open_source
 
 ROOT = pathlib.Path(__file__).parents[3]
 HERE = "--direct_running_mode=in_memory --direct_num_workers=1"
@@ -208,15 +208,15 @@ def test_too_much_damage_stops_without_an_index(tmp_path):
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.zeros((4, 4, 3), np.uint8))
     (tmp_path / "bad.png").write_bytes(b"-")
     (tmp_path / "worse.png").write_bytes(b"")
-    with pytest.raises(ShardError, match="2 of 11 files are damaged .* the first is bad.png"):
+    with pytest.raises(UserError, match="2 of 11 files are damaged .* the first is bad.png"):
         shard(f"folder:{tmp_path}", tmp_path / "shards")
-    with pytest.raises(SourceError, match="if the command was stopped, run it again"):
+    with pytest.raises(UserError, match="if the command was stopped, run it again"):
         records.open_records("records:shards", str(tmp_path / "shards"))
 
 
 def test_a_run_that_made_nothing_can_be_given_other_flags(picture_folder, tmp_path):
     data = f"folder:{picture_folder}"
-    with pytest.raises(beam_runner.BeamError, match="NoRunner"):
+    with pytest.raises(UserError, match="NoRunner"):
         beam_pipeline.shard(shard_plan.plan(data, num_shards=5), str(tmp_path), runner="NoRunner")
     index, _ = shard(data, tmp_path, num_shards=2)
     assert len(index.shards) == 2 and len(files(tmp_path)) == 5
@@ -241,7 +241,7 @@ def test_mistakes(change, message, shards, mixed, tmp_path):
     options["output"] = options["output"].format(full=tmp_path)
     if options["data"] == "samples":
         options["num_shards"] = 4
-    with pytest.raises(ShardError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         shard(**options)
     assert "\n" not in str(caught.value)
     assert files(shards) == before and sorted(os.listdir(tmp_path)) == ["file", "notes.json"]
@@ -321,6 +321,6 @@ def test_beam_itself_reads_the_shards(shards):
 def test_no_beam_is_one_line(monkeypatch, mixed, tmp_path):
     planned = shard_plan.plan(f"folder:{mixed[0]}")
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(beam_runner.BeamError, match=r"pip install '\.\[scale\]'"):
+    with pytest.raises(UserError, match=r"pip install '\.\[scale\]'"):
         beam_pipeline.shard(planned, str(tmp_path / "shards"))
     assert not (tmp_path / "shards").exists()

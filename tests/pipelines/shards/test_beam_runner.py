@@ -8,6 +8,7 @@ pytest.importorskip("apache_beam")
 
 import apache_beam
 
+from pipelines.errors import UserError
 from pipelines.shards import beam_runner
 
 # As in processes, but for starting them.
@@ -38,7 +39,7 @@ def test_an_error_of_this_project_is_one_line():
     def fail(_):
         raise OwnError("A line that says it all.")
 
-    with pytest.raises(beam_runner.BeamError, match=r"^A line that says it all\.$"):
+    with pytest.raises(UserError, match=r"^A line that says it all\.$"):
         beam_runner.run(numbers(fail), beam_options=APART)
 
 
@@ -51,13 +52,13 @@ def test_any_other_error_is_a_mistake_of_the_program():
     "options", ["--no_such_option=3", "direct_num_workers=2", "'", "--direct_num_workers=two"]
 )
 def test_options_that_beam_does_not_know_are_refused_in_one_line(options, capfd):
-    with pytest.raises(beam_runner.BeamError, match="--beam_options=") as error:
+    with pytest.raises(UserError, match="--beam_options=") as error:
         beam_runner.prepare(beam_options=options)
     assert "\n" not in str(error.value) and capfd.readouterr() == ("", "")
 
 
 def test_a_runner_that_is_none_is_refused_by_name():
-    with pytest.raises(beam_runner.BeamError, match="^--runner=NoRunner: .*FlinkRunner"):
+    with pytest.raises(UserError, match="^--runner=NoRunner: .*FlinkRunner"):
         beam_runner.prepare("NoRunner")
 
 
@@ -74,13 +75,13 @@ def test_this_machine_gets_a_process_for_each_processor():
 
 def test_a_file_system_without_its_package_is_named():
     beam_runner.check_path("folder/**")
-    with pytest.raises(beam_runner.BeamError, match=r"^nofs://a/\*\*: "):
+    with pytest.raises(UserError, match=r"^nofs://a/\*\*: "):
         beam_runner.check_path("nofs://a/**")
 
 
 def test_without_beam_a_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(beam_runner.BeamError, match=r"pip install '\.\[scale\]'"):
+    with pytest.raises(UserError, match=r"pip install '\.\[scale\]'"):
         beam_runner.run(numbers(count))
 
 
@@ -126,6 +127,6 @@ def test_work_is_dealt_out_to_processes_which_end_with_it(tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_ends_the_run_with_one_line_and_the_others(tmp_path):
-    with pytest.raises(beam_runner.BeamError, match="A worker process was killed"):
+    with pytest.raises(UserError, match="A worker process was killed"):
         beam_runner.run(marked(tmp_path, deadly=7), beam_options="--direct_num_workers=2")
     assert all(map(is_gone, os.listdir(tmp_path)))

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from pipelines.batches import survey
+from pipelines.errors import UserError
 from pipelines.sources import exclusions
-from pipelines.sources.opener import Source, SourceError, open_source
+from pipelines.sources.opener import Source, open_source
 
 STRANGE = ("a b.png", "a\tb.png", "a\nb.png", " a.png", "#a.png", '"a".png', "ä.png", "a\udce9.png")
 
@@ -116,6 +117,6 @@ def test_wrong_lists(lines, message, tmp_path, listed):
     path = str(tmp_path / "exclude.txt")
     if lines:
         listed(*(source.names if lines == ["{all}"] else lines))
-    with pytest.raises(SourceError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         exclusions.exclude(source, path)
     assert "\n" not in str(caught.value)

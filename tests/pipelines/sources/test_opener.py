@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from pipelines.batches import input_chain, survey
 from pipelines.color import codecs
-from pipelines.sources.opener import SourceError, open_source
+from pipelines.errors import UserError
+from pipelines.sources.opener import open_source
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -79,7 +80,7 @@ def test_samples():
 
 def test_samples_without_scikit_image(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage", None)
-    with pytest.raises(SourceError, match="pip install scikit-image"):
+    with pytest.raises(UserError, match="pip install scikit-image"):
         open_source("samples")
 
 
@@ -113,7 +114,7 @@ def test_joined_folders_follow_each_other(picture_folder, tmp_path):
 def test_wrong_specifications(specification, message, tmp_path):
     (tmp_path / "some.txt").write_text("-")
     message = message.replace("{folder}", str(tmp_path)).replace("?", r"\?")
-    with pytest.raises(SourceError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         open_source(specification.replace("{folder}", str(tmp_path)))
     assert "\n" not in str(caught.value)
 
@@ -212,7 +213,7 @@ def test_tfds_gives_the_same_training_batches_again(prepared):
     ],
 )
 def test_wrong_tfds_specifications(specification, message, prepared):
-    with pytest.raises(SourceError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         open_source(specification)
     assert "\n" not in str(caught.value)
 

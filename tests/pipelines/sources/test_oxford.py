@@ -9,8 +9,9 @@ import pytest
 import scipy.io
 
 from pipelines.batches import survey
+from pipelines.errors import UserError
 from pipelines.sources import oxford
-from pipelines.sources.opener import SourceError, open_source
+from pipelines.sources.opener import open_source
 
 KEYS = [f"{key}{n}" for key in ("trn", "val", "tst") for n in (1, 2, 3)]
 
@@ -75,14 +76,14 @@ def test_missing_pictures_are_damaged_ones(flowers):
 
 @pytest.mark.parametrize("split", ["train", "train4", "val0", ""])
 def test_a_wrong_split_is_named(split, flowers):
-    with pytest.raises(SourceError, match=f"train1, .*, test3. Received: {split}, in oxford17:"):
+    with pytest.raises(UserError, match=f"train1, .*, test3. Received: {split}, in oxford17:"):
         open_source(f"oxford17:{flowers}:{split}")
 
 
 @pytest.mark.parametrize("gone", ["jpg", "datasplits.mat"])
 def test_what_the_folder_lacks_is_named(gone, flowers):
     (flowers / gone).rename(flowers / "other")
-    with pytest.raises(SourceError, match=f"which has no {gone}. Unpack"):
+    with pytest.raises(UserError, match=f"which has no {gone}. Unpack"):
         open_source(f"oxford17:{flowers}")
 
 
@@ -99,7 +100,7 @@ def test_what_the_folder_lacks_is_named(gone, flowers):
 )
 def test_wrong_tables_are_named(changes, message, flowers):
     save_splits(flowers, **changes)
-    with pytest.raises(SourceError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         open_source(f"oxford17:{flowers}")
     assert "\n" not in str(caught.value)
 
@@ -108,14 +109,14 @@ def test_wrong_tables_are_named(changes, message, flowers):
 def test_a_damaged_file_is_named(share, flowers):
     whole = (flowers / "datasplits.mat").read_bytes()
     (flowers / "datasplits.mat").write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(SourceError, match="datasplits.mat ") as caught:
+    with pytest.raises(UserError, match="datasplits.mat ") as caught:
         open_source(f"oxford17:{flowers}")
     assert "\n" not in str(caught.value)
 
 
 def test_without_scipy(flowers, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(SourceError, match="pip install scipy"):
+    with pytest.raises(UserError, match="pip install scipy"):
         open_source(f"oxford17:{flowers}")
 
 

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from pipelines.batches import input_chain, pixels, survey
 from pipelines.color import codecs
+from pipelines.errors import UserError
 from pipelines.sources import exclusions, listings
-from pipelines.sources.opener import SourceError, open_source, split_specifications
+from pipelines.sources.opener import open_source, split_specifications
 
 CODEC = codecs.CODECS["gray_rgb"]
 
@@ -194,13 +195,13 @@ def test_a_survey_stops_at_more_than_a_tenth_of_two_sizes(tmp_path):
         picture = smooth(random, 40, 50)
         store(tmp_path / "color" / f"{index}.png", picture)
         store(tmp_path / "gray" / f"{index}.png", picture[:39, :, 1] if index else picture[..., 1])
-    with pytest.raises(SourceError, match="7 of 8 pairs differ, more than 10%; the first is .*1.p"):
+    with pytest.raises(UserError, match="7 of 8 pairs differ, more than 10%; the first is .*1.p"):
         survey.survey(open_source(specification(tmp_path)))
 
 
 def test_swapped_folders_are_gray(paired):
     swapped = f"pairs:color={paired / 'gray'},gray={paired / 'color'}"
-    with pytest.raises(SourceError, match="of 8 8 are gray"):
+    with pytest.raises(UserError, match="of 8 8 are gray"):
         survey.survey(open_source(swapped))
 
 
@@ -230,14 +231,14 @@ def test_too_many_without_partners_stop(paired, tmp_path):
         "0 names are in both folders and 10 in one alone, more than 10%; the first is "
         ".*/color/0.png. Expected .* Rename or remove"
     )
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(UserError, match=message):
         open_source(f"pairs:color={paired / 'color'},gray={tmp_path}")
 
 
 def test_two_pictures_of_one_name_are_refused(tmp_path):
     for name in ("color/a.png", "color/a.jpg", "gray/a.png"):
         store(tmp_path / name, np.zeros((2, 2, 3)))
-    with pytest.raises(SourceError, match=r"Received: .*a\.jpg and .*a\.png\. Rename or remove"):
+    with pytest.raises(UserError, match=r"Received: .*a\.jpg and .*a\.png\. Rename or remove"):
         open_source(specification(tmp_path))
 
 
@@ -254,7 +255,7 @@ def test_two_pictures_of_one_name_are_refused(tmp_path):
 )
 def test_pairs_name_two_folders(text, tmp_path):
     text = text.format(f=tmp_path)
-    with pytest.raises(SourceError, match="pairs:color=PATH,gray=PATH. Received: ") as caught:
+    with pytest.raises(UserError, match="pairs:color=PATH,gray=PATH. Received: ") as caught:
         open_source(text)
     assert text in str(caught.value)
 
@@ -264,9 +265,9 @@ def test_a_missing_folder_is_named(paired, tmp_path):
         (f"pairs:color={tmp_path}/none,gray={paired / 'gray'}", f"{tmp_path}/none"),
         (f"pairs:color={paired / 'color'},gray=none", "none"),
     ):
-        with pytest.raises(SourceError, match=f"Received: {name}, which is none"):
+        with pytest.raises(UserError, match=f"Received: {name}, which is none"):
             open_source(spec)
-    with pytest.raises(SourceError, match=f"no pictures among the 0 files of {tmp_path}"):
+    with pytest.raises(UserError, match=f"no pictures among the 0 files of {tmp_path}"):
         open_source(f"pairs:color={paired / 'color'},gray={tmp_path}")
 
 
@@ -284,7 +285,7 @@ def test_pairs_are_joined_with_pairs_alone(opened, paired):
     one = specification(paired)
     joined = open_source(f"{one},{one}")
     assert joined.names == opened[0].names * 2 and survey.survey(joined).num_usable == 16
-    with pytest.raises(SourceError, match="joins folders with folders, pairs with pairs"):
+    with pytest.raises(UserError, match="joins folders with folders, pairs with pairs"):
         open_source(f"{one},folder:{paired / 'color'}")
 
 

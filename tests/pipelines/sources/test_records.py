@@ -13,9 +13,10 @@ pytest.importorskip("apache_beam")
 from colorization.audit import findings
 from pipelines.batches import input_chain, survey
 from pipelines.color import codecs
+from pipelines.errors import UserError
 from pipelines.shards import beam_pipeline, shard_plan
 from pipelines.sources import exclusions
-from pipelines.sources.opener import SourceError, open_source
+from pipelines.sources.opener import open_source
 
 HERE = "--direct_running_mode=in_memory --direct_num_workers=1"
 SHARD = "pictures-00001-of-00003.tfrecord"
@@ -148,7 +149,7 @@ def test_what_a_cut_took_is_damaged_and_no_more(copied, caplog):
 
 def test_much_damage_stops(copied):
     (copied / SHARD).write_bytes(b"")
-    with pytest.raises(SourceError, match="21 of 61 files are damaged"):
+    with pytest.raises(UserError, match="21 of 61 files are damaged"):
         survey.survey(open_source(f"records:{copied}"))
 
 
@@ -187,7 +188,7 @@ def test_an_audit_names_what_can_be_excluded(mixed_shards, tmp_path):
 def test_wrong_places(pattern, message, copied, tmp_path):
     (tmp_path / "empty").mkdir()
     specification = "records:" + pattern.format(folder=copied, empty=tmp_path / "empty")
-    with pytest.raises(SourceError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         open_source(specification)
     assert "\n" not in str(caught.value)
 
@@ -209,7 +210,7 @@ def test_damage_beside_the_pictures_is_one_line(name, data, message, copied):
         (copied / name).unlink()
     else:
         (copied / name).write_bytes(data)
-    with pytest.raises(SourceError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         open_source(f"records:{copied}")
     assert "\n" not in str(caught.value)
 
@@ -217,10 +218,10 @@ def test_damage_beside_the_pictures_is_one_line(name, data, message, copied):
 def test_an_index_of_another_version_is_refused(copied):
     path = copied / "index.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(SourceError, match="format 2, and this version reads 1"):
+    with pytest.raises(UserError, match="format 2, and this version reads 1"):
         open_source(f"records:{copied}")
 
 
 def test_records_and_files_are_not_joined(mixed_shards, picture_folder):
-    with pytest.raises(SourceError, match="joins folders with folders"):
+    with pytest.raises(UserError, match="joins folders with folders"):
         open_source(f"records:{mixed_shards},folder:{picture_folder}")

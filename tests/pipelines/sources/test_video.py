@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from pipelines.batches import survey
+from pipelines.errors import UserError
 from pipelines.sources import video
-from pipelines.sources.opener import SourceError, open_source
+from pipelines.sources.opener import open_source
 
 # Number of scenes, and frames of each.
 SCENES, LENGTH = 5, 12
@@ -166,7 +167,7 @@ def test_a_video_that_ends_early_is_named_and_used(film_path, caplog, decodings)
 def test_a_file_without_frames_stops(content, tmp_path, cache, capfd):
     (tmp_path / "no.avi").write_bytes(content)
     message = f"no frame can be read of 1 of 1 files, more than 10%; the first is {tmp_path}/no"
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(UserError, match=message):
         open_source(f"video:{tmp_path}/no.avi")
     assert not cache.exists() or not os.listdir(cache)
     # Nothing from FFmpeg.
@@ -197,7 +198,7 @@ def test_an_interrupted_extraction_leaves_nothing(film_path, cache, monkeypatch)
 
     monkeypatch.setattr(video, "encode_frame", full)
     message = f"Frames of {film_path} can't be kept in {cache}: No space left .* XDG_CACHE_HOME"
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(UserError, match=message):
         open_source(f"video:{film_path}")
     assert os.listdir(cache) == []
     monkeypatch.undo()
@@ -216,7 +217,7 @@ def test_an_interrupted_extraction_leaves_nothing(film_path, cache, monkeypatch)
     ],
 )
 def test_wrong_specifications(text, message, film_path, tmp_path):
-    with pytest.raises(SourceError, match=message.replace("{f}", str(tmp_path))) as caught:
+    with pytest.raises(UserError, match=message.replace("{f}", str(tmp_path))) as caught:
         open_source(text.replace("{f}", str(tmp_path)))
     assert "\n" not in str(caught.value)
 

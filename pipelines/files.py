@@ -1,0 +1,105 @@
+"""Writes files and folders whole or not at all."""
+
+import contextlib
+import os
+import secrets
+import shutil
+
+
+@contextlib.contextmanager
+def atomic_write(path, mode="wb", overwrite=True, **options):
+    """Opens a file that takes the place of `path` when the block ends, and vanishes if it raises.
+
+    Args:
+        path: Path of the file; its folder exists.
+        mode: `"w"` or `"wb"`.
+        overwrite: Whether to replace a file that is there.
+        **options: As for `open`.
+
+    Yields:
+        The open file.
+
+    Raises:
+        FileExistsError: If there is a file and `overwrite` is false.
+        OSError: If it can't be written.
+    """
+    with atomic_path(path, overwrite) as temporary, open(temporary, mode, **options) as file:
+        yield file
+
+
+def write_text(path, text):
+    """Writes a text file in one piece, in place of one that is there."""
+    with atomic_write(path, "w") as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def atomic_path(path, overwrite=True):
+    """Gives the path of a temporary sibling, to be made by the block, which then becomes `path`.
+
+    For what only takes paths, and for folders.
+
+    Args:
+        path: Path of a file or a folder, in a folder that exists.
+        overwrite: Whether to replace a file that is there. A folder is never replaced.
+
+    Yields:
+        The temporary path.
+
+    Raises:
+        FileExistsError: If there is a file and `overwrite` is false, or there is a folder.
+        OSError: If it can't be written.
+    """
+    path = os.fspath(path)
+    # A short name of its own: beside a name of 255 bytes a longer one would not fit.
+    temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.part")
+    try:
+        yield temporary
+        if os.path.isdir(temporary):
+            _sync_folder(temporary)
+            _rename_folder(temporary, path)
+        else:
+            _sync(temporary)
+            if overwrite:
+                os.replace(temporary, path)
+            else:
+                _claim(temporary, path)
+    finally:
+        if os.path.isdir(temporary):
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _sync(path):
+    # Else, after a power cut, the new name could lead to an empty file.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder):
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            _sync(os.path.join(parent, name))
+
+
+def _rename_folder(temporary, path):
+    if os.path.lexists(path):
+        raise FileExistsError(f"{path} exists")
+    os.rename(temporary, path)
+
+
+def _claim(temporary, path):
+    """Gives `temporary` the name `path` in one step, unless that name is taken."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # No hard links here (FAT, some network disks): the name is claimed empty, then filled.
+        open(path, "xb").close()
+        os.replace(temporary, path)
