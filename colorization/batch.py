@@ -27,7 +27,7 @@ def define_flags():
     """Defines the flags of the command."""
     from absl import flags
 
-    from colorization import colorize
+    from colorization import option_flags
     from pipelines.shards import beam_runner
 
     flags.DEFINE_multi_string(
@@ -45,7 +45,7 @@ def define_flags():
         "Color again what was made of another file, by another model or with other options. "
         "Without it such files stay.",
     )
-    colorize.define_picture_flags(flags.FLAGS)
+    option_flags.define_flags(flags.FLAGS)
     beam_runner.define_flags(flags.FLAGS)
 
 
@@ -53,6 +53,7 @@ def main(arguments):
     """Colors as the flags say; returns the exit status."""
     from absl import flags
 
+    from colorization import option_flags
     from colorization.inference.plan import PlanError
 
     values = flags.FLAGS
@@ -63,33 +64,25 @@ def main(arguments):
     for name in ("input", "output"):
         if not values[name].value:
             raise PlanError(f"--{name} is needed. Received: none. See --help.")
-    # Bounds let pass what is no number.
-    if values.saturation != values.saturation:
-        raise PlanError("--saturation is 0 to 2. Received: nan.")
-    names = ("num_variants", "seed", "saturation", "keep_colored")
     return color(
         values.input,
         values.output,
         model=values.model,
-        options={name: values[name].value for name in names},
-        mask=values.mask,
+        options=option_flags.options(values),
         overwrite=values.overwrite,
         runner=values.runner,
         beam_options=values.beam_options,
     )
 
 
-def color(
-    patterns, output, *, model, options, mask, overwrite, runner="DirectRunner", beam_options=""
-):
+def color(patterns, output, *, model, options, overwrite, runner="DirectRunner", beam_options=""):
     """Colors what matches patterns, and tells what became of all.
 
     Args:
         patterns: Patterns of Apache Beam's.
         output: Folder to write.
         model: Folder of an exported model; None for the released one.
-        options: Dict of the options of `Colorizer.colorize_bytes`, but for the mask.
-        mask: Path of a mask, or None.
+        options: `colorization.inference.options.Options`; its mask may lie on any file system.
         overwrite: As `--overwrite`.
         runner: As `--runner`.
         beam_options: As `--beam_options`.
@@ -114,19 +107,22 @@ def color(
         output=output,
         model=model,
         options=options,
-        mask=None if mask is None else storage.read(mask),
         since=None,
         overwrite=overwrite,
     )
-    made_with = _check(batch)
+    batch, made_with = _checked(batch)
     batch = dataclasses.replace(batch, since=storage.state(output, made_with))
     start = time.monotonic()
     counts = beam_runner.run(lambda pipeline: steps.build(pipeline, batch), runner, beam_options)
     return _tell(collections.Counter(counts), batch, time.monotonic() - start)
 
 
-def _check(batch):
-    """Checks what would make every photo fail; returns what the outputs' statement says."""
+def _checked(batch):
+    """Checks what would make every photo fail.
+
+    Returns:
+        The batch with its mask read, and what the outputs' statement says.
+    """
     from colorization.beam import storage
     from colorization.inference.plan import PlanError
     from pipelines import console
@@ -139,21 +135,18 @@ def _check(batch):
             )
     console.import_quietly()
     from colorization.inference import colorizer
-    from pipelines.photos.photo_files import decode_photo
+    from pipelines.photos.photo_files import decode_picture
 
-    if batch.mask is not None:
-        decode_photo("--mask", batch.mask)
+    options, hashed = batch.options, {}
+    if options.mask is not None:
+        data = storage.read(options.mask)
+        options = dataclasses.replace(options, mask=decode_picture("--mask", data))
+        hashed["mask"] = hashlib.sha256(data).hexdigest()
     # Loaded, to know that it can be; the workers load it themselves.
-    about = colorizer.Colorizer(batch.model).description
-    if batch.options["num_variants"] > 1 and not about["gives_variants"]:
-        raise PlanError(
-            f"--num_variants=1 is all that the model {about['name']} can give. Received: "
-            f"{batch.options['num_variants']}."
-        )
-    made_with = {name: about[name] for name in ("name", "version")} | batch.options
-    if batch.mask is not None:
-        made_with["mask"] = hashlib.sha256(batch.mask).hexdigest()
-    return made_with
+    model = colorizer.Colorizer(batch.model)
+    model.check(options)
+    made_with = {name: model.description[name] for name in ("name", "version")}
+    return dataclasses.replace(batch, options=options), made_with | options.record() | hashed
 
 
 def _tell(counts, batch, seconds):

@@ -21,18 +21,16 @@ A run over a folder writes colorization.jsonl into the output folder: what becam
 """
 
 import contextlib
-import os
 import sys
 import textwrap
 import time
 
 from absl import flags
 
+from colorization import option_flags
 from colorization.inference import manifest, plan, threads
+from colorization.inference.options import OptionError
 from pipelines import console
-
-# Where another command takes `define_picture_flags`, they are its own.
-flags.disclaim_key_flags()
 
 
 class _Mistake(Exception):
@@ -51,7 +49,7 @@ def main(argv=None):
     """
     try:
         return _run(sys.argv if argv is None else argv)
-    except (_Mistake, plan.PlanError) as error:
+    except (_Mistake, plan.PlanError, OptionError) as error:
         return _fail(error)
     except KeyboardInterrupt:
         return _fail("Interrupted before the first photo.", 130)
@@ -105,54 +103,8 @@ def define_flags(values):
         "Write report.html into the output folder: photos before and after, and what failed. "
         "Replaces that of an earlier run.",
     )
-    define_picture_flags(values)
+    option_flags.define_flags(values)
     switch("help", "Show this text.", short_name="h")
-
-
-def define_picture_flags(values):
-    """Defines the flags that say how a photo is colored, whatever colors it.
-
-    Args:
-        values: `absl.flags.FlagValues` that takes them.
-    """
-    flags.DEFINE_integer(
-        "num_variants",
-        1,
-        f"Colorings of each photo, 1 to {plan.MAX_VARIANTS}, written as NAME_1, NAME_2 and so on, "
-        "the likeliest first; fewer where the model sees no other choice.",
-        lower_bound=1,
-        upper_bound=plan.MAX_VARIANTS,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "seed",
-        0,
-        "Another seed gives other variants.",
-        lower_bound=0,
-        upper_bound=2**31 - 1,
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "saturation",
-        1.0,
-        "What colors are multiplied by, 0 (gray) to 2.",
-        lower_bound=0,
-        upper_bound=2,
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "mask",
-        None,
-        "Picture that is spread over each photo: color comes where it is white, none where it is "
-        "black.",
-        flag_values=values,
-    )
-    flags.DEFINE_bool(
-        "keep_colored",
-        False,
-        "Keep photos as they are that have colors: nothing is written for them.",
-        flag_values=values,
-    )
 
 
 def _run(argv):
@@ -165,10 +117,12 @@ def _run(argv):
                 text, *_ = values[name].help.split(";\n")
                 print(textwrap.fill(f"--{name}: {text}", 80, subsequent_indent=" " * 6))
         return 0
+    asked = option_flags.options(values)
+    options = asked.load_mask()
     planned = plan.plan(
         inputs,
         values.output,
-        num_variants=values.num_variants,
+        num_variants=options.num_variants,
         include=values.include,
         exclude=values.exclude,
     )
@@ -179,7 +133,7 @@ def _run(argv):
     except OSError as error:
         raise _Mistake(f"{error.filename}: cannot be read: {error.strerror or error}.") from error
     with contextlib.closing(earlier) as records:
-        return _color(values, planned, records)
+        return _color(values, options, asked.record(), planned, records)
 
 
 def _parse(argv):
@@ -195,25 +149,28 @@ def _parse(argv):
         raise _Mistake("Expected a photo or a folder. Received: none. See --help.")
     if not values.output:
         raise _Mistake("Expected --output=FILE_OR_FOLDER. Received: none. See --help.")
-    # Bounds let pass what is no number.
-    if values.saturation != values.saturation:
-        raise _Mistake("--saturation is 0 to 2. Received: nan.")
-    if values.mask is not None and not os.path.isfile(values.mask):
-        raise _Mistake(f"--mask={values.mask}: expected a picture. Received: no such file.")
     return values, inputs
 
 
-def _color(values, planned, records):
+def _color(values, options, made_with, planned, records):
     """Colors what is to be colored and tells what became of all; returns the exit status."""
     # Not before the request is known to be sound: these take a part of a second.
     from colorization.inference import album, photo_pages
 
-    options = {"overwrite": values.overwrite, "skip_existing": values.skip_existing}
-    chosen, made_with, color_one = album.choose(planned.jobs, records, None, **options), None, None
+    wish = {"overwrite": values.overwrite, "skip_existing": values.skip_existing}
+    chosen, color_one = album.choose(planned.jobs, records, None, **wish), None
     # With nothing to do, and no records to compare, no model is loaded.
     if chosen.todo or (values.skip_existing and records.records):
-        color_one, made_with = _load(values)
-        chosen = album.choose(planned.jobs, records, made_with, **options)
+        model = _load(values)
+        model.check(options)
+        made_with = {name: model.description.get(name) for name in ("name", "version")} | made_with
+        chosen = album.choose(planned.jobs, records, made_with, **wish)
+
+        def color_one(job):
+            return model.colorize_file(
+                job.source, job.destination, options, overwrite=values.overwrite
+            )
+
     for line in chosen.lines():
         _fail(line)
     pages = photo_pages.Report(planned.folder) if values.report else None
@@ -246,40 +203,18 @@ def _color(values, planned, records):
 
 
 def _load(values):
-    """Loads the model; returns a function that colors a job, and what the records say of it."""
+    """Loads the model."""
     console.import_quietly()
     from colorization.inference import colorizer
-    from pipelines.photos.photo_files import PictureError, read_picture
 
-    options = {
-        name: values[name].value for name in ("num_variants", "seed", "saturation", "keep_colored")
-    }
     try:
         if values.server is None:
-            model = colorizer.Colorizer(values.model)
-        else:
-            from colorization.serving import client
+            return colorizer.Colorizer(values.model)
+        from colorization.serving import client
 
-            model = client.RemoteColorizer(values.server, values.model)
-        mask = None if values.mask is None else read_picture(values.mask)
-    except (colorizer.ModelError, PictureError) as error:
+        return client.RemoteColorizer(values.server, values.model)
+    except colorizer.ModelError as error:
         raise _Mistake(str(error)) from error
-    if values.num_variants > 1 and not model.description["gives_variants"]:
-        raise _Mistake(
-            f"--num_variants=1 is all that the model {model.description['name']} can give. "
-            f"Received: {values.num_variants}."
-        )
-
-    def color_one(job):
-        return model.colorize_file(
-            job.source, job.destination, overwrite=values.overwrite, mask=mask, **options
-        )
-
-    made_with = {name: model.description.get(name) for name in ("name", "version")} | options
-    if mask is not None:
-        found = os.stat(values.mask)
-        made_with["mask"] = [os.path.basename(values.mask), found.st_size, found.st_mtime_ns]
-    return color_one, made_with
 
 
 def _progress(what, total):

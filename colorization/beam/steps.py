@@ -19,6 +19,7 @@ from apache_beam.utils import shared
 
 from colorization.beam import places, storage
 from colorization.inference import album, plan
+from colorization.inference.options import Options
 from pipelines import console
 
 FAILED = "failed"
@@ -37,8 +38,7 @@ class Batch:
         globs: List of `places.Glob`.
         output: Output folder, without a slash at its end.
         model: Folder of an exported model, where every worker finds it; None for the released one.
-        options: Dict of the options of `Colorizer.colorize_bytes`, but for the mask.
-        mask: Bytes of the mask's file, or None.
+        options: `colorization.inference.options.Options`, whose mask is no path.
         since: Time of `storage.state`.
         overwrite: Whether photos are colored again whose files are there but were made otherwise.
     """
@@ -46,8 +46,7 @@ class Batch:
     globs: list
     output: str
     model: str | None
-    options: dict
-    mask: bytes | None
+    options: Options
     since: float
     overwrite: bool
 
@@ -85,7 +84,7 @@ def build(pipeline, batch):
 
 def _find_photos(glob, batch):
     """Yields pairs: the file that tells that a photo is done, and the photo."""
-    num_variants = batch.options["num_variants"]
+    num_variants = batch.options.num_variants
     for path, changed in storage.find(glob.pattern):
         name = places.name(glob, path, batch.output)
         if name is not None:
@@ -148,7 +147,7 @@ class Color(beam.DoFn):
 
     def setup(self):
         """Begins to count."""
-        self._model, self._mask, self._stopped = None, None, False
+        self._model, self._stopped = None, False
         self._done, self._told = 0, time.monotonic()
 
     def process(self, element):
@@ -182,7 +181,6 @@ class Color(beam.DoFn):
         console.import_quietly()
         model = self._batch.model
         self._model = self._shared.acquire(lambda: _load(model), model)
-        self._mask = None if self._batch.mask is None else _read_mask(self._batch.mask)
 
     def _color(self, source, name):
         """Writes a photo's files, the first, which tells that it is done, last."""
@@ -190,8 +188,7 @@ class Color(beam.DoFn):
             storage.read(source),
             source,
             FileSystems.join(self._batch.output, places.destination(name)),
-            mask=self._mask,
-            **self._batch.options,
+            self._batch.options,
         )
         made = list(colored)
         for path, pieces in reversed(made):
@@ -216,12 +213,6 @@ def _load(model):
 
     cv2.setNumThreads(1)
     return colorizer.Colorizer(model)
-
-
-def _read_mask(data):
-    from pipelines.photos import photo_files
-
-    return photo_files.decode_picture("--mask", data)
 
 
 def _counter(name):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import typing
 from collections.abc import Iterator
 
 import cv2
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from colorization.inference import graph, plan, sheets, tone
+from colorization.inference.options import OptionError, Options
 from pipelines.errors import UserError
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
@@ -59,7 +61,7 @@ class Colorizer:
             ) from error
 
     def colorize(
-        self, picture: Picture, *, saturation: float = 1.0, mask: Picture | None = None
+        self, picture: Picture, options: Options | None = None, **knobs: typing.Any
     ) -> np.ndarray:
         """Colors one photo: its size and its lightness stay, its colors, if any, are replaced.
 
@@ -67,52 +69,56 @@ class Colorizer:
             picture: Path of a picture file, of which the first page is taken, or array of shape
                 `(height, width)` or `(height, width, channels)`: uint8 or uint16 sRGB of 1 channel
                 (gray), 3, or 4, of which the last is kept as transparency.
-            saturation: What chroma is multiplied by, in `[0, 2]`; 0 gives gray.
-            mask: Picture of any size, spread over the photo: color comes where it is white, gray
-                stays where it is black.
+            options: `Options`; default its defaults.
+            knobs: Fields of `Options` that are set in place of those, such as `saturation=0.8`.
 
         Returns:
             Array of the photo's type and size, of 3 channels, or 4 where the photo has
             transparency.
 
         Raises:
-            PictureError: If a file cannot be read, an array is of another sort, an option is out of
-                range, or memory does not suffice.
+            PictureError: If a file cannot be read, an array is of another sort, or memory does not
+                suffice.
+            OptionError: If an option is out of range, or the model cannot do it.
         """
-        (colored,) = self.variants(picture, 1, saturation=saturation, mask=mask)
+        options = _settled(options, knobs)
+        if options.variant is None:
+            options = dataclasses.replace(options, num_variants=1)
+        (colored,) = self.variants(picture, options.num_variants, options)
         return colored
 
     def variants(
         self,
         picture: Picture,
         count: int,
+        options: Options | None = None,
         *,
-        seed: int = 0,
-        saturation: float = 1.0,
-        mask: Picture | None = None,
         onto: Picture | None = None,
+        **knobs: typing.Any,
     ) -> list[np.ndarray]:
         """Colors one photo in several ways.
 
         Args:
             picture: As for `colorize`.
-            count: How many colorings are wanted, 1 to 25.
-            seed: Equal seeds give equal colorings; at least 0.
-            saturation: As for `colorize`.
-            mask: As for `colorize`.
+            count: How many colorings are wanted, in place of `num_variants`.
+            options: As for `colorize`.
             onto: The same photo at another size, which is then what is returned in color: a small
                 one gives previews of large photos, at little cost.
+            knobs: As for `colorize`.
 
         Returns:
             List of up to `count` arrays, the likeliest first, which is what `colorize` returns;
             fewer where the model sees no other choice.
 
         Raises:
-            PictureError: As for `colorize`, and if the model gives one coloring only.
+            PictureError: As for `colorize`.
+            OptionError: As for `colorize`.
         """
-        photo, options = _as_photo(picture), self._options(count, seed, saturation, mask)
+        options = _settled(options, {"num_variants": count} | knobs)
+        photo = _as_photo(picture)
+        self.check(options)
         shown = photo if onto is None else _as_photo(onto)
-        colorings = list(self._colorings(photo.rgb, *options, onto=shown.rgb))
+        colorings = list(self._colorings(photo.rgb, options, _mask(options), onto=shown.rgb))
         if shown.alpha is None:
             return colorings
         return [np.concatenate([rgb, shown.alpha[..., None]], axis=-1) for rgb in colorings]
@@ -121,14 +127,10 @@ class Colorizer:
         self,
         source: str | os.PathLike,
         destination: str | os.PathLike,
+        options: Options | None = None,
         *,
         overwrite: bool = False,
-        num_variants: int = 1,
-        variant: int | None = None,
-        seed: int = 0,
-        saturation: float = 1.0,
-        mask: Picture | None = None,
-        keep_colored: bool = False,
+        **knobs: typing.Any,
     ) -> list[pathlib.Path]:
         """Colors a file into a file: all pages, with metadata, transparency and depth kept.
 
@@ -136,26 +138,24 @@ class Colorizer:
             source: Path of the photo.
             destination: Path to write, whose suffix says the format. Several variants go to
                 `plan.variant_paths(destination, num_variants)`, and all of them, small, to
-                `plan.sheet_path(destination)`.
+                `plan.sheet_path(destination)`. A `variant` that was chosen goes to `destination`
+                itself.
+            options: As for `colorize`.
             overwrite: Whether files that are there already are replaced.
-            num_variants: 1 to 25.
-            variant: Number of the one that is wanted of them, from 1, which goes to `destination`
-                itself; default all.
-            seed: As for `variants`.
-            saturation: As for `colorize`.
-            mask: As for `colorize`.
-            keep_colored: Whether a photo that has colors already is left alone.
+            knobs: As for `colorize`.
 
         Returns:
             Paths of the colorings, each whole: none if the photo was left alone, fewer than
             `num_variants` where the model sees no other choice.
 
         Raises:
-            PictureError: As for `variants`, and if a file cannot be written.
+            PictureError: As for `colorize`, and if a file cannot be written.
+            OptionError: As for `colorize`.
         """
-        options = self._options(num_variants, seed, saturation, mask, variant)
+        options = _settled(options, knobs)
+        self.check(options)
         pages, written = photo_files.read_photo(source), []
-        for path, colored in self._files(pages, destination, options, keep_colored, variant):
+        for path, colored in self._files(pages, destination, options):
             photo_files.write_photo(path, colored, overwrite=overwrite, note=self._note())
             written.append(path)
         # The last of several is their sheet.
@@ -166,12 +166,8 @@ class Colorizer:
         data: bytes,
         source: str,
         destination: str,
-        *,
-        num_variants: int = 1,
-        seed: int = 0,
-        saturation: float = 1.0,
-        mask: Picture | None = None,
-        keep_colored: bool = False,
+        options: Options | None = None,
+        **knobs: typing.Any,
     ) -> Iterator[tuple[str, list[bytes]]]:
         """Colors a file's bytes into the bytes of the files that `colorize_file` writes.
 
@@ -179,11 +175,8 @@ class Colorizer:
             data: Bytes of the photo's file, whole.
             source: What errors call that file; nothing is read there.
             destination: As for `colorize_file`, or a URL; nothing is written there.
-            num_variants: As for `colorize_file`.
-            seed: As for `variants`.
-            saturation: As for `colorize`.
-            mask: As for `colorize`.
-            keep_colored: As for `colorize_file`.
+            options: As for `colorize`.
+            knobs: As for `colorize`.
 
         Yields:
             Pairs of a path and the pieces of its file, in the order in which `colorize_file` writes
@@ -191,33 +184,46 @@ class Colorizer:
 
         Raises:
             PictureError: As for `colorize_file`, but for what has to do with storing.
+            OptionError: As for `colorize`.
         """
-        options = self._options(num_variants, seed, saturation, mask)
+        options = _settled(options, knobs)
+        self.check(options)
         # Paths of this machine would make one slash of two.
         folder, slash, name = destination.rpartition("/")
         pages = photo_files.decode_photo(source, data)
-        for path, colored in self._files(pages, name, options, keep_colored):
+        for path, colored in self._files(pages, name, options):
             path = f"{folder}{slash}{path}"
             yield path, photo_files.encode_photo(path, colored, self._note())
 
-    def _files(self, pages, destination, options, keep_colored, only=None):
+    def check(self, options: Options):
+        """Checks that this model can do what options ask for.
+
+        Raises:
+            OptionError: If it gives one coloring of a photo, and several are asked for.
+        """
+        if options.num_variants > 1 and not self.description["gives_variants"]:
+            raise OptionError(
+                f"The model {self.description['name']} gives one coloring of a photo. Received: "
+                f"num_variants={options.num_variants}. Set num_variants=1, or take another model."
+            )
+
+    def _files(self, pages, destination, options):
         """Yields paths with pages: of each coloring, and last of a sheet if there are several."""
-        paths, small = plan.variant_paths(destination, 1 if only else options[0]), []
-        colorings = self._colored_pages(pages, options, keep_colored, only)
-        for path, colored in zip(paths, colorings, strict=False):
+        count = 1 if options.variant else options.num_variants
+        paths, small = plan.variant_paths(destination, count), []
+        for path, colored in zip(paths, self._colored_pages(pages, options), strict=False):
             yield path, colored
             small.append(sheets.shrink(colored[0].rgb))
         if len(small) > 1:
             yield plan.sheet_path(destination), [photo_files.Photo(sheets.sheet(small))]
 
-    def _colored_pages(self, pages, options, keep_colored, only=None):
+    def _colored_pages(self, pages, options):
         """Yields a photo's pages in each coloring of `_colorings`, none if it is left alone."""
-        if keep_colored and any(tone.has_colors(page.rgb) for page in pages):
+        if options.keep_colored and any(tone.has_colors(page.rgb) for page in pages):
             return
+        mask = _mask(options)
         # Strict is no use here: pages may have unlike numbers of variants.
-        colorings = zip(
-            *(self._colorings(page.rgb, *options, only=only) for page in pages), strict=False
-        )
+        colorings = zip(*(self._colorings(page.rgb, options, mask) for page in pages), strict=False)
         for colored in colorings:
             yield [
                 dataclasses.replace(page, rgb=rgb) for page, rgb in zip(pages, colored, strict=True)
@@ -226,34 +232,10 @@ class Colorizer:
     def _note(self):
         return photo_files.Note(str(self.description["name"]), str(self.description["version"]))
 
-    def _options(self, count, seed, saturation, mask, variant=None):
-        """Checks the options of a call, and reads the mask."""
-        if not 1 <= count <= plan.MAX_VARIANTS:
-            raise PictureError(
-                f"1 to {plan.MAX_VARIANTS} variants can be asked for. Received: {count}."
-            )
-        if count > 1 and not self.description["gives_variants"]:
-            raise PictureError(
-                f"The model {self.description['name']} gives one coloring of a photo. Received: "
-                f"{count} variants. Ask for one, or take another model."
-            )
-        if not 0 <= seed < 2**31:
-            raise PictureError(f"A seed is a number from 0 to {2**31 - 1}. Received: {seed}.")
-        if not 0 <= saturation <= 2:
-            raise PictureError(f"Saturation is a number from 0 to 2. Received: {saturation}.")
-        if mask is not None:
-            rgb = _as_photo(mask).rgb
-            mask = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) / np.float32(np.iinfo(rgb.dtype).max)
-        if variant is not None and not 1 <= variant <= count:
-            raise PictureError(
-                f"Of {count} variants one from 1 to {count} can be chosen. Received: {variant}."
-            )
-        return count, seed, np.float32(saturation), mask
-
-    def _colorings(
-        self, rgb, count, seed, saturation, mask, onto=None, only=None
-    ) -> Iterator[np.ndarray]:
+    def _colorings(self, rgb, options, mask, onto=None) -> Iterator[np.ndarray]:
         """Yields a photo's colorings, likeliest first, or one; `onto` is what gets the colors."""
+        count, seed, only = options.num_variants, options.seed, options.variant
+        saturation = np.float32(options.saturation)
         shown = rgb if onto is None else onto
         height, width = shown.shape[:2]
         step = graph.strip_rows(1, width)
@@ -361,6 +343,18 @@ def _read_description(folder):
             "Received another, perhaps of an earlier program. Export the model again."
         )
     return description
+
+
+def _settled(options, knobs):
+    return dataclasses.replace(options or Options(), **knobs)
+
+
+def _mask(options):
+    """The mask of options as float levels in `[0, 1]`, or None."""
+    if options.mask is None:
+        return None
+    rgb = _as_photo(options.mask).rgb
+    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) / np.float32(np.iinfo(rgb.dtype).max)
 
 
 def _as_photo(picture):

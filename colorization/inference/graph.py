@@ -8,7 +8,7 @@ holds the photo, its result and one strip of floats.
 
 import tensorflow as tf
 
-from colorization.inference import plan, tone, upsampling, variants
+from colorization.inference import options, tone, upsampling, variants
 from colorization.models import noise
 from pipelines.color import codecs, spaces
 
@@ -232,14 +232,14 @@ class ColorizationGraph(tf.Module):
         Args:
             lightness: Float tensor of shape `(1, h, w, 1)`, L* at the working size.
             seed: int32 scalar.
-            count: int32 scalar, at most `plan.MAX_VARIANTS`.
+            count: int32 scalar, at most `options.MAX_VARIANTS`.
 
         Returns:
             Float tensor of shape `(n, h / k, w / k, 2)`: ab of up to `count` colorings.
         """
         if self._is_quantized:
             return self._sample(lightness, self._say(lightness), seed, count)
-        size = [plan.MAX_VARIANTS - 1, noise.noise_size(self.network)]
+        size = [options.MAX_VARIANTS - 1, noise.noise_size(self.network)]
         drawn = tf.random.stateless_normal(size, tf.stack([seed, 0]))
         drawn = tf.pad(drawn, [[1, 0], [0, 0]])[:count]
         condition = tf.repeat(self._condition(lightness), tf.shape(drawn)[0], axis=0)

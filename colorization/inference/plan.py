@@ -13,8 +13,6 @@ import re
 from pipelines.errors import UserError
 from pipelines.photos.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
-MAX_VARIANTS = 25
-
 
 class PlanError(UserError):
     """A request that cannot be carried out at all; the message is one line."""
@@ -53,7 +51,7 @@ def variant_paths(destination, num_variants):
 
     Args:
         destination: Path of a picture to write.
-        num_variants: How many variants are asked for, 1 to `MAX_VARIANTS`.
+        num_variants: How many variants are asked for, 1 or more.
 
     Returns:
         List of `num_variants` paths: of one variant `destination` itself, else `photo.jpg` becomes

@@ -10,7 +10,7 @@ save what was traced before beside them.
 
 import tensorflow as tf
 
-from colorization.inference import plan
+from colorization.inference import options
 from colorization.serving import client_signature, photo_bytes, photo_headers
 
 
@@ -96,8 +96,8 @@ def _client(graph):
 
 def _variants(graph, recolor):
     def variants(image_bytes, seed, count):
-        known = (seed >= 0) & (count >= 1) & (count <= plan.MAX_VARIANTS)
-        message = f"seed is at least 0, and count 1 to {plan.MAX_VARIANTS}, but they were"
+        known = (seed >= 0) & (count >= 1) & (count <= options.MAX_VARIANTS)
+        message = f"seed is at least 0, and count 1 to {options.MAX_VARIANTS}, but they were"
         with tf.control_dependencies([tf.debugging.Assert(known, [message, seed, count])]):
             seed = tf.identity(seed)
         return {"image_bytes": recolor(image_bytes, "item 1 of 1", seed, count)}

@@ -22,12 +22,11 @@ from colorization import batch
 from colorization.beam import steps, storage
 from colorization.inference import colorizer
 from colorization.inference.colorizer import Colorizer
-from colorization.inference.plan import PlanError
+from colorization.inference.options import OptionError, Options
 from pipelines.photos.photo_files import PictureError, read_picture, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
 HERE = "--direct_running_mode=in_memory --direct_num_workers=1"
-OPTIONS = {"num_variants": 1, "seed": 0, "saturation": 1.0, "keep_colored": False}
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +57,13 @@ def run(album, subject, capfd, monkeypatch):
     """Runs a batch in this process; gives the status and what it printed, without the rate."""
     monkeypatch.setattr(colorizer, "Colorizer", {None: subject}.get)
 
-    def call(*patterns, output="out", mask=None, overwrite=False, **options):
+    def call(*patterns, output="out", overwrite=False, **options):
         capfd.readouterr()
         status = batch.color(
             patterns or ["album/**"],
             output,
             model=None,
-            options=OPTIONS | options,
-            mask=mask,
+            options=Options(**options),
             overwrite=overwrite,
             beam_options=HERE,
         )
@@ -252,7 +250,7 @@ def test_a_wrong_request_is_refused_before_anything_is_written(run, patterns, ch
 def test_a_model_of_one_coloring_gives_no_variants(run, subject, monkeypatch):
     about = {"name": "plain", "version": 1, "gives_variants": False}
     monkeypatch.setattr(subject, "description", about)
-    with pytest.raises(PlanError, match="--num_variants=1 is all that the model plain can give"):
+    with pytest.raises(OptionError, match="plain gives one coloring.*num_variants=1"):
         run(num_variants=2)
 
 
@@ -386,5 +384,7 @@ def test_ctrl_c_ends_all_processes_with_one_line(album):
 
 def test_a_mistake_in_the_command_line_is_one_line(album):
     process = command("--saturation=nan")
-    assert process.communicate()[1] == "Error: --saturation is 0 to 2. Received: nan.\n"
+    assert process.communicate()[1].startswith(
+        "Error: saturation is a number from 0 to 2. Received: nan."
+    )
     assert process.returncode == 1

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import pytest
 
 from colorization import colorize
 from colorization.inference import colorizer, plan, threads
+from colorization.inference.options import Options
 from pipelines.photos.photo_files import PictureError, read_picture, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -27,14 +29,14 @@ class Inverter:
     def __init__(self, model=None):
         self.description = {"name": "inverter", "version": model, "gives_variants": not model}
 
-    def colorize_file(
-        self, source, destination, *, overwrite=False, num_variants=1, keep_colored=False, **options
-    ):
-        self.calls.append((source.name, num_variants, options))
+    check = RealColorizer.check
+
+    def colorize_file(self, source, destination, options, *, overwrite=False):
+        self.calls.append((source.name, options))
         picture = read_picture(source)
-        if keep_colored and "color" in source.name:
+        if options.keep_colored and "color" in source.name:
             return []
-        paths = plan.variant_paths(destination, num_variants)[:2]
+        paths = plan.variant_paths(destination, options.num_variants)[:2]
         for path in paths:
             write_picture(path, 255 - picture, overwrite)
         return paths
@@ -148,10 +150,10 @@ def test_options_reach_the_colorizer(run):
     assert (status, output[0], errors) == (0, "Colored 2 of 3 photos, in out (1 kept).", [])
     assert sorted(os.listdir("out")) == ["1931", "b_01.png", "b_02.png", "colorization.jsonl"]
     assert len(Inverter.calls) == 3
-    for _, num_variants, rest in Inverter.calls:
-        assert (num_variants, rest.pop("seed"), rest.pop("saturation")) == (10, 3, 0.5)
-        np.testing.assert_array_equal(rest.pop("mask"), photo(7))
-        assert not rest
+    for _, given in Inverter.calls:
+        np.testing.assert_array_equal(given.mask, photo(7))
+        expected = Options(num_variants=10, seed=3, saturation=0.5, keep_colored=True)
+        assert dataclasses.replace(given, mask=None) == expected
     assert run("album/a_color.png", "--output=x.png", "--keep_colored") == (
         0,
         ["Kept album/a_color.png: it has colors already."],
@@ -178,7 +180,7 @@ def test_options_reach_the_colorizer(run):
         (["album", "--output=out", "--saturation=2.1"], r"saturation.*\[0, 2\]"),
         (["album", "--output=out", "--saturation=nan"], "saturation.*nan"),
         (["album", "--output=out", "--mask=none.png"], "mask=none.png: .*no such file"),
-        (["album", "--output=out", "--mask=empty"], "mask=empty: expected a picture"),
+        (["album", "--output=out", "--mask=empty"], "mask=empty: expected a.* picture.*a folder"),
         (["album", "--output=out", "--mask=void.png"], "void.png: .*empty file"),
         (["album", "--output=out", "--include=*.tif"], "matching pictures"),
         (["album/a.png", "--output=out", "--exclude=x"], "no folder"),
@@ -204,12 +206,12 @@ def test_a_model_that_is_none(run, monkeypatch):
 
 def test_variants_are_refused_at_once_by_a_model_without(run):
     status, _, (line,) = run("album", "--output=out", "--model=plain", "--num_variants=3")
-    assert status == 1 and "inverter" in line and "Received: 3" in line
+    assert status == 1 and "inverter" in line and "num_variants=3" in line
     assert not os.path.exists("out") and not Inverter.calls
 
 
 def test_a_full_disk_ends_the_run(run, monkeypatch):
-    def full(self, source, destination, **_):
+    def full(self, source, destination, *_, **__):
         self.calls.append(source)
         raise PictureError("out/a.png: cannot be written.") from OSError(28, "No space left")
 
@@ -242,7 +244,8 @@ from pipelines import console
 class Waiter:
     description = {}
     def __init__(self, model=None): pass
-    def colorize_file(self, source, destination, **_):
+    def check(self, options): pass
+    def colorize_file(self, source, destination, *_, **__):
         if source.name == "b.png":
             print("ready", flush=True)
             sys.stdin.readline()

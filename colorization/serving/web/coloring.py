@@ -1,6 +1,7 @@
 """What the two ways of asking for colors do with an upload, in a thread of the work queue."""
 
 import base64
+import dataclasses
 import math
 
 import cv2
@@ -19,7 +20,7 @@ def preview(colorizer, upload, options):
     Args:
         colorizer: Has `variants`, as `colorization.Colorizer` has.
         upload: `uploads.Upload`.
-        options: `uploads.Options`.
+        options: `colorization.inference.options.Options`.
 
     Returns:
         Dict for JSON, as the API's document says.
@@ -31,13 +32,7 @@ def preview(colorizer, upload, options):
         pages = photo_files.read_photo(upload.path)
         page = pages[0]
         before = _small(page.rgb)
-        colored = colorizer.variants(
-            page.rgb,
-            options.num_variants,
-            seed=options.seed,
-            saturation=options.saturation,
-            onto=before,
-        )
+        colored = colorizer.variants(page.rgb, options.num_variants, options, onto=before)
     except photo_files.PictureError as error:
         raise _problem(error, upload) from error
     height, width = page.rgb.shape[:2]
@@ -61,7 +56,7 @@ def colorize(colorizer, upload, options):
     Args:
         colorizer: Has `colorize_file`, as `colorization.Colorizer` has.
         upload: `uploads.Upload`; its folder takes the colored file.
-        options: `uploads.Options`.
+        options: `colorization.inference.options.Options`.
 
     Returns:
         The colored file, opened: it may be unlinked.
@@ -70,17 +65,11 @@ def colorize(colorizer, upload, options):
         Problem: If the photo is damaged, or the model sees no such variant of it.
     """
     destination = upload.path.with_name(f"colored{upload.suffix}")
-    # The likeliest needs no draw of the others.
-    count = 1 if options.variant == 1 else options.num_variants
+    if options.variant in (None, 1):
+        # The likeliest needs no draw of the others.
+        options = dataclasses.replace(options, num_variants=1, variant=1)
     try:
-        written = colorizer.colorize_file(
-            upload.path,
-            destination,
-            num_variants=count,
-            variant=options.variant,
-            seed=options.seed,
-            saturation=options.saturation,
-        )
+        written = colorizer.colorize_file(upload.path, destination, options)
     except photo_files.PictureError as error:
         raise _problem(error, upload) from error
     if not written:

@@ -40,7 +40,7 @@ class Service:
         when the work ends that it was given up for.
 
         Args:
-            job: Function of a colorizer, an `uploads.Upload` and `uploads.Options`.
+            job: Function of a colorizer, an `uploads.Upload` and `Options`.
 
         Returns:
             The upload, and what the job returned.
@@ -50,9 +50,8 @@ class Service:
         """
         request, limits = flask.request, self._limits
         has_form = request.mimetype == "multipart/form-data"
-        options = uploads.read_options(
-            request.values if has_form else request.args, self._max_variants
-        )
+        values = request.values if has_form else request.args
+        options = uploads.read_options(values, self._max_variants)
         is_gone = request.environ.get("waitress.client_disconnected", lambda: False)
         folder = tempfile.TemporaryDirectory(prefix="colorization-")
 
@@ -64,7 +63,11 @@ class Service:
 
         try:
             upload = uploads.receive(
-                request, folder.name, options, limits.max_bytes, limits.max_pixels
+                request,
+                folder.name,
+                values.get(uploads.NAME, ""),
+                limits.max_bytes,
+                limits.max_pixels,
             )
             result = self._work.run(work)
         except work_queue.Overdue as error:

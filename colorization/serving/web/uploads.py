@@ -4,7 +4,6 @@ Law of the file: no byte of a request names a path. A photo is told by its first
 by its header, by the same libraries that decode it.
 """
 
-import contextlib
 import dataclasses
 import mmap
 import os
@@ -15,6 +14,7 @@ import unicodedata
 
 import pyvips
 
+from colorization.inference.options import KNOBS, OptionError, Options
 from colorization.serving.web.problems import Problem
 from pipelines.photos import headers, netpbm
 
@@ -45,6 +45,8 @@ MAX_VARIANTS = 8
 MAX_PAGES = 100
 _LONGEST_NAME = 100
 _FIELD = "photo"
+# The parameter that says what the photo is called at the client.
+NAME = "name"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,30 +71,23 @@ class Upload:
         return pathlib.Path(self.name).suffix.lower()
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What a request asks for beside the photo; the fields are its parameters.
+def knobs(max_variants):
+    """The options that a request may set, as a dict of `colorization.inference.options.Knob`.
 
-    Attributes:
-        name: The photo's name at the client.
-        num_variants: How many colorings are drawn, at least 1.
-        variant: Number of the one that is wanted, from 1.
-        seed: Another seed gives other variants; 0 to 2**31 - 1.
-        saturation: What chroma is multiplied by, 0 to 2.
+    Args:
+        max_variants: Most colorings that may be asked for.
     """
-
-    name: str = ""
-    num_variants: int = 1
-    variant: int = 1
-    seed: int = 0
-    saturation: float = 1.0
+    found = {name: KNOBS[name] for name in ("num_variants", "variant", "seed", "saturation")}
+    for name in ("num_variants", "variant"):
+        found[name] = dataclasses.replace(found[name], most=max_variants)
+    return found
 
 
 def read_options(values, max_variants):
     """Reads the parameters of a request.
 
     Args:
-        values: Mapping from names to texts, with `keys` and `get`.
+        values: Mapping from names to texts, with `get`.
         max_variants: Most colorings that may be asked for.
 
     Returns:
@@ -101,44 +96,26 @@ def read_options(values, max_variants):
     Raises:
         Problem: If one is unknown or out of range.
     """
-    known = [field.name for field in dataclasses.fields(Options)]
+    known = knobs(max_variants)
     for name in values:
-        if name not in known:
+        if name not in (NAME, *known):
             raise Problem(
-                "bad-request", f"The parameters are {', '.join(known)}. Received: {name[:40]!r}."
+                "bad-request",
+                f"The parameters are {NAME}, {', '.join(known)}. Received: {name[:40]!r}.",
             )
-    count = _number(values, "num_variants", 1, 1, max_variants)
-    return Options(
-        values.get("name", ""),
-        count,
-        _number(values, "variant", 1, 1, count),
-        _number(values, "seed", 0, 0, 2**31 - 1),
-        _number(values, "saturation", 1.0, 0, 2),
-    )
+    try:
+        return Options(**{name: known[name].parse(values[name]) for name in values if name != NAME})
+    except OptionError as error:
+        raise Problem("bad-request", str(error)) from error
 
 
-def _number(values, name, default, least, most):
-    text = values.get(name)
-    if text is None:
-        return default
-    value = None
-    with contextlib.suppress(ValueError):
-        value = type(default)(text)
-    if value is None or not least <= value <= most:
-        what = "a number" if isinstance(default, float) else "a whole number"
-        raise Problem(
-            "bad-request", f"{name} is {what} from {least} to {most}. Received: {text[:40]!r}."
-        )
-    return value
-
-
-def receive(request, folder, options, max_bytes, max_pixels):
+def receive(request, folder, name, max_bytes, max_pixels):
     """Stores the photo of a request.
 
     Args:
         request: Flask's: its body is a picture, or a form with one file in it.
         folder: Path of an empty folder.
-        options: `Options`.
+        name: The photo's name at the client, empty to take that of the form's file.
         max_bytes: Size of the largest file that is taken.
         max_pixels: Of the largest picture, all pages together.
 
@@ -150,7 +127,7 @@ def receive(request, folder, options, max_bytes, max_pixels):
     """
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem("encoded-body", "Send the photo itself, without a Content-Encoding.")
-    path, name = pathlib.Path(folder, "photo"), options.name
+    path = pathlib.Path(folder, "photo")
     if request.mimetype == "multipart/form-data":
         name = name or _store_file(request.files, path)
     else:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import colorization
 from colorization.inference import colorizer, graph, sheets
+from colorization.inference.options import OptionError, Options
 from colorization.serving import saved_model
 from pipelines.color import codecs
 from pipelines.photos import photo_files
@@ -176,18 +177,34 @@ def test_other_arrays_are_refused(subject, picture):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"count": 0}, "1 to 25 variants.*Received: 0"),
+        ({"count": 0}, "num_variants.* 1 to 25. Received: 0"),
         ({"count": 26}, "Received: 26"),
-        ({"count": 2}, "gives one coloring.*Received: 2"),
+        ({"count": 2}, "gives one coloring.*Received: num_variants=2"),
         ({"count": 1, "seed": -1}, "seed.*Received: -1"),
+        ({"count": 1, "seed": 2.0}, "seed is a whole number.*Received: 2.0"),
         ({"count": 1, "saturation": 2.5}, "0 to 2. Received: 2.5"),
         ({"count": 1, "saturation": float("nan")}, "Received: nan"),
-        ({"count": 1, "mask": "nowhere.png"}, "nowhere.png.*no such file"),
+        ({"count": 1, "keep_colored": 1}, "True or False. Received: 1"),
     ],
 )
 def test_options_out_of_range_are_refused(subject, options, message):
-    with pytest.raises(photo_files.PictureError, match=message):
+    with pytest.raises(OptionError, match=message):
         subject.variants(noise(4, 4), **options)
+
+
+def test_a_mask_that_cannot_be_read_is_named(subject):
+    with pytest.raises(photo_files.PictureError, match="nowhere.png.*no such file"):
+        subject.colorize(noise(4, 4), mask="nowhere.png")
+
+
+def test_options_travel_as_one_object(subject):
+    photo = noise(9, 12, 3)
+    options = Options(saturation=0.5)
+    expected = subject.colorize(photo, saturation=0.5)
+    np.testing.assert_array_equal(subject.colorize(photo, options), expected)
+    np.testing.assert_array_equal(
+        subject.colorize(photo, options, saturation=1.0), subject.colorize(photo)
+    )
 
 
 class TestFiles:
@@ -229,7 +246,7 @@ class TestFiles:
             np.testing.assert_array_equal(photo_files.read_picture(out), colored)
         for number in (0, 4):
             options["variant"] = number
-            with pytest.raises(photo_files.PictureError, match=f"Received: {number}"):
+            with pytest.raises(OptionError, match=f"Received: (variant=)?{number}"):
                 undecided.colorize_file(tmp_path / "a.png", out, **options)
 
     def test_every_page_is_colored(self, subject, tmp_path):

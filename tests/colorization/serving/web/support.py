@@ -25,16 +25,16 @@ class Painter:
         self.gate = None  # An event that coloring waits for.
         self.started = threading.Semaphore(0)
 
-    def variants(self, rgb, count, *, seed=0, saturation=1.0, onto=None):
-        self._work(count=count, seed=seed, saturation=saturation)
+    def variants(self, rgb, count, options, *, onto=None):
+        self._work(count=count, seed=options.seed, saturation=options.saturation)
         shown = rgb if onto is None else onto
         return [paint(shown, number) for number in range(1, min(count, self.num_seen) + 1)]
 
-    def colorize_file(
-        self, source, destination, *, num_variants=1, variant=None, seed=0, saturation=1.0
-    ):
-        self._work(count=num_variants, variant=variant, seed=seed, saturation=saturation)
-        pages = photo_files.read_photo(source)
+    def colorize_file(self, source, destination, options):
+        names = {"num_variants": "count", "variant": "variant", "seed": "seed"}
+        call = {word: getattr(options, name) for name, word in names.items()}
+        self._work(**call, saturation=options.saturation)
+        pages, variant = photo_files.read_photo(source), options.variant
         if variant > self.num_seen:
             return []
         colored = [photo_files.Photo(paint(p.rgb, variant), p.alpha, p.metadata) for p in pages]

@@ -96,20 +96,20 @@ def test_a_preview_is_small_and_of_eight_bits_and_transparent_where_the_photo_is
 @pytest.mark.parametrize(
     ("path", "options", "received"),
     [
-        ("colorize", {"variant": 2}, "'2'"),
-        ("colorize", {"num_variants": 9}, "'9'"),
+        ("colorize", {"variant": 2}, "variant=2"),
+        ("colorize", {"num_variants": 9}, "9"),
         ("colorize", {"num_variants": "two"}, "'two'"),
-        ("preview", {"seed": -1}, "'-1'"),
+        ("preview", {"seed": -1}, "-1"),
         ("preview", {"seed": 2**31}, str(2**31)),
-        ("preview", {"saturation": 2.1}, "'2.1'"),
-        ("preview", {"saturation": "nan"}, "'nan'"),
+        ("preview", {"saturation": 2.1}, "2.1"),
+        ("preview", {"saturation": "nan"}, "nan"),
         ("preview", {"sede": 1}, "'sede'"),
     ],
 )
 def test_options_out_of_range_are_named(client, painter, photo, path, options, received):
     answer = client.post(f"/api/{path}", data=photo, query_string=options)
     assert (answer.status_code, answer.json["reason"]) == (400, "bad-request")
-    assert f"Received: {received}" in answer.json["detail"].replace("'2147483648'", "2147483648")
+    assert f"Received: {received}" in answer.json["detail"]
     assert painter.calls == []
 
 

@@ -1,0 +1,169 @@
+"""How a photo is colored: every knob once, with its default, its bounds and its explanation.
+
+Flags, keyword arguments, web parameters and their schema all come from `KNOBS`; whatever colors
+photos takes one `Options`, which checked itself when it was made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import typing
+
+from pipelines.errors import UserError
+
+MAX_VARIANTS = 25
+MAX_SEED = 2**31 - 1
+_KINDS = {int: "a whole number", float: "a number", bool: "True or False"}
+_SCHEMA_TYPES = {int: "integer", float: "number", bool: "boolean"}
+
+
+class OptionError(UserError):
+    """An option that cannot be used; the message is one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Knob:
+    """One field of `Options`.
+
+    Attributes:
+        kind: `int`, `float`, `bool`, or `object` for a picture.
+        help: What it does, in a sentence or two.
+        least: Smallest value, None for kinds without order.
+        most: Largest value.
+        name: Name of the field; default: its default.
+    """
+
+    kind: type
+    help: str
+    least: int | None = None
+    most: int | None = None
+    name: str = ""
+    default: typing.Any = None
+
+    def check(self, value):
+        """Raises an `OptionError` if a value is of another kind or out of bounds."""
+        if value is None and self.default is None or self.kind is object:
+            return
+        # True is an integer to Python, and 3.0 is none.
+        takes = (int, float) if self.kind is float else self.kind
+        fits = isinstance(value, takes) and isinstance(value, bool) == (self.kind is bool)
+        if self.least is not None:
+            # Written so that NaN, which compares with nothing, does not fit.
+            fits = fits and self.least <= value <= self.most
+        if not fits:
+            raise self._error(value)
+
+    def parse(self, text):
+        """Makes a value of text, such as a web form sends.
+
+        Raises:
+            OptionError: If the text is none, or the value is out of bounds.
+        """
+        value = None
+        if self.kind is bool:
+            value = {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
+        else:
+            with contextlib.suppress(ValueError):
+                value = self.kind(text)
+        if value is None:
+            raise self._error(text[:40])
+        self.check(value)
+        return value
+
+    def schema(self):
+        """Describes the value as JSON Schema."""
+        found = {"type": _SCHEMA_TYPES[self.kind]}
+        if self.least is not None:
+            found |= {"minimum": self.least, "maximum": self.most}
+        return found if self.default is None else found | {"default": self.default}
+
+    def _error(self, value):
+        bounds = "" if self.least is None else f" from {self.least} to {self.most}"
+        instead = "" if self.default is None else f", or leave it out for {self.default}"
+        return OptionError(
+            f"{self.name} is {_KINDS[self.kind]}{bounds}. Received: {value!r}. "
+            f"Set another value{instead}."
+        )
+
+
+def _knob(default, kind, text, least=None, most=None):
+    return dataclasses.field(default=default, metadata={"knob": Knob(kind, text, least, most)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a photo is colored. Every field has a default.
+
+    Raises:
+        OptionError: If a field is of another kind or out of bounds.
+    """
+
+    num_variants: int = _knob(
+        1,
+        int,
+        f"Colorings of each photo, 1 to {MAX_VARIANTS}, written as NAME_1, NAME_2 and so on, the "
+        "likeliest first; fewer where the model sees no other choice.",
+        1,
+        MAX_VARIANTS,
+    )
+    variant: int | None = _knob(
+        None,
+        int,
+        "Number of the one variant that is wanted of num_variants, from 1; default all.",
+        1,
+        MAX_VARIANTS,
+    )
+    seed: int = _knob(0, int, "Another seed gives other variants.", 0, MAX_SEED)
+    saturation: float = _knob(1.0, float, "What colors are multiplied by, 0 (gray) to 2.", 0, 2)
+    mask: typing.Any = _knob(
+        None,
+        object,
+        "Picture that is spread over each photo: color comes where it is white, none where it is "
+        "black.",
+    )
+    keep_colored: bool = _knob(
+        False, bool, "Keep photos as they are that have colors: nothing is written for them."
+    )
+
+    def __post_init__(self):
+        for name, knob in KNOBS.items():
+            knob.check(getattr(self, name))
+        if self.variant is not None and self.variant > self.num_variants:
+            raise OptionError(
+                f"variant chooses one of num_variants={self.num_variants} colorings. Received: "
+                f"variant={self.variant}. Raise num_variants, or choose a lower variant."
+            )
+
+    def load_mask(self):
+        """Reads the file of the mask, so that it is read once for many photos.
+
+        Returns:
+            `Options` whose mask is an array, or None.
+
+        Raises:
+            OptionError: If the file cannot be read.
+        """
+        if not isinstance(self.mask, (str, os.PathLike)):
+            return self
+        from pipelines.photos import photo_files
+
+        try:
+            return dataclasses.replace(self, mask=photo_files.read_picture(self.mask))
+        except photo_files.PictureError as error:
+            raise OptionError(f"mask={error}") from error
+
+    def record(self):
+        """Dict, for JSON, of all that changes a result: what a folder's manifest keeps."""
+        found = {name: getattr(self, name) for name in KNOBS if name not in ("variant", "mask")}
+        if isinstance(self.mask, (str, os.PathLike)):
+            file = os.stat(self.mask)
+            found["mask"] = [os.path.basename(self.mask), file.st_size, file.st_mtime_ns]
+        return found
+
+
+KNOBS = {
+    field.name: dataclasses.replace(field.metadata["knob"], name=field.name, default=field.default)
+    for field in dataclasses.fields(Options)
+}
