@@ -59,7 +59,9 @@ def build_generator(config, precision=None, pretrained=True):
         ConfigError: If there are no such weights.
     """
     keras.config.set_dtype_policy(_POLICIES[precision or config.precision])
-    options = {"num_outputs": build_codec(config).num_outputs, "base_filters": config.base_filters}
+    options = {"num_outputs": build_codec(config).num_outputs}
+    if config.generator != "chroma":
+        options["base_filters"] = config.base_filters
     # Targets in [-1, 1] end in tanh; those with an offset reach from 0 to 1.
     bounded = "sigmoid" if config.codec.endswith("_offset") else "tanh"
     options |= {
@@ -85,6 +87,7 @@ def build_generator(config, precision=None, pretrained=True):
             "output_activation": bounded,
         },
         "residual": {},
+        "chroma": {"encoder_weights": (config.encoder_weights or None) if pretrained else None},
     }[config.generator]
     try:
         return models.GENERATORS[config.generator](**options)

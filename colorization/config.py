@@ -16,8 +16,11 @@ CODECS = (
     "lab_128",
     "lightness_rgb",
     "quantized_ab",
+    "hinted_ab",
 )
-GENERATORS = ("unet", "pretrained_unet", "colornet", "encoder_decoder", "residual")
+# Codecs that predict bins, and the network that does.
+QUANTIZED_GENERATORS = {"quantized_ab": "residual", "hinted_ab": "chroma"}
+GENERATORS = ("unet", "pretrained_unet", "colornet", "encoder_decoder", "residual", "chroma")
 ENCODERS = ("mobilenet_v2", "resnet50")
 DOWNSAMPLINGS = ("max_pool", "strided")
 UPSAMPLINGS = ("transposed", "resize")
@@ -89,8 +92,8 @@ class Config:
     encoder: str = knob("mobilenet_v2", "The encoder of `pretrained_unet`.", ENCODERS)
     encoder_weights: str = knob(
         "",
-        "Its weights at first: imagenet, which downloads them, or a file of that network of "
-        "keras.applications without its top. Empty: random ones.",
+        "Initial weights of the encoder of `pretrained_unet` or `chroma`: imagenet, or a file of "
+        "them. Empty: random ones.",
     )
     downsampling: str = knob("max_pool", "How `colornet` halves the picture.", DOWNSAMPLINGS)
     upsampling: str = knob("transposed", "How `colornet` doubles it.", UPSAMPLINGS)
@@ -176,6 +179,13 @@ class Config:
         "Largest change of lightness gamma and range in training, as a share; chroma stays.",
         minimum=0,
         maximum=0.5,
+    )
+    aging: float = knob(
+        0.0,
+        "Share of crops whose gray is made to look like an old print: faded, grainy, blurred, "
+        "dusty, of other film.",
+        minimum=0,
+        maximum=1,
     )
     cache: str = knob(
         "none", "Keep encoded pictures: none, memory, or a folder, for later runs too."
@@ -264,7 +274,7 @@ class Config:
     @property
     def is_quantized(self):
         """Whether the network predicts bins of chroma."""
-        return self.codec == "quantized_ab"
+        return self.codec in QUANTIZED_GENERATORS
 
     @property
     def measures_features(self):
@@ -279,12 +289,13 @@ class Config:
             "unet": 2**self.depth,
             "pretrained_unet": 32,
             "encoder_decoder": 32,
+            "chroma": 32,
         }.get(self.generator, 16)
 
 
 # Knobs that mean nothing without what they belong to.
 _OF_COLORNET = ("noise_size", "leaky_slope", "downsampling", "upsampling")
-_OF_PRETRAINED = ("encoder", "encoder_weights")
+_OF_PRETRAINED = ("encoder",)
 _ADVERSARIAL = (
     "pretrain_epochs",
     "label_smoothing",
@@ -315,23 +326,25 @@ _CROSS_CHECKS = (
     (
         lambda c: c.is_quantized != (c.loss == "quantized_crossentropy"),
         lambda c: (
-            "--codec=quantized_ab and --loss=quantized_crossentropy go together. Received: "
-            f"--codec={c.codec} --loss={c.loss}. Set both, or neither."
+            f"--codec={' or '.join(QUANTIZED_GENERATORS)} and --loss=quantized_crossentropy go "
+            f"together. Received: --codec={c.codec} --loss={c.loss}. Set both, or neither."
         ),
     ),
     (
-        lambda c: c.is_quantized and (c.is_adversarial or c.generator != "residual"),
         lambda c: (
-            "--codec=quantized_ab predicts bins: it takes --generator=residual and "
-            f"--discriminator=none. Received: --generator={c.generator} "
-            f"--discriminator={c.discriminator}."
+            c.is_quantized and (c.is_adversarial or c.generator != QUANTIZED_GENERATORS[c.codec])
+        ),
+        lambda c: (
+            f"--codec={c.codec} predicts bins: it takes "
+            f"--generator={QUANTIZED_GENERATORS[c.codec]} and --discriminator=none. Received: "
+            f"--generator={c.generator} --discriminator={c.discriminator}."
         ),
     ),
     (
-        lambda c: c.is_adversarial and c.generator == "residual",
+        lambda c: c.is_adversarial and c.generator in ("residual", "chroma"),
         lambda c: (
-            "A discriminator judges predictions at the picture's own size, and `residual` predicts "
-            "at a quarter of it. Set --generator=unet, or --discriminator=none."
+            f"A discriminator judges predictions at the picture's own size, and `{c.generator}` "
+            "predicts at a quarter of it. Set --generator=unet, or --discriminator=none."
         ),
     ),
     (

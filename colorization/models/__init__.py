@@ -1,5 +1,6 @@
 """Networks: builders of functional Keras models, on any Keras backend."""
 
+from colorization.models.chroma import chroma
 from colorization.models.colornet import colornet
 from colorization.models.encoder_decoder import encoder_decoder
 from colorization.models.patch import patch
@@ -9,6 +10,7 @@ from colorization.models.unet import unet
 from colorization.models.whole import whole
 
 GENERATORS = {
+    "chroma": chroma,
     "colornet": colornet,
     "encoder_decoder": encoder_decoder,
     "pretrained_unet": pretrained_unet,

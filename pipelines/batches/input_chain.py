@@ -9,9 +9,9 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from pipelines.batches import augment, distributed
+from pipelines.batches import aging, augment, distributed
 from pipelines.batches.survey import PARALLEL, usable
-from pipelines.color import bins
+from pipelines.color import bins, hints
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.errors import UserError
 from pipelines.files import atomic_path
@@ -37,8 +37,8 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
         source: A `Source`.
         found: Its `Survey`.
         codec: The `Codec` that splits pictures.
-        options: Any object with `image_size`, `crop_area`, `flip`, `lightness_jitter`, `cache`,
-            `shuffle_buffer`, `batch_size` and `seed`.
+        options: Any object with `image_size`, `crop_area`, `flip`, `lightness_jitter`, `aging`,
+            `cache`, `shuffle_buffer`, `batch_size` and `seed`.
         start_step: Step of the run whose batch comes first.
         shard: Pair `(number, count)`: which of so many equal shares of every batch. No picture of
             another share is decoded; together they are the batches of `(0, 1)`.
@@ -71,9 +71,13 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
 
     def crop(index, element):
         seed = tf.stack([tf.cast(options.seed, tf.int64), index])
-        return augment.random_resized_crop(
+        picture = augment.random_resized_crop(
             read(element), seed, options.image_size, options.crop_area, options.flip
         )
+        if options.aging and picture.shape[-1] == 3:
+            # Shifted off the seeds of the crops, as those of steps below.
+            picture = aging.age(picture, seed + [3 * 2**40, 0], options.aging)
+        return picture
 
     def encode(step, pictures):
         condition, target = codec.encode(pictures)
@@ -83,6 +87,10 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
             condition = augment.jitter_lightness(
                 condition, seed, options.lightness_jitter, codec, shard
             )
+        if codec.takes_hints:
+            seed = tf.stack([tf.cast(options.seed, tf.int64) + 2 * 2**40, step])
+            truth = codec.target_scaling.invert(target)
+            condition = codec.hint(condition, *hints.draw_hints(truth, seed, shard))
         return condition, target
 
     forever = np.iinfo(np.int64).max

@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from pipelines.color import bins, spaces
 
+HINT_SCALE = 110.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Scaling:
@@ -38,12 +40,19 @@ class Codec:
         condition_scaling: Scaling of the condition.
         target: `"ab"` (CIE units) or `"rgb"` (in `[0, 1]`).
         target_scaling: Scaling of the target.
+        takes_hints: Whether the condition holds color hints beside the gray.
     """
 
     condition: str
     condition_scaling: Scaling
     target: str
     target_scaling: Scaling
+    takes_hints: bool = False
+
+    @property
+    def condition_channels(self):
+        """Channels of a network's condition: 1, or 4 with hints of a, b and their mask."""
+        return 4 if self.takes_hints else 1
 
     @property
     def num_outputs(self):
@@ -55,11 +64,22 @@ class Codec:
 
         Args:
             rgb: Tensor of shape `(..., 3)`: sRGB, float in `[0, 1]` or uint8. Of pairs of shape
-                `(..., 6)`: the picture of the target, and behind it that of the condition.
+                `(..., 6)`: the picture of the target, and behind it that of the condition. Or
+                uint8 of shape `(..., 4)`: the picture, and behind it the gray level that the
+                condition is made of.
 
         Returns:
-            Float tensors `(condition, target)` of shapes `(..., 1)` and `(..., 2)` or `(..., 3)`.
+            Float tensors `(condition, target)` of shapes `(..., condition_channels)` and
+            `(..., 2)` or `(..., 3)`. The condition holds no hints.
         """
+        if rgb.shape[-1] == 4:
+            condition, target = self.encode(rgb[..., :3])
+            gray = tf.cast(rgb[..., 3:], tf.int32)
+            if self.condition == "lightness":
+                gray = tf.gather(tf.constant(spaces.gray_to_lightness()), gray)
+            else:
+                gray = tf.cast(gray, tf.float32) / 255
+            return self._without_hints(self.condition_scaling.apply(gray)), target
         if rgb.shape[-1] == 6:
             return self.encode(rgb[..., 3:])[0], self.encode(rgb[..., :3])[1]
         if rgb.dtype == tf.uint8 and self.target == "rgb":
@@ -67,11 +87,30 @@ class Codec:
         lab = spaces.rgb_to_lab(rgb)
         gray = lab[..., :1] if self.condition == "lightness" else spaces.rgb_to_luma(rgb)
         target = lab[..., 1:] if self.target == "ab" else rgb
-        return self.condition_scaling.apply(gray), self.target_scaling.apply(target)
+        condition = self._without_hints(self.condition_scaling.apply(gray))
+        return condition, self.target_scaling.apply(target)
+
+    def _without_hints(self, gray):
+        if not self.takes_hints:
+            return gray
+        return tf.pad(gray, [[0, 0]] * (gray.shape.rank - 1) + [[0, 3]])
+
+    def hint(self, condition, ab, mask):
+        """Puts hints into a condition.
+
+        Args:
+            condition: Float tensor of shape `(batch, height, width, 4)`.
+            ab: Float tensor of shape `(batch, height, width, 2)`: hinted colors, in CIE units.
+            mask: Float tensor of shape `(batch, height, width, 1)`: 1 where they hold, 0 elsewhere.
+
+        Returns:
+            Float tensor of the condition's shape.
+        """
+        return tf.concat([condition[..., :1], ab * mask / HINT_SCALE, mask], axis=-1)
 
     def lightness(self, condition):
         """L* of a condition: exact for `"lightness"`, that of the gray picture for `"luma"`."""
-        gray = self.condition_scaling.invert(condition)
+        gray = self.condition_scaling.invert(condition[..., :1])
         if self.condition == "lightness":
             return gray
         return spaces.rgb_to_lab(tf.repeat(gray, 3, axis=-1))[..., :1]
@@ -145,4 +184,5 @@ CODECS = {
     "lightness_rgb": Codec("lightness", Scaling(100.0), "rgb", _TANH_RGB),
     # The released model.
     "quantized_ab": QuantizedCodec("lightness", _TANH_LIGHTNESS, "ab", Scaling(1.0)),
+    "hinted_ab": QuantizedCodec("lightness", _TANH_LIGHTNESS, "ab", Scaling(1.0), takes_hints=True),
 }

@@ -162,6 +162,14 @@ def rgb_to_luma(rgb):
     return _mix(_to_unit(rgb), LUMA[:, None].astype(np.float32))
 
 
+def gray_to_lightness():
+    """L* of each of the 256 gray levels, a float32 array."""
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    # Also when first asked for while a graph is traced.
+    with tf.init_scope():
+        return rgb_to_lightness(ramp).numpy()[:, 0]
+
+
 def _compress(ratio):
     """The cube root of L*a*b*, of light as a share of white."""
     root = _power(tf.maximum(ratio, _EPSILON), 1 / 3)

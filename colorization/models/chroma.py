@@ -1,0 +1,108 @@
+"""The network of the released model: a pretrained encoder, a light decoder, and color hints."""
+
+import keras
+
+from colorization.models.efficientnet_lite import efficientnet_lite0
+from colorization.models.efficientnet_weights import load_imagenet_weights
+from colorization.models.hint_layers import PoolHints, SpreadHints
+from colorization.models.upsampling import BilinearUpsampling2D
+
+
+def chroma(
+    num_outputs, widths=(64, 96, 128, 160), encoder_weights=None, levels=(-1.0, 1.0), name="chroma"
+):
+    """Builds a colorizer that predicts at a quarter of the size, for sizes divisible by 32.
+
+    The encoder sees the gray picture in all three of its channels. The decoder brings its last
+    features up to a quarter of the size, joined at every level to those of that size; the two
+    coarsest levels also see the whole picture through its mean, which settles what kind of scene
+    it is. Hints enter the decoder at every level, at a sixteenth by attention, which takes a hint
+    to what looks alike. Without hints the network is exactly the one without their part.
+
+    Args:
+        num_outputs: Channels of the prediction.
+        widths: Of the decoder at a quarter, an eighth, a sixteenth and a thirty-second of the size.
+        encoder_weights: `"imagenet"` for those of the installed package, the path of such a file,
+            or None for random ones.
+        levels: Values of the condition that are black and white.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from `(batch, height, width, 4)`, lightness and hints of a, b and
+        mask, to `(batch, height / 4, width / 4, num_outputs)`, linear, in float32.
+
+    Source: the hints follow Zhang et al., "Real-Time User-Guided Image Colorization with Learned
+    Deep Priors", 2017, in what they are; how they enter is this project's own.
+    """
+    encoder = efficientnet_lite0()
+    if encoder_weights:
+        load_imagenet_weights(encoder, "" if encoder_weights == "imagenet" else encoder_weights)
+    condition = keras.Input((None, None, 4), name="condition")
+    black, white = levels
+    gray = (condition[..., :1] - black) * (255 / (white - black))
+    taps = encoder(keras.ops.concatenate([gray] * 3, axis=-1))[1:]
+    hints = PoolHints(4, dtype="float32")(condition[..., 1:])
+    pyramid = [hints]
+    for _ in taps[1:]:
+        pyramid.append(PoolHints(2, dtype="float32")(pyramid[-1]))
+    x = None
+    for level in reversed(range(len(taps))):
+        x = _join(x, taps[level], widths[level])
+        if level == 2:
+            spread = SpreadHints(dtype="float32", name="spread_hints")([x, pyramid[level]])
+            x = _add_from_zero(x, spread, "spread")
+        x = _add_from_zero(x, _see_hints(pyramid[level]), f"hints{level}")
+        if level > 0:
+            x = _block(x, widths[level], sees_all=level >= 2)
+    # Half-precision logits lose the small probabilities, so that the head stays in float32.
+    logits = keras.layers.Conv2D(num_outputs, 1, dtype="float32", name="prediction")(x)
+    return keras.Model(condition, logits, name=name)
+
+
+def _join(x, tap, width):
+    """Brings the coarser level and the encoder's features of this one together."""
+    if x is None:
+        return _conv(tap, width, 1)
+    x = BilinearUpsampling2D()(x)
+    if tap.shape[-1] > width // 2:
+        tap = _conv(tap, width // 2, 1)
+    return _conv(keras.layers.Concatenate()([x, tap]), width)
+
+
+def _see_hints(hints, width=24):
+    # Without biases and normalization, so that no hints give exactly 0.
+    x = hints
+    for _ in range(2):
+        x = keras.layers.Conv2D(width, 3, padding="same", use_bias=False, activation="relu")(x)
+    return x
+
+
+def _add_from_zero(x, y, name):
+    """Adds what starts as nothing and is learned."""
+    y = keras.layers.Conv2D(
+        x.shape[-1], 1, use_bias=False, kernel_initializer="zeros", name=f"{name}_joined"
+    )(y)
+    return keras.layers.Add()([x, y])
+
+
+def _conv(x, width, kernel_size=3):
+    x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False)(x)
+    return keras.layers.Activation("relu")(_normalize(x))
+
+
+def _normalize(x, **kwargs):
+    # Synchronized, so that a batch split over devices is normalized as the same batch on one.
+    return keras.layers.BatchNormalization(synchronized=True, **kwargs)(x)
+
+
+def _block(x, width, sees_all):
+    y = _conv(x, width)
+    y = keras.layers.Conv2D(width, 3, padding="same", use_bias=False)(y)
+    y = _normalize(y, gamma_initializer="zeros")
+    if sees_all:
+        whole = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+        whole = keras.layers.Conv2D(width // 4, 1, activation="relu")(whole)
+        y = keras.layers.Multiply()([y, keras.layers.Conv2D(width, 1, activation="sigmoid")(whole)])
+        y = keras.layers.Add()([y, keras.layers.Conv2D(width, 1)(whole)])
+    x = keras.layers.Add()([x, y])
+    return keras.layers.Activation("relu")(x)

@@ -1,0 +1,79 @@
+"""Color hints for training: what a person, or the frame before, says of a picture's colors.
+
+Most crops get none, so that the network also colors by itself. Some get points and small patches of
+the true color, as a person would set them; a few get most of the picture's colors, displaced and
+noisy, as a neighboring frame of a film would give them.
+
+Source: Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep Priors", 2017,
+section 3.1: patches of 1 to 9 pixels, their number drawn from a geometric distribution of p = 1/8.
+"""
+
+import tensorflow as tf
+
+NONE_SHARE, FILM_SHARE = 0.6, 0.1
+MAX_POINTS = 48
+_GEOMETRIC = 1 / 8
+
+
+def draw_hints(ab, seed, shard=(0, 1)):
+    """Draws hints for a batch.
+
+    Args:
+        ab: Float tensor of shape `(batch, height, width, 2)`: the true colors, in CIE units.
+        seed: Integer tensor of shape `(2,)`.
+        shard: Pair `(number, count)`: which of so many equal shares of a batch this is. A picture
+            gets the same hints in a share as in the whole batch.
+
+    Returns:
+        Pair of float tensors: ab of the hints, `(batch, height, width, 2)`, and where there are
+        any, `(batch, height, width, 1)`, 0 or 1. The former is 0 where the latter is.
+    """
+    (number, count), size = shard, tf.shape(ab)[0]
+
+    def draw(shape, index, kind=tf.random.stateless_uniform):
+        drawn = kind([size * count, *shape], seed + [0, index])
+        return drawn[number * size : (number + 1) * size]
+
+    points, is_pointed = _points(ab, draw)
+    film, is_filmed = _film(ab, draw)
+    way = draw([1, 1, 1], 0)
+    is_film = tf.cast(way < FILM_SHARE, tf.float32)
+    is_points = tf.cast(way >= FILM_SHARE + NONE_SHARE, tf.float32)
+    mask = is_film * is_filmed + is_points * is_pointed
+    return (is_film * film + is_points * points) * mask, mask
+
+
+def _points(ab, draw):
+    """Patches of the mean color of what they cover."""
+    shape = tf.shape(ab)
+    number = tf.math.log(tf.maximum(draw([1], 1), 1e-6)) / tf.math.log(1 - _GEOMETRIC)
+    exists = tf.cast(tf.range(MAX_POINTS), tf.float32) < 1 + tf.floor(number)
+    half = tf.floor(draw([MAX_POINTS], 2) * 5)
+    rows, columns = (
+        tf.cast(_covers(draw([MAX_POINTS], index), half, length), tf.float32)
+        for index, length in ((3, shape[1]), (4, shape[2]))
+    )
+    rows *= tf.cast(exists, tf.float32)[..., None]
+    area = tf.reduce_sum(rows, axis=-1) * tf.reduce_sum(columns, axis=-1)
+    sums = tf.einsum("bky,byxc,bkx->bkc", rows, ab, columns)
+    colors = sums / tf.maximum(area, 1.0)[..., None]
+    cover = tf.matmul(rows, columns, transpose_a=True)[..., None]
+    painted = [tf.matmul(rows * colors[..., c, None], columns, transpose_a=True) for c in (0, 1)]
+    return tf.stack(painted, axis=-1) / tf.maximum(cover, 1.0), tf.cast(cover > 0, tf.float32)
+
+
+def _covers(place, half, length):
+    """Whether patches around random places cover each of `length` rows or columns."""
+    center = tf.floor(place * tf.cast(length, tf.float32))[..., None]
+    return tf.abs(tf.cast(tf.range(length), tf.float32) - center) <= half[..., None]
+
+
+def _film(ab, draw):
+    """The whole picture's colors, moved, off and with holes."""
+    shape = tf.shape(ab)
+    moved = tf.roll(ab, shift=tf.cast(draw([2], 5)[0] * 7, tf.int32) - 3, axis=[1, 2])
+    off = 3.0 * draw([1, 1, 2], 6, tf.random.stateless_normal)
+    uneven = tf.image.resize(4.0 * draw([6, 6, 2], 7, tf.random.stateless_normal), shape[1:3])
+    holes = tf.image.resize(draw([8, 8, 1], 8), shape[1:3])
+    grid = draw([1, 1, 1], 9)
+    return moved + off + uneven, tf.cast(holes > 0.2 + 0.6 * grid, tf.float32)
