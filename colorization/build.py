@@ -111,7 +111,7 @@ def _levels(codec):
 def build_discriminator(config):
     """The discriminator of a run."""
     options = {
-        "condition_channels": 1,
+        "condition_channels": build_codec(config).condition_channels,
         "target_channels": build_codec(config).num_outputs,
         "base_filters": config.discriminator_filters,
         "num_layers": config.discriminator_depth,

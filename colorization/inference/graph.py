@@ -55,6 +55,9 @@ class ColorizationGraph(tf.Module):
         self._codec = codec
         self._working_size = working_size
         self._size_multiple = size_multiple
+        condition = tf.TensorSpec((None, None, None, codec.condition_channels), tf.float32)
+        # A function of its own, so that a saved copy holds the network once.
+        self._infer = tf.function(self._generate, input_signature=[condition])
 
     def trace(self):
         """Traces every function for every depth of photos, so that a saved copy holds them all."""
@@ -80,7 +83,8 @@ class ColorizationGraph(tf.Module):
             logits = tf.TensorSpec(shape, tf.float32, "logits")
             self._sample.get_concrete_function(lightness, logits, seed, count)
         elif self.gives_variants:
-            condition = tf.TensorSpec((None, None, None, 1), tf.float32, "condition")
+            shape = (None, None, None, self._codec.condition_channels)
+            condition = tf.TensorSpec(shape, tf.float32, "condition")
             size = noise.noise_size(self.network)
             self._vary.get_concrete_function(
                 condition, tf.TensorSpec((None, size), tf.float32, "drawn")
@@ -284,9 +288,7 @@ class ColorizationGraph(tf.Module):
         small = tf.image.resize(lightness, tf.shape(logits)[1:3])[0]
         return variants.sample(small, logits[0], self._codec.temperature, seed, count)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
-    def _infer(self, condition):
-        # A function of its own, so that a saved copy holds the network once.
+    def _generate(self, condition):
         return noise.generate(self.network, condition)
 
     @tf.function

@@ -17,6 +17,19 @@ _STEM_WIDTH = 32
 _TAPS = (0, 1, 2, 4, 6)
 
 
+@keras.saving.register_keras_serializable("colorization")
+class FixedNormalization(keras.layers.BatchNormalization):
+    """Batch norm that keeps its statistics in training, and learns its scale and shift.
+
+    Not `layer(x, training=False)` in a functional model: whoever calls the model with
+    `training=True` overrides it.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalizes by the statistics that were loaded."""
+        return super().call(inputs, training=False, mask=mask)
+
+
 def efficientnet_lite0(name="efficientnet_lite0"):
     """Builds the encoder for RGB levels of any size divisible by 32.
 
@@ -78,8 +91,7 @@ def _conv(x, filters, name):
 
 
 def _normalize(x, name):
-    layer = keras.layers.BatchNormalization(epsilon=1e-3, dtype="float32", name=name)
-    return layer(x, training=False)
+    return FixedNormalization(epsilon=1e-3, dtype="float32", name=name)(x)
 
 
 def _relu6(x):

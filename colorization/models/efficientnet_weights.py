@@ -35,7 +35,7 @@ def load_imagenet_weights(encoder, path=""):
     Raises:
         WeightsError: If there is no such package or file, or it holds other weights.
     """
-    path = path or _installed_file()
+    path = path or installed_file()
     try:
         tensors = read_tensors(path)
         for layer in encoder.layers:
@@ -48,7 +48,12 @@ def load_imagenet_weights(encoder, path=""):
         ) from error
 
 
-def _installed_file():
+def installed_file():
+    """Path of the weights in the installed package.
+
+    Raises:
+        WeightsError: If it is not installed.
+    """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None:
         raise WeightsError(

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from colorization.models.chroma import chroma
 from colorization.models.colornet import colornet
 from colorization.models.encoder_decoder import encoder_decoder
 from colorization.models.patch import patch
@@ -31,6 +32,7 @@ MODELS = {
     "pretrained_unet": (lambda: pretrained_unet(2, base_filters=4), [1], (32, 64, 2)),
     "patch": (lambda: patch(base_filters=4), [1, 2], (2, 6, 1)),
     "patch_one_layer": (lambda: patch(3, 3, base_filters=4, num_layers=1), [3, 3], (14, 30, 1)),
+    "chroma": (lambda: chroma(5, widths=(8, 8, 8, 8)), [4], (8, 16, 5)),
     "residual": (
         lambda: residual(5, base_filters=4, num_blocks=(1, 1, 1, 2)),
         [1],
