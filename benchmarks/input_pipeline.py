@@ -31,7 +31,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Times that all are measured by turn
 _WIDTH, _HEIGHT, _SIZE, _BATCH = 1216, 832, 256, 8
 _OPTIONS = types.SimpleNamespace(
     image_size=_SIZE, crop_area=0.5, flip=True, lightness_jitter=0.0, cache="none",
-    shuffle_buffer=1000, batch_size=_BATCH, seed=0,
+    aging=0.0, shuffle_buffer=1000, batch_size=_BATCH, seed=0,
 )  # fmt: skip
 
 

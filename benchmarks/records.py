@@ -119,7 +119,7 @@ def _chain(source, found, service=None):
 
     options = types.SimpleNamespace(
         image_size=_SIZE.value, crop_area=0.5, flip=True, lightness_jitter=0.0, cache="none",
-        shuffle_buffer=50_000, batch_size=_BATCH, seed=0,
+        aging=0.0, shuffle_buffer=50_000, batch_size=_BATCH, seed=0,
     )  # fmt: skip
     codec = codecs.CODECS["lab"]
     return input_chain.training_batches(source, found, codec, options, service=service)

@@ -28,6 +28,7 @@ from colorization.training.cluster.synchronized import (
     SynchronizedAdversarialModel,
     SynchronizedModel,
 )
+from colorization.training.imagenet import load_imagenet_weights
 from colorization.training.monitor import Figures, KeepBest, StopEarly
 from colorization.training.optimizers import AdamW
 from colorization.training.schedules import learning_rate
@@ -87,8 +88,14 @@ def build_generator(config, precision=None, pretrained=True):
             "output_activation": bounded,
         },
         "residual": {},
-        "chroma": {"encoder_weights": (config.encoder_weights or None) if pretrained else None},
+        "chroma": {},
     }[config.generator]
+    if config.generator == "chroma":
+        generator = models.chroma(**options)
+        if pretrained and config.encoder_weights:
+            encoder = generator.get_layer("efficientnet_lite0")
+            load_imagenet_weights(encoder, config.encoder_weights)
+        return generator
     try:
         return models.GENERATORS[config.generator](**options)
     except Exception as error:

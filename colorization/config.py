@@ -296,6 +296,7 @@ class Config:
 # Knobs that mean nothing without what they belong to.
 _OF_COLORNET = ("noise_size", "leaky_slope", "downsampling", "upsampling")
 _OF_PRETRAINED = ("encoder",)
+_WITH_PRETRAINED_ENCODERS = ("pretrained_unet", "chroma")
 _ADVERSARIAL = (
     "pretrain_epochs",
     "label_smoothing",
@@ -365,6 +366,13 @@ _CROSS_CHECKS = (
         lambda c: c.generator != "pretrained_unet" and _set(c, *_OF_PRETRAINED),
         lambda c: (
             f"--{_set(c, *_OF_PRETRAINED)[0]} is of `pretrained_unet`. Received: "
+            f"--generator={c.generator}. Set --generator=pretrained_unet, or leave it out."
+        ),
+    ),
+    (
+        lambda c: c.encoder_weights and c.generator not in _WITH_PRETRAINED_ENCODERS,
+        lambda c: (
+            f"--encoder_weights is of `pretrained_unet` and `chroma`. Received: "
             f"--generator={c.generator}. Set --generator=pretrained_unet, or leave it out."
         ),
     ),

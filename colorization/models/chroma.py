@@ -2,15 +2,12 @@
 
 import keras
 
+from colorization.models.bilinear import BilinearUpsampling2D
 from colorization.models.efficientnet_lite import efficientnet_lite0
-from colorization.models.efficientnet_weights import load_imagenet_weights
 from colorization.models.hint_layers import PoolHints, SpreadHints
-from colorization.models.upsampling import BilinearUpsampling2D
 
 
-def chroma(
-    num_outputs, widths=(64, 96, 128, 160), encoder_weights=None, levels=(-1.0, 1.0), name="chroma"
-):
+def chroma(num_outputs, widths=(64, 96, 128, 160), levels=(-1.0, 1.0), name="chroma"):
     """Builds a colorizer that predicts at a quarter of the size, for sizes divisible by 32.
 
     The encoder sees the gray picture in all three of its channels. The decoder brings its last
@@ -22,8 +19,6 @@ def chroma(
     Args:
         num_outputs: Channels of the prediction.
         widths: Of the decoder at a quarter, an eighth, a sixteenth and a thirty-second of the size.
-        encoder_weights: `"imagenet"` for those of the installed package, the path of such a file,
-            or None for random ones.
         levels: Values of the condition that are black and white.
         name: Name of the model.
 
@@ -35,8 +30,6 @@ def chroma(
     Deep Priors", 2017, in what they are; how they enter is this project's own.
     """
     encoder = efficientnet_lite0()
-    if encoder_weights:
-        load_imagenet_weights(encoder, "" if encoder_weights == "imagenet" else encoder_weights)
     condition = keras.Input((None, None, 4), name="condition")
     black, white = levels
     gray = (condition[..., :1] - black) * (255 / (white - black))

@@ -91,7 +91,8 @@ def jitter_lightness(condition, seed, amount, codec, shard=(0, 1)):
     """Changes gamma and range of lightness, a random one for each picture. Chroma has no part.
 
     Args:
-        condition: Float tensor of shape `(batch, height, width, 1)`, as `codec` makes it.
+        condition: Float tensor of shape `(batch, height, width, condition_channels)`, as `codec`
+            makes it.
         seed: Integer tensor of shape `(2,)`.
         amount: Largest change, as a share: 0.1 draws gammas in `[0.9, 1.1]` and keeps at least 90 %
             of the range.
@@ -106,8 +107,9 @@ def jitter_lightness(condition, seed, amount, codec, shard=(0, 1)):
     draws = tf.random.stateless_uniform([3, size * count, 1, 1, 1], seed)
     draws = draws[:, number * size : (number + 1) * size]
     top = 100.0 if codec.condition == "lightness" else 1.0
-    value = tf.clip_by_value(codec.condition_scaling.invert(condition) / top, 0.0, 1.0)
+    gray, hints = condition[..., :1], condition[..., 1:]
+    value = tf.clip_by_value(codec.condition_scaling.invert(gray) / top, 0.0, 1.0)
     value = tf.pow(tf.maximum(value, 1e-6), 1 + amount * (2 * draws[0] - 1))
     kept = 1 - amount * draws[1]
     value = value * kept + (1 - kept) * draws[2]
-    return codec.condition_scaling.apply(value * top)
+    return tf.concat([codec.condition_scaling.apply(value * top), hints], axis=-1)

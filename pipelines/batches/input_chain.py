@@ -49,9 +49,15 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
         image_size, image_size, channels)`.
 
     Raises:
-        UserError: If `options.cache` is a folder that does not exist or can't be written.
+        UserError: If `options.cache` is a folder that does not exist or can't be written, or if
+            `options.aging` is asked of pairs, which have gray pictures of their own.
     """
     check_cache(options.cache)
+    if options.aging and source.read_gray:
+        raise UserError(
+            "--aging makes gray pictures out of color ones, and pairs have their own. Received: "
+            f"--aging={options.aging} --data={source.name}. Set --aging=0."
+        )
     encoded = usable(source, found)
     if options.cache != "none":
         encoded = encoded.map(source.read_all, PARALLEL)
@@ -74,7 +80,7 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
         picture = augment.random_resized_crop(
             read(element), seed, options.image_size, options.crop_area, options.flip
         )
-        if options.aging and picture.shape[-1] == 3:
+        if options.aging:
             # Shifted off the seeds of the crops, as those of steps below.
             picture = aging.age(picture, seed + [3 * 2**40, 0], options.aging)
         return picture

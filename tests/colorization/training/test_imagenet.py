@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import skimage
 
-from colorization.models import efficientnet_weights
 from colorization.models.efficientnet_lite import efficientnet_lite0
+from colorization.training import imagenet
 
 # Classes of ImageNet: an Egyptian cat or a tabby, an espresso, a cup.
 KNOWN = {"chelsea": {281, 282, 285}, "coffee": {967, 968, 504}}
@@ -18,13 +18,13 @@ KNOWN = {"chelsea": {281, 282, 285}, "coffee": {967, 968, 504}}
 @pytest.fixture(scope="module")
 def encoder():
     model = efficientnet_lite0()
-    efficientnet_weights.load_imagenet_weights(model)
+    imagenet.load_imagenet_weights(model)
     return model
 
 
 def classify(encoder, picture):
     """Puts the published head behind the encoder."""
-    tensors = efficientnet_weights.read_tensors(efficientnet_weights.installed_file())
+    tensors = imagenet.read_tensors(imagenet.installed_file())
     features = np.array(encoder(picture[None])[-1])
     x = features @ tensors["_conv_head.weight"][:, :, 0, 0].T
     mean, variance = tensors["_bn1.running_mean"], tensors["_bn1.running_var"]
@@ -57,22 +57,22 @@ def test_training_keeps_the_statistics():
 def test_a_pickle_that_runs_code_is_refused(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(pickle.dumps(print))
-    with pytest.raises(efficientnet_weights.WeightsError, match="can't be read"):
-        efficientnet_weights.load_imagenet_weights(efficientnet_lite0(), str(path))
+    with pytest.raises(imagenet.WeightsError, match="can't be read"):
+        imagenet.load_imagenet_weights(efficientnet_lite0(), str(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", pickle.dumps({}) * 5])
 def test_another_file_is_refused_by_name(tmp_path, content):
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
-    with pytest.raises(efficientnet_weights.WeightsError, match=r"weights\.pth"):
-        efficientnet_weights.load_imagenet_weights(efficientnet_lite0(), str(path))
+    with pytest.raises(imagenet.WeightsError, match=r"weights\.pth"):
+        imagenet.load_imagenet_weights(efficientnet_lite0(), str(path))
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
-    monkeypatch.setattr(efficientnet_weights, "PACKAGE", "no_such_package")
-    with pytest.raises(efficientnet_weights.WeightsError, match=r"colorization\[pretrained\]"):
-        efficientnet_weights.load_imagenet_weights(efficientnet_lite0())
+    monkeypatch.setattr(imagenet, "PACKAGE", "no_such_package")
+    with pytest.raises(imagenet.WeightsError, match=r"colorization\[pretrained\]"):
+        imagenet.load_imagenet_weights(efficientnet_lite0())
 
 
 def test_keras_saves_and_loads_it(encoder, tmp_path):

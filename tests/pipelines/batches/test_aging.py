@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from pipelines import aging, codecs, color
+from pipelines.batches import aging
+from pipelines.color import codecs, spaces
 
 SIZE = 32
 
@@ -27,8 +28,8 @@ def test_the_seed_decides():
 
 def test_a_clean_crop_has_the_lightness_of_its_picture():
     gray = aged(1, share=0.0)[0, ..., 3]
-    expected = color.rgb_to_lightness(noise()).numpy()[..., 0]
-    np.testing.assert_allclose(aging.gray_to_lightness()[gray], expected, atol=0.3)
+    expected = spaces.rgb_to_lightness(noise()).numpy()[..., 0]
+    np.testing.assert_allclose(spaces.gray_to_lightness()[gray], expected, atol=0.3)
 
 
 def test_the_picture_is_kept_except_under_a_border():
@@ -52,7 +53,7 @@ def test_other_film_sees_red_as_dark():
 
 def test_the_codec_takes_the_gray_level_as_its_condition():
     both = np.concatenate([noise(), np.full((SIZE, SIZE, 1), 119, np.uint8)], axis=-1)
-    for name, expected in (("hinted_ab", aging.gray_to_lightness()[119]), ("gray_ab", 119 / 255)):
+    for name, expected in (("hinted_ab", spaces.gray_to_lightness()[119]), ("gray_ab", 119 / 255)):
         codec = codecs.CODECS[name]
         condition, target = codec.encode(both[None])
         seen = codec.condition_scaling.invert(condition[..., :1])
