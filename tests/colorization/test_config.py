@@ -110,6 +110,11 @@ CROSS_CHECKS = {
         "--noise_size is of `colornet`. Received: --generator=unet",
         {"noise_size": 10, "generator": "colornet"},
     ),
+    "an encoder of another network": (
+        {"encoder": "resnet50"},
+        "--encoder is of `pretrained_unet`. Received: --generator=unet",
+        {"encoder": "resnet50", "generator": "pretrained_unet"},
+    ),
     "weights of another network": (
         {"encoder_weights": "imagenet"},
         "--encoder_weights is of `pretrained_unet` and `chroma`. Received: --generator=unet",

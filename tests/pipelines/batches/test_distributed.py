@@ -166,7 +166,7 @@ distributed._EVERY, distributed._PATIENCE = 0.5, 10.0
 service = distributed.connect(sys.argv[1])
 source = opener.open_source(sys.argv[2])
 options = types.SimpleNamespace(image_size=16, crop_area=0.5, flip=True, lightness_jitter=0.0,
-                                aging=0.0,                                 cache="none", shuffle_buffer=10, batch_size=5, seed=3)
+                                aging=0.0, cache="none", shuffle_buffer=10, batch_size=5, seed=3)
 codec = codecs.CODECS["lab"]
 chain = input_chain.training_batches(
     source, survey.survey(source), codec, options, service=service
