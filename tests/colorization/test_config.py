@@ -260,4 +260,5 @@ def test_standard_library_only():
         [sys.executable, "-c", program], env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True
     )
     assert loaded.returncode == 0, loaded.stderr
-    assert set(loaded.stdout.decode().split()) <= sys.stdlib_module_names | {"colorization", "pipelines"}
+    free = sys.stdlib_module_names | {"colorization", "pipelines"}
+    assert set(loaded.stdout.decode().split()) <= free

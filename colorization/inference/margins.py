@@ -1,0 +1,112 @@
+"""Margins: paper, scanner and album page around a print, which must not change its colors.
+
+A white border makes a faded print look like one of full contrast, and an album page makes four
+prints look like one scene. So prints are found first, and each is colored for itself.
+"""
+
+import cv2
+import numpy as np
+
+# Longer side at which margins are looked for, in pixels.
+_SIZE = 512
+# Share of the shorter side that the outermost ring takes, and that gaps in a print may have.
+_RING = 0.006
+_GAP = 0.01
+# What counts as one level with the margin, in L*: at least this, and so many deviations of paper.
+_TOLERANCE, _DEVIATIONS = 5.0, 5.0
+# A ring is a margin if so many of its pixels have its level.
+_UNIFORM = 0.93
+# A print covers so much of the picture, and so much of its own box, which a thing on a plain
+# background does not.
+_SMALLEST, _FILL = 0.03, 0.93
+
+
+def find_prints(lightness):
+    """Finds the prints in a picture whose margins are plain: white, black, or paper.
+
+    Args:
+        lightness: Float array of shape `(height, width)`: L* in `[0, 100]`.
+
+    Returns:
+        List of boxes `(top, left, bottom, right)` in pixels, the latter two exclusive, from the top
+        and the left. A picture without margins is one box of all of it.
+    """
+    height, width = lightness.shape
+    scale = min(1.0, _SIZE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(np.float32(lightness), size, interpolation=cv2.INTER_AREA)
+    boxes = _find(small)
+    if boxes != [(0, 0, *small.shape)]:
+        # A print on an album page has a border of its own, too.
+        boxes = [inner for box in boxes for inner in _find_within(small, box)]
+    steps = (height / size[1], width / size[0])
+    return sorted(_enlarge(box, steps, lightness.shape) for box in boxes)
+
+
+def _enlarge(box, steps, shape):
+    edges = [edge * steps[i % 2] for i, edge in enumerate(box)]
+    top, left = (int(np.floor(edge)) for edge in edges[:2])
+    bottom, right = (min(int(np.ceil(e)), n) for e, n in zip(edges[2:], shape, strict=True))
+    return top, left, bottom, right
+
+
+def _find_within(lightness, box):
+    # The outermost pixels of the box are mixed with what is outside.
+    mixed = 2
+    top, left = box[0] + mixed, box[1] + mixed
+    part = lightness[top : box[2] - mixed, left : box[3] - mixed]
+    found = _find(part)
+    if found == [(0, 0, *part.shape)]:
+        return [box]
+    return [(top + t, left + x, top + b, left + r) for t, x, b, r in found]
+
+
+def _find(lightness):
+    """Boxes of the prints within one picture of the size they are looked for at."""
+    height, width = lightness.shape
+    whole = [(0, 0, height, width)]
+    shorter = min(height, width)
+    if shorter < 32:
+        return whole
+    ring = max(1, round(_RING * shorter))
+    smooth = cv2.medianBlur(np.float32(lightness), 3)
+    inside = np.zeros(smooth.shape, bool)
+    inside[ring:-ring, ring:-ring] = True
+    border = smooth[~inside]
+    level = np.median(border)
+    deviation = 1.48 * np.median(np.abs(border - level))
+    tolerance = max(_TOLERANCE, _DEVIATIONS * deviation)
+    is_level = np.abs(smooth - level) <= tolerance
+    if is_level[~inside].mean() < _UNIFORM:
+        return whole
+    boxes = _filled_boxes(~_connected_to_border(is_level), max(3, round(_GAP * shorter)))
+    areas = [(bottom - top) * (right - left) for top, left, bottom, right in boxes]
+    if not boxes or sum(areas) > 0.995 * height * width:
+        return whole
+    return boxes
+
+
+def _connected_to_border(mask):
+    """The part of a mask that hangs together with the picture's border."""
+    framed = np.pad(mask.astype(np.uint8), 1, constant_values=1)
+    _, labels = cv2.connectedComponents(framed, connectivity=4)
+    return (labels == labels[0, 0])[1:-1, 1:-1]
+
+
+def _filled_boxes(mask, gap):
+    """Boxes of the large parts of a mask, if all of them fill theirs; none otherwise."""
+    height, width = mask.shape
+    # Opening takes away what touches a print without being part of it: dust and scratches.
+    kernel = np.ones((gap, gap), np.uint8)
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    # From outside in, so that what a print has of the margin's level within it counts as filled.
+    filled = ~_connected_to_border(opened == 0)
+    _, _, parts, _ = cv2.connectedComponentsWithStats(filled.astype(np.uint8), connectivity=4)
+    boxes = []
+    for left, top, box_width, box_height, area in parts[1:]:
+        if box_width * box_height < _SMALLEST * height * width:
+            continue
+        if area < _FILL * box_width * box_height:
+            return []
+        boxes.append((int(top), int(left), int(top + box_height), int(left + box_width)))
+    return boxes
