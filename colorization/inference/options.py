@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import numbers
 import os
 import typing
 
@@ -46,8 +47,8 @@ class Knob:
         """Raises an `OptionError` if a value is of another kind or out of bounds."""
         if value is None and self.default is None or self.kind is object:
             return
-        # True is an integer to Python, and 3.0 is none.
-        takes = (int, float) if self.kind is float else self.kind
+        # True is an integer to Python; NumPy's numbers are welcome.
+        takes = {int: numbers.Integral, float: numbers.Real}.get(self.kind, self.kind)
         fits = isinstance(value, takes) and isinstance(value, bool) == (self.kind is bool)
         if self.least is not None:
             # Written so that NaN, which compares with nothing, does not fit.

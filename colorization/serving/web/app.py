@@ -1,24 +1,24 @@
 """The application: the page, the API, and what keeps both safe.
 
-Law of the file: no photo, no name and no result outlives its request.
+No photo, no name and no result outlives its request.
 """
 
 import dataclasses
-import importlib.resources
-import json
 import os
 import time
 
 import flask
 import werkzeug.exceptions
 
-from colorization.serving.web import coloring, problems, uploads, work_queue
+from colorization.serving.web import coloring, openapi, problems, uploads, work_queue
 from colorization.serving.web.metrics import Metrics
 from colorization.serving.web.problems import Problem
 from colorization.serving.web.service import Service, as_problem
 
 # What a form adds to its photo: boundaries, names, a few numbers.
 FORM_BYTES = 1 << 16
+# Werkzeug counts what it has received and not yet stored as well: pieces of the file.
+_FORM_MEMORY = 1 << 20
 _SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -67,7 +67,7 @@ def create_app(colorizer, limits=None):
     app.config.update(
         # The decisive limit is the photo's own; these are for whatever surrounds it.
         MAX_CONTENT_LENGTH=limits.max_bytes + FORM_BYTES,
-        MAX_FORM_MEMORY_SIZE=FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=_FORM_MEMORY,
         MAX_FORM_PARTS=20,
     )
     app.json.sort_keys = False
@@ -81,19 +81,16 @@ def create_app(colorizer, limits=None):
 
 
 def _about(colorizer, limits):
-    gives_variants = colorizer.description["gives_variants"]
     return {
         "model": {name: colorizer.description[name] for name in ("name", "version")},
         "max_bytes": limits.max_bytes,
         "max_pixels": limits.max_pixels,
-        "max_variants": uploads.MAX_VARIANTS if gives_variants else 1,
+        "max_variants": uploads.max_variants(colorizer),
     }
 
 
 def _add_pages(app, about, metrics, work):
-    document = json.loads(
-        importlib.resources.files(__package__).joinpath("openapi.json").read_text()
-    )
+    document = openapi.document(about["max_variants"])
 
     @app.get("/")
     def index():

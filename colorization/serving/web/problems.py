@@ -6,30 +6,33 @@ Source: RFC 9457 (Problem Details for HTTP APIs); RFC 6585 and RFC 9110 (Retry-A
 import http
 import json
 
-# Reason, which programs may act upon and which failures are counted by: status.
+# Reason, which programs may act upon and by which failures are counted: status and meaning.
 REASONS = {
-    "bad-request": 400,
-    "aborted": 400,
-    "cross-site": 403,
-    "not-found": 404,
-    "method-not-allowed": 405,
-    "too-many-bytes": 413,
-    "no-picture": 415,
-    "encoded-body": 415,
-    "too-many-pixels": 422,
-    "too-many-pages": 422,
-    "unusable-picture": 422,
-    "no-such-variant": 422,
-    "busy": 429,
-    "header-too-large": 431,
-    "internal": 500,
-    "not-implemented": 501,
-    "no-model-server": 502,
-    "waited-too-long": 503,
-    "stopping": 503,
-    "worked-too-long": 504,
-    "no-space": 507,
+    "bad-request": (
+        400,
+        "A parameter is unknown or out of range, or there is not one photo in the request.",
+    ),
+    "aborted": (400, "The client went away before its turn came."),
+    "cross-site": (403, "A page of another site sent it."),
+    "not-found": (404, "There is no such path."),
+    "method-not-allowed": (405, "The path takes other methods."),
+    "too-many-bytes": (413, "The file is larger than `max_bytes`."),
+    "no-picture": (415, "The file is no picture of a known kind."),
+    "encoded-body": (415, "The body is compressed."),
+    "too-many-pixels": (422, "The photo has more than `max_pixels` pixels."),
+    "too-many-pages": (422, "The photo has more than 100 pages."),
+    "unusable-picture": (422, "The photo is damaged."),
+    "no-such-variant": (422, "The model sees fewer colorings of the photo."),
+    "busy": (429, "The queue is full."),
+    "internal": (500, "An error of the server, which its log explains."),
+    "no-model-server": (502, "The server that holds the model cannot be reached."),
+    "waited-too-long": (503, "The photo's turn did not come in time."),
+    "stopping": (503, "The server is being stopped."),
+    "worked-too-long": (504, "Coloring this photo takes longer than this server allows."),
+    "no-space": (507, "The server has no room for the photo now."),
 }
+# Statuses that no photo sent to the right path gets, and those that say when to come again.
+OF_OTHER_REQUESTS, RETRIED = {404, 405}, {429, 503}
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -45,7 +48,7 @@ class Problem(Exception):
     def __init__(self, reason, detail, retry_after=None):
         super().__init__(detail)
         self.reason = reason
-        self.status = REASONS[reason]
+        self.status, _ = REASONS[reason]
         self.retry_after = retry_after
 
     def document(self):
@@ -60,7 +63,7 @@ class Problem(Exception):
 
 
 def of_status(status, detail):
-    """Makes a `Problem` of a status that the web framework or the server chose.
+    """Makes a `Problem` of a status that the web framework chose.
 
     Args:
         status: HTTP status of 400 and above.
@@ -71,4 +74,6 @@ def of_status(status, detail):
         an internal error for the others.
     """
     fallback = "bad-request" if status < 500 else "internal"
-    return Problem(next((key for key, code in REASONS.items() if code == status), fallback), detail)
+    return Problem(
+        next((key for key, (code, _) in REASONS.items() if code == status), fallback), detail
+    )

@@ -1,25 +1,24 @@
-"""Runs the application under waitress, so that slow and hostile clients cost only themselves.
+"""Runs the application under waitress, and lets answers be finished when it is stopped.
 
 waitress receives requests and sends answers in one thread, to and from unlinked temporary files
-where they are large; its other threads never wait for a client. What it lacks is here: an end to
-requests that trickle in for ever, problem documents for what it refuses itself, refusals that
-arrive although the client is still sending, and an end that lets answers be finished.
+where they are large; its other threads never wait for a client. Clients that mean harm, as by
+sending a byte a minute, are the business of a proxy: see docs/web.md.
 """
 
-import contextlib
 import logging
 import socket
 import time
 
 import waitress
-from waitress import channel, task, wasyncore
+from waitress import wasyncore
 
-from colorization.serving.web import ServeError, problems
+from colorization.serving.web import ServeError
 from colorization.serving.web.app import FORM_BYTES
 
-# A request may take so long, and longer if its body keeps coming at this pace: 80 kbit/s.
-_RECEIVE_SECONDS, _BYTES_PER_SECOND = 30, 10_000
 _IDLE_SECONDS = 60
+# waitress hangs up on a body that is larger than this multiple of the limit. Smaller ones it
+# receives whole, so that the client, which only then listens, is told what the limit is.
+_RECEIVED = 4
 _MAX_CONNECTIONS = 1000
 # For what takes no photo, as the page itself and the health check do.
 _SPARE_THREADS = 4
@@ -92,13 +91,11 @@ class Server:
             # So that a client that goes away is noticed.
             channel_request_lookahead=1,
             inbuf_overflow=_BUFFERED_BYTES,
-            # waitress refuses what reaches its limit.
-            max_request_body_size=limits.max_bytes + FORM_BYTES + 1,
+            max_request_body_size=_RECEIVED * (limits.max_bytes + FORM_BYTES),
             # More connections than `select` knows.
             asyncore_use_poll=True,
             ident=None,
         )
-        self._server.channel_class = _Channel
 
     def run(self, stop):
         """Serves until asked to stop; then finishes what was begun.
@@ -128,62 +125,3 @@ class Server:
     def _is_busy(self):
         channels = self._server.active_channels.values()
         return any(client.requests or client.total_outbufs_len for client in list(channels))
-
-
-class _ProblemTask(task.ErrorTask):
-    """Answers what waitress refuses itself, as the application would."""
-
-    def execute(self):
-        error = self.request.error
-        detail = "The photo, or what was sent with it, is too large here."
-        if error.code != 413:
-            detail = f"Expected an HTTP request that can be understood. Received: {error.body}."
-        body = problems.of_status(error.code, detail).document()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", problems.MEDIA_TYPE))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(channel.HTTPChannel):
-    """One connection."""
-
-    error_task_class = _ProblemTask
-    _receiving_since = None
-    _draining_until = None
-    _num_drained = 0
-
-    def received(self, data):
-        if self._draining_until is not None:
-            return False
-        taken = super().received(data)
-        if self.request is None:
-            self._receiving_since = None
-        elif self._receiving_since is None:
-            self._receiving_since = time.monotonic()
-        return taken
-
-    def readable(self):
-        now = time.monotonic()
-        if self._draining_until is not None:
-            if now > self._draining_until:
-                self.will_close = True
-            return not self.will_close
-        request, since = self.request, self._receiving_since
-        if since is not None and request is not None:
-            allowed = _RECEIVE_SECONDS + request.body_bytes_received / _BYTES_PER_SECOND
-            if now - since > allowed:
-                self.will_close = True
-        return super().readable()
-
-    def handle_write(self):
-        # To close a connection on which bytes are still arriving would reset it, and the answer
-        # would be lost with it. So the client is told that no more comes, and is heard out.
-        if self.close_when_flushed and not self.total_outbufs_len and not self.will_close:
-            self.close_when_flushed = False
-            self._draining_until = time.monotonic() + _RECEIVE_SECONDS
-            with contextlib.suppress(OSError):
-                self.socket.shutdown(socket.SHUT_WR)
-            return
-        super().handle_write()

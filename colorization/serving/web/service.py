@@ -31,7 +31,7 @@ class Service:
         self._limits = limits
         self._work = work
         self._metrics = metrics
-        self._max_variants = uploads.MAX_VARIANTS if colorizer.description["gives_variants"] else 1
+        self._max_variants = uploads.max_variants(colorizer)
 
     def color(self, job):
         """Receives the photo of the current request and has it colored.

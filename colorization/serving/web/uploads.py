@@ -1,7 +1,7 @@
 """Photos in from requests: received into a folder of their own, refused before they are decoded.
 
-Law of the file: no byte of a request names a path. A photo is told by its first bytes, and its size
-by its header, by the same libraries that decode it.
+No byte of a request names a path. A photo's kind is told by its first bytes, and its size by its
+header, by the same libraries that decode it.
 """
 
 import dataclasses
@@ -71,6 +71,11 @@ class Upload:
         return pathlib.Path(self.name).suffix.lower()
 
 
+def max_variants(colorizer):
+    """Most colorings of a photo that may be asked for."""
+    return MAX_VARIANTS if colorizer.description["gives_variants"] else 1
+
+
 def knobs(max_variants):
     """The options that a request may set, as a dict of `colorization.inference.options.Knob`.
 
@@ -129,7 +134,8 @@ def receive(request, folder, name, max_bytes, max_pixels):
         raise Problem("encoded-body", "Send the photo itself, without a Content-Encoding.")
     path = pathlib.Path(folder, "photo")
     if request.mimetype == "multipart/form-data":
-        name = name or _store_file(request.files, path)
+        own_name = _store_file(request.files, path)
+        name = name or own_name
     else:
         with open(path, "xb") as file:
             shutil.copyfileobj(request.stream, file, 1 << 20)

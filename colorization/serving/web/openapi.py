@@ -1,0 +1,175 @@
+"""The API's own description (OpenAPI 3.1), made of the options, the limits and the reasons."""
+
+from colorization.serving.web import problems, uploads
+
+_NAME = {
+    "name": uploads.NAME,
+    "in": "query",
+    "description": "The photo's name at the client; its colored version is named after it.",
+    "schema": {"type": "string"},
+    "example": "grandmother.jpg",
+}
+_BODY = (
+    "The photo file itself, of whatever media type: its kind is told by its first bytes. Or a form "
+    "with one file in it, which may hold the parameters too."
+)
+_TEXT, _WHOLE, _POSITIVE = (
+    {"type": "string"},
+    {"type": "integer"},
+    {"type": "integer", "minimum": 1},
+)
+_VERSION = {"type": ["integer", "string"]}
+_PICTURE = {
+    "type": "string",
+    "description": "JPEG, or WebP where there is transparency, as a data URL.",
+    "pattern": "^data:image/(jpeg|webp);base64,",
+}
+
+
+def document(max_variants):
+    """Describes the API.
+
+    Args:
+        max_variants: Most colorings of a photo that may be asked for.
+
+    Returns:
+        Dict for JSON.
+    """
+    knobs = uploads.knobs(max_variants)
+    pictures = {kind: {"schema": {}} for kind in sorted(set(uploads.MEDIA_TYPES.values()))}
+    previewed = {name: knob for name, knob in knobs.items() if name != "variant"}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Colorize photos",
+            "version": "1",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": "Colors black-and-white photographs. One request carries one photo, and "
+            "its answer the result: the server keeps neither. Failures are problem documents (RFC "
+            "9457) whose `detail` is one line for people and whose `reason` is for programs.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": {
+            "/api/colorize": _post(
+                "colorize",
+                "Colors a photo at its own size: all pages, with depth, transparency, metadata and "
+                "format. HEIC, GIF, BMP and PNM come back as PNG.",
+                knobs,
+                {"description": "The colored photo.", "content": pictures},
+            ),
+            "/api/preview": _post(
+                "preview",
+                "Shows a photo's first page in several colorings, no side longer than 1,600 "
+                "pixels. With the same options `/api/colorize` gives the whole photo in those "
+                "colors.",
+                previewed,
+                _json("The photo before, and its colorings.", "Preview"),
+            ),
+            "/api/about": _get("about", "Names the model, and what it takes.", "About"),
+            "/healthz": _get("health", "Says whether the server takes photos.", "Health", 503),
+            "/metrics": {
+                "get": {
+                    "operationId": "metrics",
+                    "summary": "Counters in the text format of Prometheus.",
+                    "responses": {
+                        "200": {
+                            "description": "Requests, failures, queue, latency, pixels, memory.",
+                            "content": {"text/plain": {"schema": _TEXT}},
+                        }
+                    },
+                }
+            },
+        },
+        "components": {"schemas": _schemas(knobs)},
+    }
+
+
+def _post(name, summary, knobs, answer):
+    parameters = [_NAME] + [
+        {"name": key, "in": "query", "description": knob.help, "schema": knob.schema()}
+        for key, knob in knobs.items()
+    ]
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    fields = {item["name"]: item["schema"] for item in parameters}
+    form = {"type": "object", "required": ["photo"], "properties": {"photo": file} | fields}
+    failures = {status for status, _ in problems.REASONS.values()} - problems.OF_OTHER_REQUESTS
+    return {
+        "post": {
+            "operationId": name,
+            "summary": summary,
+            "parameters": parameters,
+            "requestBody": {
+                "required": True,
+                "description": _BODY,
+                "content": {
+                    "application/octet-stream": {"schema": {}},
+                    "image/*": {"schema": {}},
+                    "multipart/form-data": {"schema": form},
+                },
+            },
+            "responses": {"200": answer} | _failures(failures),
+        }
+    }
+
+
+def _get(name, summary, schema, *statuses):
+    answers = {"200": _json(summary, schema)} | _failures(statuses)
+    return {"get": {"operationId": name, "summary": summary, "responses": answers}}
+
+
+def _failures(statuses):
+    found = {}
+    for status in sorted(statuses):
+        lines = [
+            f"`{reason}`: {meaning}"
+            for reason, (code, meaning) in problems.REASONS.items()
+            if code == status
+        ]
+        answer = _json(" ".join(lines), "Problem", problems.MEDIA_TYPE)
+        if status in problems.RETRIED:
+            text = "Whole seconds after which the same request may succeed."
+            answer["headers"] = {"Retry-After": {"description": text, "schema": _POSITIVE}}
+        found[str(status)] = answer
+    return found
+
+
+def _json(description, schema, media_type="application/json"):
+    reference = {"$ref": f"#/components/schemas/{schema}"}
+    return {"description": description, "content": {media_type: {"schema": reference}}}
+
+
+def _schemas(knobs):
+    kinds = ["JPEG", "PNG", "TIFF", "WebP", "AVIF", "HEIC", "GIF", "BMP", "PNM"]
+    model = {"name": _TEXT, "version": _VERSION}
+    return {
+        "Preview": _object(
+            name=_TEXT,
+            kind={"enum": kinds},
+            width=_POSITIVE,
+            height=_POSITIVE,
+            num_pages=_POSITIVE,
+            seed=knobs["seed"].schema(),
+            saturation=knobs["saturation"].schema(),
+            before=_PICTURE,
+            variants={"type": "array", "minItems": 1, "items": _PICTURE},
+        ),
+        "About": _object(
+            model=_object(**model), max_bytes=_WHOLE, max_pixels=_WHOLE, max_variants=_POSITIVE
+        ),
+        "Health": _object(status={"const": "ok"}, **model),
+        "Problem": _object(
+            title=_TEXT,
+            status={"type": "integer", "minimum": 400, "maximum": 599},
+            detail=_TEXT,
+            reason={"enum": list(problems.REASONS)},
+        ),
+    }
+
+
+def _object(**properties):
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(properties),
+        "properties": properties,
+    }
