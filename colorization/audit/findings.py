@@ -12,7 +12,7 @@ import tensorflow as tf
 from colorization.audit import copies
 from colorization.audit.inspection import Measures, measure
 from pipelines.errors import UserError
-from pipelines.photos import headers
+from pipelines.photos import formats
 from pipelines.sources import exclusions
 from pipelines.sources.opener import Source
 
@@ -107,8 +107,9 @@ def audit(data, val_data=None, on_progress=lambda num_pictures: None):
     for source, measures in zip(sources, measured, strict=True):
         if not len(measures.positions):
             raise UserError(
-                f"{source.name}: none of {len(source.names)} files is a whole JPEG, PNG, GIF, BMP "
-                f"or opaque WebP picture; the first is {source.names[0]}. Point at pictures."
+                f"{source.name}: none of {len(source.names)} files is a whole "
+                f"{formats.TRAINED_NAMES} picture; the first is {source.names[0]}. "
+                "Point at pictures."
             )
     groups = copies.group_copies(
         *(
@@ -145,11 +146,11 @@ def _why_damaged(source, measures):
 
 
 def _what_is_wrong(encoded):
-    kind = headers.kind_of(encoded[:64])
+    kind = formats.identify(encoded)
     if not encoded:
         return "damaged: an empty file"
     if kind is None:
         return "damaged: no picture"
-    if kind in ("TIFF", "PNM", "AVIF", "HEIC"):
-        return f"damaged: {kind}, which training does not read"
-    return f"damaged: a broken {kind} file, or one of a kind that training does not read"
+    if not kind.trained:
+        return f"damaged: {kind.name}, which training does not read"
+    return f"damaged: a broken {kind.name} file, or one of a kind that training does not read"

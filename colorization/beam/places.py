@@ -10,7 +10,7 @@ import pathlib
 import re
 
 from colorization.inference import plan
-from pipelines.photos.headers import PICTURE_SUFFIXES
+from pipelines.photos.formats import PICTURE_SUFFIXES
 
 _WILD = re.compile(r"[*?\[]")
 

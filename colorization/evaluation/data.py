@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
 from pipelines.batches import survey
-from pipelines.photos import decoders, headers
+from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 from pipelines.sources import exclusions, opener
 
@@ -103,25 +103,17 @@ def read(source, name, element):
     """
     try:
         encoded = source.read(element).numpy()
-        kind = headers.kind_of(encoded[:64])
-        if kind is None:
-            raise PictureError("expected a picture. Received: a file that is none.")
-        rgb = _eight_bits(decoders.decode(kind, encoded)[0].rgb)
-    except (PictureError, tf.errors.OpError) as error:
-        message = f"{name}: {getattr(error, 'message', error)}"
-        raise LeftOutError("damaged", " ".join(message.splitlines())) from error
+        rgb = photo_files.decode_picture(name, encoded)
+    except PictureError as error:
+        raise LeftOutError("damaged", " ".join(str(error).splitlines())) from error
+    except tf.errors.OpError as error:
+        message = " ".join(error.message.splitlines())
+        raise LeftOutError("damaged", f"{name}: {message}") from error
     if min(rgb.shape[:2]) < MIN_SIZE:
         raise LeftOutError("small", f"{name}: is under {MIN_SIZE} pixels on a side.")
     if survey.is_gray(rgb):
         raise LeftOutError("gray", f"{name}: has no colors.")
     return rgb, hashlib.sha256(encoded).hexdigest()
-
-
-def _eight_bits(rgb):
-    # The nearest level, in whole numbers.
-    return (
-        rgb if rgb.dtype == np.uint8 else ((rgb * np.uint32(255) + 32_895) >> 16).astype(np.uint8)
-    )
 
 
 def label(name):

@@ -11,7 +11,7 @@ import pathlib
 import re
 
 from pipelines.errors import UserError
-from pipelines.photos.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
+from pipelines.photos.formats import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 
 class PlanError(UserError):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from colorization.inference import graph, threads, tone
 from pipelines.color import spaces
-from pipelines.photos import decoders, headers, photo_files
+from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
 
@@ -132,10 +132,7 @@ def _prepare_one(name, encoded, models, folder, only_colored):
     missing = {path: model for path, model in paths.items() if not os.path.exists(path)}
     if not missing:
         return Prepared(name, digest)
-    kind = headers.kind_of(encoded[:64])
-    if kind is None:
-        raise PictureError("expected a picture. Received: a file that is none.")
-    rgb = decoders.decode(kind, encoded)[0].rgb
+    rgb = photo_files.decode_photo(name, encoded)[0].rgb
     if only_colored and not tone.has_colors(rgb):
         raise PictureError("has no colors, so that it can't be held beside what a model made.")
     for path, model in missing.items():

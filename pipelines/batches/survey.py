@@ -15,6 +15,7 @@ import tensorflow as tf
 from pipelines.batches import pixels
 from pipelines.errors import UserError
 from pipelines.files import atomic_write
+from pipelines.photos import formats
 from pipelines.sources.listings import name_first
 
 MOST_DAMAGED = 0.1
@@ -142,7 +143,7 @@ def _report(source, found):
     if len(found.damaged) > most:
         raise UserError(
             f"{source.name}: {len(found.damaged)} of {found.num_pictures} files are damaged or no "
-            f"JPEG, PNG, GIF, BMP or opaque WebP pictures, more than {MOST_DAMAGED:.0%}; the first "
+            f"{formats.TRAINED_NAMES} pictures, more than {MOST_DAMAGED:.0%}; the first "
             f"is {found.damaged[0]}. Remove or convert them, or point --data at the pictures."
         )
     if len(found.mismatched) > most:

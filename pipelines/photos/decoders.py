@@ -1,23 +1,18 @@
 """Bytes of a picture file in, photos out.
 
-Law of the file: every decoder is given bytes whose kind is known; the size that the header claims
-is checked before any pixel is decoded; damage raises.
+The size that the header claims is checked before any pixel is decoded, and damage raises: a file
+never becomes a photo that is partly gray.
 """
 
 import dataclasses
 import functools
 import io
-import os
 
 import numpy as np
 import pyvips
 
-from pipelines.photos import exif, headers, icc, metadata, netpbm, tags, tiff
-
-MAX_PIXELS = 500_000_000
-# OpenCV reads its own limit once, when it is loaded; if it was before, the check below holds alone.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
-import cv2  # noqa: E402
+from pipelines.photos import bitmaps, exif, headers, icc, metadata, tags, tiff
+from pipelines.photos.photo import MAX_PIXELS, Metadata, Photo, PictureError
 
 _CRITICAL, _WARNING = 8, 16
 # Warnings of libvips would end up in the log of whoever colors a folder or, where they quote
@@ -34,15 +29,6 @@ if pyvips.API_mode:
 # Finished operations would be kept, with their pixels and the bytes of their files.
 pyvips.cache_set_max(0)
 
-# "error" refuses PNG chunks with a wrong checksum. JPEG has none; there, damage leaves warnings.
-_LOADERS = {
-    "JPEG": ("jpegload_buffer", "warning"),
-    "PNG": ("pngload_buffer", "error"),
-    "GIF": ("gifload_buffer", "error"),
-    "TIFF": ("tiffload_buffer", "error"),
-    "WebP": ("webpload_buffer", "error"),
-    "AVIF": ("heifload_buffer", "error"),
-}
 _PROFILE = "icc-profile-data"
 _MAX_PAGES = 1000
 _END_OF_PNG = b"IEND\xaeB`\x82"
@@ -62,7 +48,7 @@ def decode(kind, data):
     """Decodes a file.
 
     Args:
-        kind: What `headers.kind_of` said.
+        kind: Its `Format`, by its first bytes.
         data: Bytes of the whole file.
 
     Returns:
@@ -71,15 +57,16 @@ def decode(kind, data):
     Raises:
         PictureError: If the file is truncated, damaged, of an unusual sort or too large.
     """
-    other = {"BMP": _decode_bmp, "PNM": _decode_pnm, "HEIC": _decode_heic}
     try:
-        return [other[kind](data)] if kind in other else _decode_with_vips(kind, data)
-    except metadata.PictureError:
+        if kind.is_read_by_libvips:
+            return _decode_with_vips(kind, data)
+        return [_OTHER_READERS[kind.reader](data)]
+    except PictureError:
         raise
-    except (pyvips.Error, cv2.error, ValueError, OverflowError, EOFError) as error:
-        raise metadata.PictureError(
-            f"expected a whole {kind} picture. Received: {len(data):,} bytes, truncated, damaged "
-            f"or of an unusual sort of {kind}. Copy it again, or save it as PNG."
+    except (pyvips.Error, ValueError, OverflowError, EOFError) as error:
+        raise PictureError(
+            f"expected a whole {kind.name} picture. Received: {len(data):,} bytes, truncated, "
+            f"damaged or of an unusual sort of {kind.name}. Copy it again, or save it as PNG."
         ) from error
 
 
@@ -91,7 +78,7 @@ def _check_size(kind, sizes):
         received, mend = f"{width} x {height}", "Make it smaller first"
         if len(sizes) > 1:
             received, mend = f"{len(sizes)} pages from {received} on", "Split it first"
-        raise metadata.PictureError(
+        raise PictureError(
             f"a picture may have up to {MAX_PIXELS:,} pixels. Received: {received} = {total:,}. "
             f"{mend}."
         )
@@ -100,31 +87,29 @@ def _check_size(kind, sizes):
 
 
 def _decode_with_vips(kind, data):
-    if kind == "JPEG" and (unusual := headers.unusual_jpeg(data)):
-        raise metadata.PictureError(
+    if kind.name == "JPEG" and (unusual := headers.unusual_jpeg(data)):
+        raise PictureError(
             "expected a baseline or progressive JPEG of 8 bits per sample. Received: "
             f"{unusual}. Save it as PNG or TIFF."
         )
-    if kind == "PNG" and _END_OF_PNG not in data:
+    if kind.name == "PNG" and _END_OF_PNG not in data:
         raise ValueError("the last chunk is missing")  # libpng would not mind.
-    if kind == "TIFF":
+    if kind.name == "TIFF":
         block = tags.Block(data)
         starts = block.starts()
         # libvips writes to standard error if these go beyond its own limits.
-        _check_size(kind, [tiff.size_of(block, start) for start in starts])
-    altered, num_rows = headers.strict_jpeg(data) if kind == "JPEG" else (data, 0)
-    operation, fail_on = _LOADERS[kind]
-    load = functools.partial(
-        getattr(pyvips.Image, operation), altered, access="sequential", fail_on=fail_on
-    )
+        _check_size(kind.name, [tiff.size_of(block, start) for start in starts])
+    altered, num_rows = headers.strict_jpeg(data) if kind.name == "JPEG" else (data, 0)
+    operation = getattr(pyvips.Image, f"{kind.reader}_buffer")
+    load = functools.partial(operation, altered, access="sequential", fail_on=kind.fail_on)
     images = [load()]
-    count = images[0].get("n-pages") if kind == "TIFF" else 1
+    count = images[0].get("n-pages") if kind.name == "TIFF" else 1
     if count > _MAX_PAGES:
-        raise metadata.PictureError(
+        raise PictureError(
             f"a TIFF file may have up to {_MAX_PAGES:,} pages. Received: {count:,}. Split it first."
         )
     images += [load(page=page) for page in range(1, count)]
-    _check_size(kind, [(image.height - num_rows, image.width) for image in images])
+    _check_size(kind.name, [(image.height - num_rows, image.width) for image in images])
     photos = []
     for page in range(count):
         # The header is read only; a page's decoder goes when its pixels are there.
@@ -132,18 +117,12 @@ def _decode_with_vips(kind, data):
         about = _metadata_of(image)
         if resolution := _resolution(kind, image, data):
             about = dataclasses.replace(about, resolution=resolution)
-        if kind == "TIFF":
+        if kind.name == "TIFF":
             start = starts[page] if page < len(starts) else None
-            if tiff.misses_pieces(block, start):
-                raise ValueError("strips or tiles are missing")
-            if tiff.has_odd_planes(block, start):
-                raise metadata.PictureError(
-                    "expected a TIFF picture with its channels side by side. Received: channels "
-                    "in planes of a sort that cannot be read. Save it with interleaved channels."
-                )
+            tiff.check_page(block, start)
             about = _add_tiff_tags(about, block, start)
         turn = _orientation(kind, image, about)
-        pixels = _pixels(kind, image)[: image.height - num_rows]
+        pixels = _pixels(kind.name, image)[: image.height - num_rows]
         photos.append(_upright(pixels, turn, about))
     return photos
 
@@ -157,7 +136,7 @@ def _pixels(kind, image):
         colors = _COLORS.get(image.interpretation)
     extra = image.bands - colors if colors else -1
     if image.format not in ("uchar", "ushort") or extra not in (0, 1):
-        raise metadata.PictureError(
+        raise PictureError(
             f"expected a {kind} picture of gray, RGB or CMYK, with one more channel at most, of 8 "
             f"or 16 bits or floating-point. Received: {image.bands} channels of sort "
             f"{image.interpretation} and type {image.format}. Save it as 16-bit RGB."
@@ -170,9 +149,9 @@ def _pixels(kind, image):
 
 
 def _orientation(kind, image, about):
-    if kind == "TIFF":
+    if kind.name == "TIFF":
         return image.get("orientation") if image.get_typeof("orientation") else 1
-    if kind in ("GIF", "AVIF"):
+    if kind.name in ("GIF", "AVIF"):
         return 1  # What AVIF holds is turned by its decoder.
     turn = exif.orientation_of(about.exif) if about.exif else None
     # Files of programs that write no Exif, as older PNG, say it in XMP alone.
@@ -181,11 +160,11 @@ def _orientation(kind, image, about):
 
 def _resolution(kind, image, data):
     """Says what the file says outside Exif, and None where libvips would guess 72."""
-    if kind == "JPEG":
+    if kind.name == "JPEG":
         return headers.jfif_resolution(data)
-    if kind == "PNG":
+    if kind.name == "PNG":
         return headers.png_resolution(data)
-    if kind == "TIFF" and 1 not in (image.xres, image.yres):
+    if kind.name == "TIFF" and 1 not in (image.xres, image.yres):
         return tuple(headers.per_inch(density, 25.4) for density in (image.xres, image.yres))
     return None
 
@@ -200,7 +179,7 @@ def _metadata_of(image):
         if name.startswith("png-comment-") and name.endswith("Raw profile type iptc"):
             resources = metadata.resources_of_text(image.get(name))
     block = (blob("exif-data") or b"").removeprefix(b"Exif\0\0")
-    return metadata.Metadata(
+    return Metadata(
         exif=block or None,
         xmp=blob("xmp-data"),
         iptc=metadata.iptc_of_resources(resources) if resources else None,
@@ -231,35 +210,28 @@ def _upright(pixels, turn, about):
         resolution=about.resolution[::-1] if swapped and about.resolution else about.resolution,
     )
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-    return metadata.Photo(np.ascontiguousarray(pixels[..., :3]), alpha, about)
+    return Photo(np.ascontiguousarray(pixels[..., :3]), alpha, about)
 
 
 def _decode_bmp(data):
-    height, width, resolution, transparent = headers.bmp_header(data)
+    height, width, resolution, transparent = bitmaps.bmp_header(data)
     _check_size("BMP", [(height, width)])
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    flag = cv2.IMREAD_UNCHANGED if transparent else cv2.IMREAD_COLOR
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-    if pixels is None:
-        raise ValueError("OpenCV cannot read it")
-    code = cv2.COLOR_BGRA2RGBA if pixels.shape[-1] == 4 else cv2.COLOR_BGR2RGB
-    return _upright(cv2.cvtColor(pixels, code), 1, metadata.Metadata(resolution=resolution))
+    pixels = bitmaps.decode_bmp(data, transparent)
+    return _upright(pixels, 1, Metadata(resolution=resolution))
 
 
 def _decode_pnm(data):
-    height, width, _, _ = netpbm.read_header(data)
+    height, width, _, _ = bitmaps.pnm_header(data)
     _check_size("PNM", [(height, width)])
-    pixels = netpbm.decode(data)
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
-    return metadata.Photo(pixels)
+    pixels = bitmaps.decode_pnm(data)
+    return Photo(np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels)
 
 
 def _decode_heic(data):
     try:
         import pillow_heif
     except ImportError as error:
-        raise metadata.PictureError(
+        raise PictureError(
             "HEIC is read by the extra package pillow-heif. Received: a HEIC picture, and no such "
             "package. Run: pip install 'colorization[heic]'"
         ) from error
@@ -268,7 +240,7 @@ def _decode_heic(data):
         width, height = file.size
         _check_size("HEIC", [(height, width)])
         pixels = np.ascontiguousarray(file).reshape(height, width, -1)
-    except metadata.PictureError:
+    except PictureError:
         raise
     except Exception as error:
         # SyntaxError, RuntimeError, IndexError and more, none of them documented.
@@ -283,3 +255,6 @@ def _decode_heic(data):
             image.set_type(pyvips.GValue.blob_type, name, value)
     # Its decoder has turned it upright.
     return _upright(_pixels("HEIC", image), 1, _metadata_of(image))
+
+
+_OTHER_READERS = {"opencv": _decode_bmp, "netpbm": _decode_pnm, "pillow-heif": _decode_heic}

@@ -1,45 +1,43 @@
 """Photos in, bytes of a picture file out.
 
-Law of the file: what a format cannot hold is refused before anything is encoded, except for depth
-(sixteen bits become eight) and for metadata, where each encoder says what is left out.
+libvips encodes the pixels. Metadata of JPEG, PNG and WebP is set into the file here, byte for byte
+as the photo had it: libvips would write Exif through libexif, which drops tags that it does not
+know, and would leave IPTC out of PNG.
+
+Sources: ITU-T T.871 (JFIF); CIPA DC-008 (Exif); Adobe XMP part 3; ICC.1 annex B; the PNG
+specification; RFC 9649 (WebP). IPTC in PNG follows ImageMagick and ExifTool.
 """
 
 import dataclasses
+import struct
+import zlib
 
 import numpy as np
 import pyvips
 
-from pipelines.photos import containers, icc, tiff
-from pipelines.photos.metadata import PictureError, annotate
+from pipelines.photos import exif, icc, metadata, tiff
+from pipelines.photos.photo import PictureError
 
-# What libjpeg, libwebp and libheif allow.
-_MAX_SIDE = {"JPEG": 65_500, "WebP": 16_383, "AVIF": 16_384}
 _KEEP_XMP_AND_ICC = 2 | 8
-_KINDS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WebP",
-    ".avif": "AVIF",
-}
+_MAX_SEGMENT = 65_533
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
-def encode(suffix, pages, note=None):
+def encode(kind, pages, note=None):
     """Encodes photos.
 
-    - JPEG: quality 95, chroma at full size, 8 bits, no transparency; Exif, XMP and IPTC of up to
-      64 KB each.
-    - PNG: exact, 8 or 16 bits; all metadata.
-    - TIFF: exact, 8 or 16 bits, any number of pages, Deflate; all metadata but tags of the first
-      directory that describe no photo, or are a maker's own.
-    - WebP: quality 90 with exact transparency, 8 bits; no IPTC.
-    - AVIF: quality 80, chroma at full size, 8 bits; no IPTC, and Exif tags that libexif knows.
+    - JPEG: chroma at full size, no transparency; Exif, XMP and IPTC of up to 64 KB each.
+    - PNG: exact; all metadata.
+    - TIFF: exact, any number of pages, Deflate; all metadata but tags of the first directory that
+      describe no photo, or are a maker's own.
+    - WebP: exact transparency; no IPTC, and a resolution in Exif alone.
+    - AVIF: chroma at full size; no IPTC, and Exif tags that libexif knows.
+
+    `FORMATS` says the rest. Sixteen bits become eight where a format holds no more.
 
     Args:
-        suffix: Lower-case suffix of the file, with its dot; one of `headers.WRITABLE_SUFFIXES`.
-        pages: List of `Photo`, of one unless TIFF is asked for.
+        kind: A `Format` that is written.
+        pages: List of `Photo`, of one unless the format has pages.
         note: A `Note` for the XMP of every page, or None.
 
     Returns:
@@ -48,46 +46,44 @@ def encode(suffix, pages, note=None):
     Raises:
         PictureError: If the format cannot hold the photos.
     """
-    kind = _KINDS[suffix]
     _check(kind, pages)
-    abouts = [_metadata(kind, page, note) for page in pages]
-    if kind == "TIFF":
+    abouts = [_annotated(kind, page, note) for page in pages]
+    if kind.writer == "tiff":
         pixels = [_pixels(page) for page in pages]
         return tiff.encode(zip(pixels, abouts, strict=True), icc.srgb_profile())
     profile = icc.srgb_profile() if abouts[0].tagged else None
-    return _ENCODERS[kind](pages[0], abouts[0], profile)
+    return _ENCODERS[kind.name](kind, pages[0], abouts[0], profile)
 
 
 def _check(kind, pages):
-    if len(pages) != 1 and (kind != "TIFF" or not pages):
+    if len(pages) != 1 and (not kind.pages or not pages):
         raise PictureError(
-            f"a {kind} file holds one page. Received: {len(pages)} pages. Write it as .tif."
+            f"a {kind.name} file holds one page. Received: {len(pages)} pages. Write it as .tif."
         )
     for page in pages:
         height, width = page.rgb.shape[:2]
-        limit = _MAX_SIDE.get(kind)
-        if limit and max(height, width) > limit:
+        if kind.max_side and max(height, width) > kind.max_side:
             raise PictureError(
-                f"a {kind} file has up to {limit:,} pixels a side. Received: {width} x {height}. "
-                "Write it as .png or .tif."
+                f"a {kind.name} file has up to {kind.max_side:,} pixels a side. Received: {width} "
+                f"x {height}. Write it as .png or .tif."
             )
-        if kind == "JPEG" and page.alpha is not None and page.alpha.min() < _full(page):
+        if not kind.alpha and _is_transparent(page):
             raise PictureError(
-                "a JPEG file holds no transparency. Received: a photo that is transparent in "
-                "places. Write it as .png, .tif or .webp."
+                f"a {kind.name} file holds no transparency. Received: a photo that is transparent "
+                "in places. Write it as .png, .tif or .webp."
             )
 
 
-def _full(page):
-    return np.iinfo(page.rgb.dtype).max
+def _is_transparent(page):
+    return page.alpha is not None and page.alpha.min() < np.iinfo(page.alpha.dtype).max
 
 
-def _metadata(kind, page, note):
+def _annotated(kind, page, note):
     if not note:
         return page.metadata
-    xmp = annotate(page.metadata.xmp, note)
-    if kind == "JPEG" and len(xmp) > containers.MAX_JPEG_XMP:
-        xmp = annotate(None, note)  # The note must not go with the rest.
+    xmp = metadata.annotate(page.metadata.xmp, note)
+    if kind.name == "JPEG" and len(_XMP) + len(xmp) > _MAX_SEGMENT:
+        xmp = metadata.annotate(None, note)  # The note must not go with the rest.
     return dataclasses.replace(page.metadata, xmp=xmp)
 
 
@@ -97,55 +93,112 @@ def _pixels(page):
     return np.dstack([page.rgb, page.alpha])
 
 
-def _image(page, alpha=True, eight_bits=True):
-    pixels = _pixels(page) if alpha else np.ascontiguousarray(page.rgb)
+def _image(kind, page):
+    pixels = _pixels(page) if kind.alpha else np.ascontiguousarray(page.rgb)
     height, width, bands = pixels.shape
     wide = pixels.dtype == np.uint16
     image = pyvips.Image.new_from_memory(
         pixels, width, height, bands, "ushort" if wide else "uchar"
     )
-    if wide and eight_bits:
+    if wide and kind.depth == 8:
         image, wide = (image / 257).rint().cast("uchar"), False
     return image.copy(interpretation="rgb16" if wide else "srgb")
 
 
-def _encode_jpeg(page, about, profile):
-    encoded = _image(page, alpha=False).jpegsave_buffer(Q=95, subsample_mode="off", keep="none")
-    return containers.jpeg(encoded, about, profile)
+def _save(kind, image, keep="none"):
+    return getattr(image, f"{kind.writer}_buffer")(keep=keep, **kind.options)
 
 
-def _encode_png(page, about, profile):
-    image = _image(page, eight_bits=False)
-    # On photos with grain: as small as the highest level makes them, within two percent, in a
-    # tenth of its time; no other single filter does better.
-    encoded = image.pngsave_buffer(compression=3, filter="avg", keep="none")
-    return containers.png(encoded, about, profile)
+def _jpeg(kind, page, about, profile):
+    unit, densities = 0, (1, 1)
+    if about.resolution:
+        unit, densities = 1, [min(max(round(value), 1), 65_535) for value in about.resolution]
+    jfif = b"JFIF\0\1\2" + struct.pack(">BHHxx", unit, *densities)
+    pieces = [b"\xff\xd8", _segment(0xE0, jfif)]
+    if about.exif:
+        pieces.append(_segment(0xE1, b"Exif\0\0" + about.exif))
+    if about.xmp:
+        pieces.append(_segment(0xE1, _XMP + about.xmp))
+    if about.iptc:
+        resources = metadata.resources_of_iptc(about.iptc)
+        pieces.append(_segment(0xED, b"Photoshop 3.0\0" + resources))
+    if profile:
+        pieces.append(_segment(0xE2, b"ICC_PROFILE\0\1\1" + profile))
+    return [*pieces, memoryview(_save(kind, _image(kind, page)))[2:]]
 
 
-def _encode_webp(page, about, profile):
-    # More effort takes up to four times as long for the same size.
-    encoded = _image(page).webpsave_buffer(Q=90, effort=2, exact=True, keep="none")
+def _segment(marker, payload):
+    if len(payload) > _MAX_SEGMENT:
+        return b""
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def _png(kind, page, about, profile):
+    encoded = _save(kind, _image(kind, page))
+    end = 8 + 12 + 13
+    pieces = [encoded[:end]]
+    if encoded[end + 4 : end + 8] == b"pHYs":
+        end += 12 + 9  # libvips writes one even where nothing is known.
+    if about.resolution:
+        densities = [round(density / 0.0254) for density in about.resolution]
+        pieces.append(_chunk(b"pHYs", struct.pack(">IIB", *densities, 1)))
+    if profile:
+        pieces.append(_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(profile)))
+    if about.exif:
+        pieces.append(_chunk(b"eXIf", about.exif))
+    if about.xmp:
+        pieces.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + about.xmp))
+    if about.iptc:
+        resources = metadata.resources_of_iptc(about.iptc)
+        digits = resources.hex()
+        lines = [digits[start : start + 72] for start in range(0, len(digits), 72)]
+        text = "\n".join(["", "iptc", f"{len(resources):8d}", *lines, ""])
+        name = b"Raw profile type iptc\0\0"
+        pieces.append(_chunk(b"zTXt", name + zlib.compress(text.encode())))
+    return [*pieces, memoryview(encoded)[end:]]
+
+
+def _chunk(name, payload):
+    checksum = zlib.crc32(payload, zlib.crc32(name))
+    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", checksum)
+
+
+def _webp(kind, page, about, profile):
+    encoded = _save(kind, _image(kind, page))
+    block = about.exif
+    if about.resolution and not block:
+        block = exif.build({"image": exif.resolution_tags(about.resolution)})
+    if not (profile or block or about.xmp):
+        return [encoded]
     alpha = page.alpha is not None
-    return containers.webp(encoded, about, profile, page.rgb.shape[:2], alpha)
+    flags = 32 * bool(profile) + 16 * alpha + 8 * bool(block) + 4 * bool(about.xmp)
+    height, width = page.rgb.shape[:2]
+    sides = b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
+    start = _riff(b"VP8X", struct.pack("<B3x", flags) + sides)
+    start += _riff(b"ICCP", profile) if profile else b""
+    end = _riff(b"EXIF", block) if block else b""
+    end += _riff(b"XMP ", about.xmp) if about.xmp else b""
+    # Of a transparent picture libwebp has written a header of this sort already.
+    position = 12 + (18 if encoded[12:16] == b"VP8X" else 0)
+    length = 4 + len(start) + len(encoded) - position + len(end)
+    header = b"RIFF" + struct.pack("<I", length) + b"WEBP"
+    return [header, start, memoryview(encoded)[position:], end]
 
 
-def _encode_avif(page, about, profile):
+def _riff(name, payload):
+    return name + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
+
+
+def _avif(kind, page, about, profile):
     # Exif wants a resolution, and says 72 where none is known.
     densities = about.resolution or (72, 72)
-    image = _image(page).copy(xres=densities[0] / 25.4, yres=densities[1] / 25.4)
+    image = _image(kind, page).copy(xres=densities[0] / 25.4, yres=densities[1] / 25.4)
     block = about.exif and b"Exif\0\0" + about.exif
     for name, value in (("exif", block), ("xmp", about.xmp), ("icc-profile", profile)):
         if value:
             image.set_type(pyvips.GValue.blob_type, f"{name}-data", value)
     keep = "all" if about.exif or about.resolution else _KEEP_XMP_AND_ICC
-    return [
-        image.heifsave_buffer(compression="av1", Q=80, effort=0, subsample_mode="off", keep=keep)
-    ]
+    return [_save(kind, image, keep)]
 
 
-_ENCODERS = {
-    "JPEG": _encode_jpeg,
-    "PNG": _encode_png,
-    "WebP": _encode_webp,
-    "AVIF": _encode_avif,
-}
+_ENCODERS = {"JPEG": _jpeg, "PNG": _png, "WebP": _webp, "AVIF": _avif}

@@ -1,7 +1,7 @@
 """Exif blocks: read, mended in place, built from the tags of TIFF pages.
 
-Law of the file: pure functions of bytes. What is cut short or damaged raises nothing; it is left
-out. An Exif block begins with its byte order (`II` or `MM`), not with `Exif`.
+What is cut short or damaged is left out. An Exif block begins with its byte order (`II` or `MM`),
+not with `Exif`.
 
 Source: CIPA DC-008 (Exif 3.0).
 """

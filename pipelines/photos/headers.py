@@ -1,32 +1,12 @@
-"""What a picture file tells before it is decoded: its kind, and what its decoder would not say.
+"""What a JPEG or PNG file tells before it is decoded, and its decoder would not.
 
-Law of the file: pure functions of bytes. A header that is cut short or damaged raises nothing; the
-decoder after it says what is wrong.
+A header that is cut short or damaged raises nothing; the decoder after it says what is wrong.
 
-Sources: ITU-T T.81 (JPEG segments); ISO/IEC 14496-12 (file type box); Microsoft's bitmap headers.
+Source: ITU-T T.81 (JPEG segments).
 """
 
-import re
 import struct
 
-PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif"),
-    *(".bmp", ".gif", ".pbm", ".pgm", ".ppm", ".pnm"),
-)
-WRITABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif")
-
-_MAGIC = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-}
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _MOST_ROWS = 65_480
 _READABLE_FRAMES = {0xC0, 0xC1, 0xC2}
 _UNREADABLE_FRAMES = {
@@ -34,29 +14,6 @@ _UNREADABLE_FRAMES = {
     **dict.fromkeys((0xC9, 0xCA, 0xCD, 0xCE), "arithmetic coding"),
     **dict.fromkeys((0xC5, 0xC6), "hierarchical coding"),
 }
-
-
-def kind_of(start):
-    """Tells the kind of a file by its first bytes.
-
-    Args:
-        start: The first 64 bytes, or all of them.
-
-    Returns:
-        `"JPEG"`, `"PNG"`, `"GIF"`, `"BMP"`, `"TIFF"`, `"WebP"`, `"PNM"`, `"AVIF"`, `"HEIC"`, or
-        None for anything else.
-    """
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "WebP"
-    if re.match(rb"P[1-6][ \t\r\n#]", start):
-        return "PNM"
-    if start[4:8] == b"ftyp":
-        box = start[8 : int.from_bytes(start[:4])]
-        brands = {box[at : at + 4] for at in range(0, len(box), 4)}
-        if brands & {b"avif", b"avis"}:
-            return "AVIF"
-        return "HEIC" if brands & _HEIC_BRANDS else None
-    return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
 
 
 def unusual_jpeg(data):
@@ -175,30 +132,3 @@ def per_inch(density, factor):
     """
     exact = density * factor
     return float(round(exact)) if abs(exact - round(exact)) < 0.0128 else round(exact, 3)
-
-
-def bmp_header(data):
-    """Reads the sizes of a BMP file.
-
-    Args:
-        data: Bytes of the file.
-
-    Returns:
-        `(height, width, resolution, alpha)`: pixels, 0 where the header is cut short;
-        `(horizontal, vertical)` pixels per inch or None; and whether a mask says that some bits are
-        transparency.
-    """
-    try:
-        length = struct.unpack_from("<I", data, 14)[0]
-        if length < 40:
-            width, height = struct.unpack_from("<HH", data, 18)
-            return height, width, None, False
-        width, height = struct.unpack_from("<ii", data, 18)
-        densities = struct.unpack_from("<ii", data, 38)
-        alpha = length >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
-    except struct.error:
-        return 0, 0, None, False
-    resolution = None
-    if min(densities) > 0:
-        resolution = tuple(per_inch(density, 0.0254) for density in densities)
-    return abs(height), abs(width), resolution, alpha

@@ -1,21 +1,16 @@
-"""What a photo is: its pixels, and what it says about itself: Exif, XMP, IPTC, resolution.
+"""XMP and IPTC, the packets of text in a photo file: read, changed and wrapped, as bytes.
 
-Law of the file: pure functions of bytes. A damaged packet raises nothing; it is left out.
+A damaged packet is left out.
 
 Sources: ISO 16684-1 (XMP); IPTC Photo Metadata 2025.1; IPTC-NAA IIM 4.2; Adobe Photoshop file
 formats (image resources).
 """
 
-import dataclasses
 import io
 import re
 import struct
 import threading
 from xml.etree import ElementTree
-
-import numpy as np
-
-from pipelines.errors import UserError
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -28,59 +23,6 @@ _XMP_ORIENTATION = re.compile(
 _EMPTY = f'<x:xmpmeta xmlns:x="{_PREFIXES["x"]}"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 _IPTC_RESOURCE = 0x0404
 _LOCK = threading.Lock()
-
-
-@dataclasses.dataclass(frozen=True)
-class Metadata:
-    """What is carried over from a photo to its colored version.
-
-    Args:
-        exif: Bytes of an Exif block, from its byte order on, or None.
-        xmp: Bytes of an XMP packet, or None.
-        iptc: Bytes of IPTC-NAA data sets, or None.
-        resolution: `(horizontal, vertical)` in pixels per inch, or None.
-        tagged: Whether the file had an ICC profile, so that the next one gets one, of sRGB.
-    """
-
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    iptc: bytes | None = None
-    resolution: tuple[float, float] | None = None
-    tagged: bool = False
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Photo:
-    """One page of a photo file.
-
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`: sRGB over the full range of the
-            type, upright, C-contiguous.
-        alpha: Array of the same type, of shape `(height, width)`, not multiplied into `rgb`; or
-            None.
-        metadata: A `Metadata`.
-    """
-
-    rgb: np.ndarray
-    alpha: np.ndarray | None = None
-    metadata: Metadata = Metadata()
-
-
-class PictureError(UserError):
-    """A picture that cannot be read, colored or written; the message is one line."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Note:
-    """Says by which model a photo's colors were computed.
-
-    Args:
-        model: Name of the model.
-        version: Its version.
-    """
-
-    model: str
-    version: str
 
 
 def xmp_orientation(xmp):

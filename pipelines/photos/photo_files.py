@@ -1,11 +1,12 @@
 """Photo files in, pixels and what the file says of them out, and back.
 
-Law of the file: a photo is uint8 or uint16 sRGB of shape `(height, width, 3)`, upright. A file that
-is missing, truncated, damaged or no picture raises one line; it never becomes a photo that is
-partly gray. A file is written whole or not at all. Any number of threads may call at once.
+A photo is uint8 or uint16 sRGB of shape `(height, width, 3)`, upright. A file that is missing,
+truncated, damaged or no picture raises one line. A file is written whole or not at all. Any number
+of threads may call at once.
 
-The kind of a file is told by its first bytes, and exactly that decoder is called: libvips, left to
-guess, would parse far more kinds than these.
+The format of a file is told by its first bytes, and exactly that decoder is called: libvips, left
+to guess, would parse far more than these. Reading: `decoders`, with `bitmaps` for what libvips
+doesn't read. Writing: `encoders`, with `tiff`. Both: `metadata`, `exif`, `icc`.
 """
 
 import os
@@ -15,15 +16,11 @@ import numpy as np
 import pyvips
 
 from pipelines.files import atomic_write
-from pipelines.photos import decoders, encoders, headers
-from pipelines.photos.decoders import MAX_PIXELS
-from pipelines.photos.headers import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
-from pipelines.photos.metadata import Metadata, Note, Photo, PictureError
+from pipelines.photos import decoders, encoders, formats
+from pipelines.photos.photo import MAX_PIXELS, Metadata, Note, Photo, PictureError, eight_bits
 
 __all__ = [
     "MAX_PIXELS",
-    "PICTURE_SUFFIXES",
-    "WRITABLE_SUFFIXES",
     "Metadata",
     "Note",
     "Photo",
@@ -37,8 +34,6 @@ __all__ = [
     "write_photo",
     "write_picture",
 ]
-
-_KINDS = "JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM"
 
 
 def read_photo(path):
@@ -54,8 +49,7 @@ def read_photo(path):
     or that are a maker's own; the further pictures of an animation.
 
     Args:
-        path: Path of a JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP or PNM file, or of a HEIC file if the
-            extra `heic` is installed. The kind is known by the first bytes, not by the name.
+        path: Path of a file in one of `formats.FORMATS`; HEIC needs the extra `heic`.
 
     Returns:
         List of `Photo`: the pages of a TIFF file, or one photo. uint16 if the file has more than 8
@@ -91,7 +85,7 @@ def write_photo(path, pages, overwrite=False, note=None):
     each format holds.
 
     Args:
-        path: Path that ends in one of `WRITABLE_SUFFIXES`.
+        path: Path that ends in one of `formats.WRITABLE_SUFFIXES`.
         pages: Sequence of `Photo`; of more than one only for TIFF.
         overwrite: Whether a file that is there already is replaced; default False.
         note: A `Note` that goes into the XMP, that the colors are computed; or None.
@@ -129,14 +123,14 @@ def encode_photo(path, pages, note=None):
     Raises:
         PictureError: As `write_photo` does, but for what has to do with storing.
     """
-    suffix = os.path.splitext(path)[1]
-    if suffix.lower() not in WRITABLE_SUFFIXES:
+    kind = formats.by_suffix(path)
+    if kind is None or not kind.writer:
         raise PictureError(
-            f"{path}: a picture is written as {', '.join(WRITABLE_SUFFIXES)}. "
-            f"Received: suffix={suffix!r}. Choose one of these suffixes."
+            f"{path}: a picture is written as {', '.join(formats.WRITABLE_SUFFIXES)}. "
+            f"Received: suffix={os.path.splitext(path)[1]!r}. Choose one of these suffixes."
         )
     try:
-        return encoders.encode(suffix.lower(), list(pages), note)
+        return encoders.encode(kind, list(pages), note)
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
     except (pyvips.Error, ValueError) as error:
@@ -150,7 +144,7 @@ def expected(path):
     Args:
         path: Path of the file.
     """
-    return f"{path}: expected a {_KINDS} picture. Received: "
+    return f"{path}: expected a {formats.READ_NAMES} picture. Received: "
 
 
 def read_picture(path):
@@ -165,7 +159,7 @@ def read_picture(path):
     Raises:
         PictureError: As `read_photo` does.
     """
-    return _picture(read_photo(path))
+    return eight_bits(read_photo(path)[0].rgb)
 
 
 def decode_picture(path, data):
@@ -181,15 +175,7 @@ def decode_picture(path, data):
     Raises:
         PictureError: As `read_photo` does.
     """
-    return _picture(decode_photo(path, data))
-
-
-def _picture(pages):
-    rgb = pages[0].rgb
-    if rgb.dtype == np.uint8:
-        return rgb
-    # The nearest level, in whole numbers.
-    return ((rgb * np.uint32(255) + 32_895) >> 16).astype(np.uint8)
+    return eight_bits(decode_photo(path, data)[0].rgb)
 
 
 def write_picture(path, rgb, overwrite=False):
@@ -214,7 +200,7 @@ def _read_bytes(path):
     try:
         with open(path, "rb") as file:
             # Files of other kinds may be of any size.
-            kind = _kind(path, file.read(64))
+            kind = _kind(path, file.read(formats.START))
             file.seek(0)
             return kind, file.read()
     except OSError as error:
@@ -224,7 +210,7 @@ def _read_bytes(path):
 def _kind(path, start):
     if not start:
         raise PictureError(f"{expected(path)}an empty file. Copy it again.")
-    kind = headers.kind_of(start[:64])
+    kind = formats.identify(start)
     if kind is None:
         raise PictureError(f"{expected(path)}a file that is none of these. Save it as PNG.")
     return kind

@@ -1,7 +1,6 @@
 """Directories of tags, as TIFF files and Exif blocks hold them: read and packed.
 
-Law of the file: pure functions of bytes. What is cut short or damaged raises nothing; it is left
-out.
+What is cut short or damaged is left out.
 
 Sources: TIFF 6.0; BigTIFF (libtiff); CIPA DC-008 (Exif 3.0).
 """

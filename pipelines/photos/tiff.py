@@ -16,6 +16,7 @@ import zlib
 import numpy as np
 
 from pipelines.photos import exif, tags
+from pipelines.photos.photo import PictureError
 
 IPTC = 33723
 _WIDTH, _HEIGHT = 256, 257
@@ -33,15 +34,32 @@ def size_of(block, start):
     return tuple(block.number(entries, tag) or 0 for tag in (_HEIGHT, _WIDTH))
 
 
-def misses_pieces(block, start):
-    """Tells whether a TIFF page has fewer strips or tiles, or fewer bytes, than its pixels take.
-
-    libvips would leave gaps, and take minutes over a page of nothing but gaps.
+def check_page(block, start):
+    """Refuses a page that libvips would read wrong.
 
     Args:
         block: `Block` of the file.
         start: Where the page's directory begins, or None.
+
+    Raises:
+        ValueError: If it has fewer strips or tiles, or fewer bytes, than its pixels take: libvips
+            would leave gaps, and take minutes over a page of nothing but gaps.
+        PictureError: If its channels lie in planes of tiles, which libvips refuses, or in planes of
+            gray with transparency, which it mixes up.
     """
+    if misses_pieces(block, start):
+        raise ValueError("strips or tiles are missing")
+    entries, _ = block.directory(start)
+    apart = block.number(entries, _PLANAR_CONFIGURATION) == 2
+    if apart and (block.number(entries, _SAMPLES) == 2 or _TILE_WIDTH in entries):
+        raise PictureError(
+            "expected a TIFF picture with its channels side by side. Received: channels in planes "
+            "of a sort that cannot be read. Save it with interleaved channels."
+        )
+
+
+def misses_pieces(block, start):
+    """Whether a TIFF page has fewer strips or tiles, or fewer bytes, than its pixels take."""
     entries, _ = block.directory(start)
     tiled = _TILE_WIDTH in entries
     offsets, lengths = (324, 325) if tiled else (273, 279)
@@ -63,22 +81,6 @@ def misses_pieces(block, start):
         if code and not np.frombuffer(raw, code)[:expected].all():
             return True
     return entries[offsets].count < expected
-
-
-def has_odd_planes(block, start):
-    """Tells whether a TIFF page keeps its channels apart in a way that libvips gets wrong.
-
-    Args:
-        block: `Block` of the file.
-        start: Where the page's directory begins, or None.
-
-    Returns:
-        True for planes of tiles, which it refuses, and for planes of gray with transparency, which
-        it mixes up.
-    """
-    entries, _ = block.directory(start)
-    apart = block.number(entries, _PLANAR_CONFIGURATION) == 2
-    return apart and (block.number(entries, _SAMPLES) == 2 or _TILE_WIDTH in entries)
 
 
 def encode(pages, icc):

@@ -17,6 +17,7 @@ import platform
 
 from pipelines.batches.survey import MOST_DAMAGED
 from pipelines.errors import UserError
+from pipelines.photos import formats
 from pipelines.shards import beam_runner, shard_index, shard_writer
 from pipelines.sources import listings
 
@@ -163,8 +164,8 @@ def _rows_of(part, names):
 def _report(planned, damaged, total):
     if len(damaged) > MOST_DAMAGED * total:
         raise UserError(
-            f"{planned.data}: {len(damaged)} of {total} files are damaged or no JPEG, PNG, GIF, "
-            f"BMP or opaque WebP pictures, more than {MOST_DAMAGED:.0%}; the first is "
+            f"{planned.data}: {len(damaged)} of {total} files are damaged or no "
+            f"{formats.TRAINED_NAMES} pictures, more than {MOST_DAMAGED:.0%}; the first is "
             f"{damaged[0]}. Remove, convert or exclude them, and take a new --output."
         )
     if damaged:

@@ -151,15 +151,16 @@ def _record(name, handle, read, read_gray):
     import tensorflow as tf
 
     from pipelines.batches import pixels
-    from pipelines.photos import headers
+    from pipelines.photos import formats
 
     element = tf.constant(tf.nest.map_structure(os.fsencode, handle))
     encoded = read(element).numpy()
     height, width, _ = pixels.decode_in_graph(encoded).shape
+    kind = formats.identify(encoded)
     features = {
         shard_index.PICTURE: [encoded],
         shard_index.FILENAME: [os.fsencode(name)],
-        shard_index.FORMAT_NAME: [(headers.kind_of(encoded[:64]) or "unknown").encode()],
+        shard_index.FORMAT_NAME: [(kind.name if kind else "unknown").encode()],
         shard_index.HEIGHT: [height],
         shard_index.WIDTH: [width],
     }
@@ -170,8 +171,8 @@ def _record(name, handle, read, read_gray):
     example = tf.train.Example()
     for key, values in features.items():
         feature = example.features.feature[key]
-        kind = feature.int64_list if isinstance(values[0], int) else feature.bytes_list
-        kind.value.extend(values)
+        typed = feature.int64_list if isinstance(values[0], int) else feature.bytes_list
+        typed.value.extend(values)
     # Otherwise fields come in any order.
     return example.SerializeToString(deterministic=True)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from pipelines.errors import UserError
-from pipelines.photos import headers
+from pipelines.photos import formats
 
 NUM_NAMED = 10
 
@@ -96,11 +96,11 @@ def find_pictures(specification, path):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(folder, n) for n in names if not n.startswith(".")]
     found.sort()
-    pictures = [p for p in found if p.lower().endswith(headers.PICTURE_SUFFIXES)]
+    pictures = [p for p in found if p.lower().endswith(formats.PICTURE_SUFFIXES)]
     if not pictures:
         raise UserError(
             f"{specification} holds no pictures among the {len(found)} files of {path}. Expected "
-            f"files that end in {' '.join(headers.PICTURE_SUFFIXES)}. Check the path."
+            f"files that end in {' '.join(formats.PICTURE_SUFFIXES)}. Check the path."
         )
     return pictures
 

@@ -14,6 +14,7 @@ from colorization.serving.web import coloring, openapi, problems, uploads, work_
 from colorization.serving.web.metrics import Metrics
 from colorization.serving.web.problems import Problem
 from colorization.serving.web.service import Service, as_problem
+from pipelines.photos import formats
 
 # What a form adds to its photo: boundaries, names, a few numbers.
 FORM_BYTES = 1 << 16
@@ -94,7 +95,9 @@ def _add_pages(app, about, metrics, work):
 
     @app.get("/")
     def index():
-        return flask.render_template("index.html", about=about)
+        return flask.render_template(
+            "index.html", about=about, suffixes=",".join(formats.PICTURE_SUFFIXES)
+        )
 
     @app.get("/api/about")
     def api_about():
@@ -126,7 +129,7 @@ def _add_api(app, service):
         upload, file = service.color(coloring.colorize)
         answer = flask.send_file(
             file,
-            mimetype=uploads.MEDIA_TYPES[upload.suffix],
+            mimetype=formats.by_suffix(upload.name).media_type,
             as_attachment=True,
             download_name=upload.name,
             etag=False,

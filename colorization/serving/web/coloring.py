@@ -39,7 +39,7 @@ def preview(colorizer, upload, options):
     alpha = None if page.alpha is None else _small(page.alpha)
     return {
         "name": upload.name,
-        "kind": upload.kind,
+        "kind": upload.kind.name,
         "width": width,
         "height": height,
         "num_pages": len(pages),

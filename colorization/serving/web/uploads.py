@@ -16,30 +16,8 @@ import pyvips
 
 from colorization.inference.options import KNOBS, OptionError, Options
 from colorization.serving.web.problems import Problem
-from pipelines.photos import headers, netpbm
+from pipelines.photos import bitmaps, formats
 
-_LOADERS = {
-    "JPEG": pyvips.Image.jpegload,
-    "PNG": pyvips.Image.pngload,
-    "GIF": pyvips.Image.gifload,
-    "WebP": pyvips.Image.webpload,
-    "AVIF": pyvips.Image.heifload,
-}
-# The first is what a name gets that says nothing, or something else.
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg"),
-    "PNG": (".png",),
-    "TIFF": (".tif", ".tiff"),
-    "WebP": (".webp",),
-    "AVIF": (".avif",),
-}
-MEDIA_TYPES = {
-    **dict.fromkeys((".jpg", ".jpeg"), "image/jpeg"),
-    **dict.fromkeys((".tif", ".tiff"), "image/tiff"),
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-}
 # Each takes the network's time and a preview's bytes.
 MAX_VARIANTS = 8
 MAX_PAGES = 100
@@ -55,13 +33,13 @@ class Upload:
 
     Attributes:
         path: Where it lies.
-        kind: What `headers.kind_of` says of it.
+        kind: Its `formats.Format`.
         num_pixels: Of all its pages together; 0 where its header does not say.
         name: Name for its colored version, safe to save by: no folders, no control characters.
     """
 
     path: pathlib.Path
-    kind: str
+    kind: formats.Format
     num_pixels: int
     name: str
 
@@ -165,12 +143,12 @@ def _store_file(files, path):
 
 def _kind(path):
     with open(path, "rb") as file:
-        kind = headers.kind_of(file.read(64))
+        kind = formats.identify(file.read(formats.START))
     if kind is None:
         raise Problem(
             "no-picture",
-            "Expected a JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF, BMP or PNM picture. Received: a "
-            "file that is none of these, whatever its name says.",
+            f"Expected a {formats.READ_NAMES} picture. Received: a file that is none of these, "
+            "whatever its name says.",
         )
     return kind
 
@@ -194,14 +172,14 @@ def _count_pixels(path, kind, max_pixels):
 
 def _sizes(path, kind):
     """Reads `(height, width)` of each page from the file's headers."""
-    if kind in _LOADERS:
-        return [_size(_LOADERS[kind](os.fspath(path), access="sequential"))]
-    if kind == "TIFF":
+    if kind.name == "TIFF":
         return _tiff_sizes(os.fspath(path))
-    if kind == "HEIC":
+    if kind.is_read_by_libvips:
+        return [_size(getattr(pyvips.Image, kind.reader)(os.fspath(path), access="sequential"))]
+    if kind.name == "HEIC":
         return _heic_sizes(path)
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return [(netpbm.read_header if kind == "PNM" else headers.bmp_header)(data)[:2]]
+        return [(bitmaps.pnm_header if kind.name == "PNM" else bitmaps.bmp_header)(data)[:2]]
 
 
 def _size(image):
@@ -236,13 +214,13 @@ def safe_name(name, kind):
 
     Args:
         name: Any text.
-        kind: What `headers.kind_of` says of the photo.
+        kind: The photo's `formats.Format`.
 
     Returns:
         For example `grandmother_color.jpg`: one part of a path, of at most 100 characters before
         `_color`, that hides on no system and holds nothing that breaks headers, shells or disks.
     """
-    suffixes = _SUFFIXES.get(kind, (".png",))
+    suffixes = kind.suffixes if kind.writer else (".png",)
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])
     # Control characters, marks that turn text around, halves of characters; then what Windows bars.
     name = "".join(char for char in name if unicodedata.category(char)[0] != "C")

@@ -12,6 +12,7 @@ import tensorflow as tf
 from colorization.inference import graph, threads
 from colorization.preference import pictures
 from colorization.preference.pictures import Model
+from pipelines.photos import formats
 from pipelines.photos.photo_files import read_picture, write_picture
 from pipelines.sources import opener
 
@@ -85,7 +86,7 @@ def test_a_source_need_not_be_of_files(album):
     made = pictures.prepare(source, {1, 2}, [GRAY], album.parent / "made", False, threads.Stop())
     found = {photo.name: photo for photo in made}
     assert found["x#1"].digest == hashlib.sha256(encoded[1]).hexdigest()
-    assert found["x#2"].problem.startswith("x#2: expected a picture")
+    assert found["x#2"].problem.startswith(f"x#2: expected a {formats.READ_NAMES} picture")
 
 
 def test_damaged_files_are_named_and_left_out(album):

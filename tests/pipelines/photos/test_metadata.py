@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from pipelines.photos import exif, metadata, photo_files, tags
-from pipelines.photos.metadata import Metadata, Note, Photo
+from pipelines.photos.photo import Metadata, Note, Photo
 
 EXTENSION = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

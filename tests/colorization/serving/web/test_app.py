@@ -84,7 +84,7 @@ def test_a_preview_is_small_and_of_eight_bits_and_transparent_where_the_photo_is
         alpha = np.full((20, 2400), 65_535, np.uint16)
         alpha[:, :1200] = 0
         file = photo_files.Photo(rgb, alpha)
-        data = b"".join(photo_files.encoders.encode(".tif", [file, file]))
+        data = b"".join(photo_files.encode_photo("a.tif", [file, file]))
         preview = made.test_client().post("/api/preview", data=data).json
     assert (preview["width"], preview["kind"], preview["num_pages"]) == (2400, "TIFF", 2)
     head, before = of_url(preview["before"])

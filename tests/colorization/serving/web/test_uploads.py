@@ -10,6 +10,7 @@ import pillow_heif
 import pytest
 
 from colorization.serving.web import uploads
+from pipelines.photos import formats
 from tests.colorization.serving.web import support
 
 LARGE = np.zeros((101, 100), np.uint8)  # The client takes 10,000 pixels.
@@ -152,7 +153,8 @@ def test_a_compressed_body_is_not_inflated(client, photo):
     ],
 )
 def test_names_are_made_safe(name, kind, expected):
-    assert uploads.safe_name(name, kind) == expected
+    row = next(row for row in formats.FORMATS if row.name == kind)
+    assert uploads.safe_name(name, row) == expected
 
 
 @pytest.mark.parametrize("name", ["../../x.png", "a\0b.png", "a\r\nX-Evil: 1.png", "ü".encode()])

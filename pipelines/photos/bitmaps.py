@@ -1,16 +1,77 @@
-"""Reads PBM, PGM and PPM files, P1 to P6.
+"""Reads what libvips doesn't: BMP, by OpenCV, and PBM, PGM and PPM (P1 to P6).
 
-Source: the Netpbm documentation (pbm, pgm, ppm), version 10.
+Sources: Microsoft's bitmap headers; the Netpbm documentation (pbm, pgm, ppm), version 10.
 """
 
+import os
 import re
+import struct
 
 import numpy as np
+
+from pipelines.photos.headers import per_inch
+from pipelines.photos.photo import MAX_PIXELS
+
+# OpenCV reads its own limit once, when it is loaded; if it was before, that of `decoders` holds
+# alone.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+import cv2  # noqa: E402
 
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d+)")
 
 
-def read_header(data):
+def bmp_header(data):
+    """Reads the sizes of a BMP file.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        `(height, width, resolution, alpha)`: pixels, 0 where the header is cut short;
+        `(horizontal, vertical)` pixels per inch or None; and whether a mask says that some bits are
+        transparency.
+    """
+    try:
+        length = struct.unpack_from("<I", data, 14)[0]
+        if length < 40:
+            width, height = struct.unpack_from("<HH", data, 18)
+            return height, width, None, False
+        width, height = struct.unpack_from("<ii", data, 18)
+        densities = struct.unpack_from("<ii", data, 38)
+        alpha = length >= 56 and struct.unpack_from("<I", data, 66)[0] != 0
+    except struct.error:
+        return 0, 0, None, False
+    resolution = None
+    if min(densities) > 0:
+        resolution = tuple(per_inch(density, 0.0254) for density in densities)
+    return abs(height), abs(width), resolution, alpha
+
+
+def decode_bmp(data, alpha):
+    """Decodes the pixels of a BMP file.
+
+    Args:
+        data: Bytes of the file.
+        alpha: As `bmp_header` says.
+
+    Returns:
+        uint8 array of shape `(height, width, 3 or 4)`.
+
+    Raises:
+        ValueError: If the file is cut short or damaged.
+    """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    flag = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    except cv2.error as error:
+        raise ValueError("OpenCV cannot read it") from error
+    if pixels is None:
+        raise ValueError("OpenCV cannot read it")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[-1] == 4 else cv2.COLOR_BGR2RGB)
+
+
+def pnm_header(data):
     """Reads what stands before the pixels.
 
     Args:
@@ -37,7 +98,7 @@ def read_header(data):
     return height, width, largest, position + 1
 
 
-def decode(data):
+def decode_pnm(data):
     """Decodes the first picture of the file.
 
     Args:
@@ -50,7 +111,7 @@ def decode(data):
     Raises:
         ValueError: If the file is cut short or damaged.
     """
-    height, width, largest, start = read_header(data)
+    height, width, largest, start = pnm_header(data)
     kind = int(data[1:2])
     channels = 3 if kind in (3, 6) else 1
     count = height * width * channels
