@@ -1,5 +1,6 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist=loadgroup --no-loadscope-reorder --durations=20
 REQUIREMENTS := setup.cfg requirements.txt
 
 .PHONY: demo test fast lint format
@@ -9,11 +10,10 @@ demo: .venv/.samples
 	$(BIN)/python -m colorization.demo
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
-	$(BIN)/python -m pytest -q -n 2 -m slow
+	$(PYTEST)
 
 fast: .venv/.test
-	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What several tests need: folders of small colored pictures, and of damaged ones."""
 
+import collections
 import io
 import os
 
@@ -12,7 +13,28 @@ import skimage.data
 
 # Commands that tests start say what they say, and gRPC nothing of its descriptors.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The processes of the tests share the processors; more threads than these only wait.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 _SUFFIXES = {"pnm": "ppm"}
+_GROUP = pytest.StashKey[str]()
+
+
+def pytest_collection_modifyitems(items):
+    """Keeps together, for `--dist=loadgroup`, what shares costly fixtures; slow groups come first.
+
+    Tests of several processes say so by a mark of their own: they would starve one another.
+    """
+    num_slow = collections.Counter()
+    for item in items:
+        mark = item.get_closest_marker("xdist_group")
+        if mark is None:
+            name = "finished_run" if "finished_run" in item.fixturenames else item.path.name
+            mark = pytest.mark.xdist_group(name)
+            item.add_marker(mark)
+        item.stash[_GROUP] = mark.args[0]
+        num_slow[mark.args[0]] += item.get_closest_marker("slow") is not None
+    items.sort(key=lambda item: -num_slow[item.stash[_GROUP]])
 
 
 @pytest.fixture(autouse=True)

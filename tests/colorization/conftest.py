@@ -1,15 +1,22 @@
-"""Weights of a SqueezeNet with the layout of the published file, drawn at random."""
+"""A finished run, and weights of a SqueezeNet with the layout of the published file."""
+
+import dataclasses
+import pathlib
+import shutil
 
 import h5py
 import numpy as np
 import pytest
+
+from colorization import train
+from colorization.config import Config
 
 FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
 
 
 @pytest.fixture(scope="session")
 def squeezenet_weights():
-    """Dict of a kernel and a bias for each layer, in the names of the Caffe model."""
+    """Dict of a kernel and a bias for each layer, drawn at random, in the Caffe model's names."""
     random, channels, weights = np.random.default_rng(0), 64, {}
 
     def draw(name, size, inputs, outputs):
@@ -39,3 +46,49 @@ def squeezenet_file(squeezenet_weights, tmp_path_factory):
             group[f"{name.split('/')[0]}/{name.split('/')[-1]}_b"] = bias
             group["uniform7"] = kernel
     return path
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """A small run of the system that the released model is of.
+
+    Attributes:
+        config: Its `Config`.
+        pictures: Folder of the pictures that it trained on.
+        state: Values of the model's variables and of the optimizer's, after the last epoch.
+    """
+
+    config: Config
+    pictures: pathlib.Path
+    state: list
+
+
+@pytest.fixture(scope="session")
+def finished_run(picture_folder, tmp_path_factory):
+    """The one run for every test that needs some run. Copy what you change."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copytree(picture_folder, folder / "pictures")
+    config = Config(
+        data=f"folder:{folder}/pictures",
+        val_data=f"folder:{folder}/pictures",
+        model_dir=str(folder / "mine"),
+        codec="quantized_ab",
+        loss="quantized_crossentropy",
+        generator="residual",
+        base_filters=4,
+        image_size=32,
+        batch_size=4,
+        epochs=4,
+        steps_per_epoch=3,
+        seed=5,
+        learning_rate=1e-3,
+        ema=0.5,
+        clip_norm=1.0,
+        schedule="cosine",
+        warmup_steps=2,
+        lightness_jitter=0.1,
+        keep_checkpoints=2,
+    )
+    model = train.train(config)
+    variables = [*model.variables, *model.optimizer.variables]
+    return FinishedRun(config, folder / "pictures", [v.numpy() for v in variables])

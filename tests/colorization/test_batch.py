@@ -25,6 +25,8 @@ from colorization.inference.colorizer import Colorizer
 from colorization.inference.options import OptionError, Options
 from pipelines.photos.photo_files import PictureError, read_picture, write_picture
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 ROOT = pathlib.Path(__file__).parents[2]
 HERE = "--direct_running_mode=in_memory --direct_num_workers=1"
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from pipelines import console
+from tests import command_line
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -131,7 +132,7 @@ def test_warnings_are_told_and_notes_are_not():
 
 
 def train(*arguments):
-    return call("-m", "colorization.train", *arguments)
+    return command_line.call("colorization.train", *arguments)
 
 
 @pytest.mark.parametrize(

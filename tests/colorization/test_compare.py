@@ -2,17 +2,13 @@
 
 import copy
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from colorization import compare
 from colorization.evaluation import EvaluationError, results
-
-ROOT = pathlib.Path(__file__).parents[2]
+from tests.command_line import call
 
 
 def record(system="chroma 1", data="scenes/val", changes=()):
@@ -109,24 +105,15 @@ def test_files_without_a_common_set_are_refused(write):
         compare.main(write([record()], pair))
 
 
-def test_a_mistake_is_one_line_and_needs_no_tensorflow(tmp_path):
-    (tmp_path / "a.jsonl").write_text(json.dumps({"format": "other"}))
-    code = (
-        "import sys, atexit; from colorization import compare; from pipelines import console;"
-        "atexit.register(lambda: print('tensorflow' in sys.modules));"
-        "console.run_command(compare.main, compare.define_flags)"
-    )
-    for arguments, message in (
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         ([], "Received: none"),
         (["none.jsonl"], "none.jsonl: can't be read"),
         (["a.jsonl"], "a.jsonl: expected lines"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 1 and done.stdout == "False\n"
-        assert done.stderr.count("\n") == 1 and message in done.stderr
+    ],
+)
+def test_a_mistake_is_one_line(arguments, message, tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"format": "other"}))
+    status, output, errors = call("colorization.compare", *arguments, cwd=tmp_path)
+    assert (status, output, errors.count("\n")) == (1, "", 1) and message in errors

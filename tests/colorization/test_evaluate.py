@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -10,14 +11,15 @@ import numpy as np
 import pytest
 from absl import flags
 
-from colorization import compare, evaluate, train
-from colorization.config import Config, ConfigError
+from colorization import compare, evaluate
+from colorization.config import ConfigError
 from colorization.evaluation import EvaluationError, photo_loop, results
 from colorization.inference import colorizer
 from colorization.inference.colorizer import ModelError
 from pipelines.color.bins import bin_centers
 from pipelines.errors import UserError
 from pipelines.photos.photo_files import read_picture, write_picture
+from tests.command_line import call
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -288,28 +290,15 @@ def test_help_names_every_flag_and_needs_no_tensorflow():
 
 
 @pytest.mark.slow
-def test_a_run_is_evaluated_as_it_would_be_exported(picture_folder, tmp_path, capsys):
+def test_a_run_is_evaluated_as_it_would_be_exported(finished_run, picture_folder, tmp_path):
     run = tmp_path / "mine"
-    train.train(
-        Config(
-            data=f"folder:{picture_folder}",
-            model_dir=str(run),
-            codec="quantized_ab",
-            loss="quantized_crossentropy",
-            generator="residual",
-            base_filters=4,
-            image_size=32,
-            batch_size=4,
-            epochs=1,
-            steps_per_epoch=1,
-        )
-    )
+    shutil.copytree(finished_run.config.model_dir, run)
     output = str(tmp_path / "found.jsonl")
     data = f"folder:{picture_folder}"
     places = {"output": output, "report": str(tmp_path / "report")}
     assert evaluate.evaluate(data, str(run), ["mean"], num_variants=2, **places) == 0
     model, mean = results.read(output)
-    assert model["system"]["label"] == "mine 1" and model["system"]["run"] == "mine"
+    assert model["system"]["label"] == "mine 4" and model["system"]["run"] == "mine"
     assert mean["system"]["of"] == "mine" and model["figures"]["psnr"]["value"] > 5
     assert "diversity-ab" in model["figures"]
     assert "Course of the run" in (tmp_path / "report/report.html").read_text()
@@ -325,21 +314,9 @@ def test_the_command_evaluates_the_released_model(tmp_path, picture_folder):
     (tmp_path / "album").mkdir()
     for name in ("00.png", "01.png"):
         write_picture(tmp_path / "album" / name, read_picture(picture_folder / name))
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "colorization.evaluate",
-            "--data=folder:album",
-            "--baseline=truth",
-            "--output=found.jsonl",
-        ],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert list(columns(done.stdout))[2:] == ["chroma 1", "truth"]
+    arguments = ["--data=folder:album", "--baseline=truth", "--output=found.jsonl"]
+    status, output, errors = call("colorization.evaluate", *arguments, cwd=tmp_path)
+    assert (status, errors) == (0, "")
+    assert list(columns(output))[2:] == ["chroma 1", "truth"]
     first = json.loads((tmp_path / "found.jsonl").read_text().splitlines()[0])
     assert first["system"]["name"] == "chroma"

@@ -2,16 +2,14 @@
 
 import dataclasses
 import functools
-import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 from absl import flags as absl_flags
 
 from colorization import flags
 from colorization.config import Config, ConfigError
+from tests.command_line import call
 
 ROOT = pathlib.Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "colorization" / "recipes").glob("*.flags"))
@@ -154,21 +152,11 @@ def test_command_line_to_config(monkeypatch):
         own(["train", "--codec=cubist"])
 
 
-def train(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "colorization.train", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_help_lists_every_knob():
-    done = train("--help")
+    status, output, errors = call("colorization.train", "--help")
     # absl's own status for help.
-    assert done.returncode == 1 and not done.stderr
-    text = " ".join(done.stdout.split())
+    assert status == 1 and not errors
+    text = " ".join(output.split())
     for name, field in FIELDS.items():
         name = f"[no]{name}" if field.type is bool else name
         assert f"--{name}:" in text

@@ -15,13 +15,13 @@ import keras
 import numpy as np
 import pytest
 
-from colorization import prefer, train
-from colorization.config import Config
+from colorization import prefer
 from colorization.inference import colorizer, graph
 from colorization.preference import pictures
 from colorization.serving import saved_model
 from pipelines.color import codecs
 from pipelines.photos.photo_files import read_picture, write_picture
+from tests import command_line
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -40,9 +40,8 @@ def start(*arguments):
 
 
 def call(*arguments):
-    process = start(*arguments)
-    output, errors = process.communicate()
-    return process.returncode, output.splitlines(), errors.splitlines()
+    status, output, errors = command_line.call("colorization.prefer", *arguments)
+    return status, output.splitlines(), errors.splitlines()
 
 
 MISTAKES = {
@@ -234,19 +233,8 @@ def test_a_model_that_is_exported_again_is_another(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_is_a_model(picture_folder, tmp_path):
-    run = tmp_path / "mine"
-    config = Config(
-        data=f"folder:{picture_folder}",
-        model_dir=str(run),
-        depth=4,
-        base_filters=4,
-        image_size=32,
-        batch_size=2,
-        epochs=1,
-        steps_per_epoch=1,
-    )
-    train.train(config)
+def test_a_run_is_a_model(finished_run, picture_folder):
+    run = pathlib.Path(finished_run.config.model_dir)
     made = prefer._load("mine", str(run))
     photo = read_picture(picture_folder / "00.png")
     assert made.name == "mine" and made.paint(photo).shape == photo.shape

@@ -3,13 +3,12 @@
 import csv
 import dataclasses
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from colorization import flags, report, train
 from colorization.config import Config
+from tests.command_line import call
 
 RECIPES = pathlib.Path(report.__file__).parent / "recipes"
 
@@ -106,15 +105,13 @@ def test_each_run_has_its_sheet(page):
     ],
 )
 def test_mistakes_are_told_in_a_line(arguments, said, tmp_path):
-    command = [sys.executable, "-m", "colorization.report", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1 and said in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1 and list(tmp_path.iterdir()) == []
+    status, _, errors = call("colorization.report", *arguments, cwd=tmp_path)
+    assert status == 1 and said in errors
+    assert errors.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 
 def test_a_report_that_is_there_stays(tmp_path):
     (tmp_path / "a.md").write_text("mine")
-    command = [sys.executable, "-m", "colorization.report", "a", "--output=a.md"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1 and "is there already. Set --overwrite." in done.stderr
+    status, _, errors = call("colorization.report", "a", "--output=a.md", cwd=tmp_path)
+    assert status == 1 and "is there already. Set --overwrite." in errors
     assert (tmp_path / "a.md").read_text() == "mine"

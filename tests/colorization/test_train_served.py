@@ -16,6 +16,8 @@ from pipelines.batches.distributed import ServiceError
 _SERVICE = """
 import sys
 import tensorflow as tf
+
+pytestmark = pytest.mark.xdist_group("processes")
 service = tf.data.experimental.service
 at, port = map(int, sys.argv[1:])
 name = f"localhost:{port}"

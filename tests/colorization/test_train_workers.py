@@ -15,6 +15,8 @@ import pytest
 from colorization import train
 from colorization.config import Config
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = dict(
     image_size=32, batch_size=4, base_filters=4, epochs=20, steps_per_epoch=1, seed=5, ema=0.5

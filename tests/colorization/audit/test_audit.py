@@ -2,9 +2,6 @@
 
 import json
 import os
-import pathlib
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -16,19 +13,11 @@ from colorization.audit import __main__ as command
 from colorization.audit import findings
 from pipelines.batches import survey
 from pipelines.sources import opener
-
-ROOT = pathlib.Path(__file__).parents[3]
+from tests import command_line
 
 
 def call(*arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "colorization.audit", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    return done.returncode, done.stdout, done.stderr
+    return command_line.call("colorization.audit", *arguments)
 
 
 @pytest.fixture(scope="module")

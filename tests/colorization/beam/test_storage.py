@@ -8,6 +8,8 @@ pytest.importorskip("apache_beam")
 from colorization.beam import storage
 from pipelines.photos.photo_files import PictureError, read_photo
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 
 def test_a_file_is_written_whole_with_its_folders_and_nothing_beside_it(tmp_path):
     path = tmp_path / "deep" / "er" / "a.jpg"

@@ -20,6 +20,8 @@ from pipelines.batches import distributed, input_chain
 from pipelines.color import codecs
 from pipelines.errors import UserError
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 ROOT = pathlib.Path(__file__).parents[3]
 SERVICE = tf.data.experimental.service
 

@@ -21,6 +21,8 @@ from pipelines.shards import beam_pipeline, shard_index, shard_plan
 from pipelines.sources import exclusions, records
 from pipelines.sources.opener import open_source
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 ROOT = pathlib.Path(__file__).parents[3]
 HERE = "--direct_running_mode=in_memory --direct_num_workers=1"
 

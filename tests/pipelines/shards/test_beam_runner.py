@@ -11,6 +11,8 @@ import apache_beam
 from pipelines.errors import UserError
 from pipelines.shards import beam_runner
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 # As in processes, but for starting them.
 APART = "--direct_running_mode=multi_threading --direct_num_workers=1"
 HERE = "--direct_running_mode=in_memory --direct_num_workers=1"

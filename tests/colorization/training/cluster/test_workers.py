@@ -11,6 +11,8 @@ from colorization.training.checkpoints import TrainingError
 from colorization.training.cluster.membership import Cluster, ClusterError, LostWorkerError
 from colorization.training.cluster.workers import ChiefsLogs, Workers, telling_of_losses
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 THREE = Cluster(("a:1", "b:2", "c:3"), 1)
 
 
