@@ -9,12 +9,13 @@ batch waits for the others. `deploy/batching.config` is chosen by this table.
 """
 
 import concurrent.futures
+import functools
 import pathlib
 import statistics
-import time
 
 import cv2
 import numpy as np
+import timing
 from absl import app, flags
 
 from pipelines import console
@@ -46,14 +47,17 @@ def main(_):
         photo = cv2.resize(sample, (side, side), interpolation=cv2.INTER_AREA)
         ways = {f"batches of {size}": (size, 1) for size in (1, 2, 4, 8)}
         ways |= {f"{count} threads, batches of 1": (1, count) for count in (2, 4)}
-        seconds = {way: [] for way in ways}
-        # In turn, so that what else the machine does hits all of them; the first round warms up.
-        for _ in range(_REPEATS.value + 1):
-            for way, (size, num_threads) in ways.items():
-                batch = tf.constant(np.repeat(photo[None], size, axis=0))
-                seconds[way].append(_measure(function, batch, num_threads))
+        seconds = timing.by_turns(
+            {
+                way: functools.partial(
+                    _color, function, tf.constant(np.repeat(photo[None], size, axis=0)), num_threads
+                )
+                for way, (size, num_threads) in ways.items()
+            },
+            _REPEATS.value,
+        )
         for way, (size, num_threads) in ways.items():
-            rates = [_NUM_PHOTOS / value for value in seconds[way][1:]]
+            rates = [_NUM_PHOTOS / value for value in seconds[way]]
             one = 1000 * size * num_threads / statistics.median(rates)
             print(
                 f"{side} px  {way:24} {statistics.median(rates):6.2f} "
@@ -61,13 +65,11 @@ def main(_):
             )
 
 
-def _measure(function, batch, num_threads):
+def _color(function, batch, num_threads):
     calls = _NUM_PHOTOS // len(batch)
-    start = time.perf_counter()
     with concurrent.futures.ThreadPoolExecutor(num_threads) as pool:
         for colored in pool.map(lambda _: function(images=batch), range(calls)):
             next(iter(colored.values())).numpy()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

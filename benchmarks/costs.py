@@ -4,20 +4,15 @@
 
 Pins itself to one core and counts processor time, so that other work on the machine does little
 harm. Prints for each stage the pictures per second of that core: reading files, decoding, the
-training chain, coloring at the photos' size and at a megapixel, the step of `chroma`; what a step
-computes, what lists of names and surveys weigh, and how long two workers of one core each take to
-sum the gradients of `chroma`.
+training chain, coloring at the photos' size and at a megapixel, the step of `chroma`; then what a
+step computes, and what lists of names and surveys weigh.
 """
 
 import dataclasses
-import json
 import operator
 import os
 import pathlib
-import socket
 import statistics
-import subprocess
-import sys
 import time
 import tracemalloc
 
@@ -26,13 +21,11 @@ from absl import app, flags
 from pipelines import console
 
 _DATA = flags.DEFINE_string("data", "samples", "Pictures, as --data of the training command.")
-_PARAMETERS = 6_922_469  # Of chroma.
 _PICTURES = flags.DEFINE_integer("pictures", 512, "Pictures that each stage is measured on.")
 
 
 def main(_):
     """Prints a line for each stage."""
-    _measure_reduction()
     os.environ |= {f"TF_NUM_{kind}OP_THREADS": "1" for kind in ("INTRA", "INTER")}
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     console.import_quietly()
@@ -165,51 +158,5 @@ def _count_operations(recipe):
         print(f"{recipe}, {name}: {total / 1e9:.2f}e9 operations forward at {config.image_size} px")
 
 
-def _measure_reduction():
-    """Starts two workers; the first prints how long a sum takes."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    cluster = {"worker": [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]}
-    for one in sockets:
-        one.close()
-    processes = []
-    for index in range(2):
-        task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        environment = os.environ | {"TF_CONFIG": json.dumps(task)}
-        processes.append(subprocess.Popen([sys.executable, __file__], env=environment))
-    try:
-        for process in processes:
-            process.wait(timeout=300)
-    finally:
-        for process in processes:
-            process.kill()
-
-
-def _reduce(index):
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[index % len(cores)]})
-    console.import_quietly()
-    import tensorflow as tf
-
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    gradients = tf.ones([_PARAMETERS])
-
-    def on_replica():
-        summed = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
-        return tf.reduce_sum(summed)
-
-    step, seconds = tf.function(lambda: strategy.run(on_replica)), []
-    for _ in range(22):
-        start = time.monotonic()
-        float(strategy.experimental_local_results(step())[0])
-        seconds.append(time.monotonic() - start)
-    if not index:
-        seconds = sorted(seconds[2:])
-        print(f"{_PARAMETERS:,} gradients summed over two workers: median {seconds[10]:.3f} s, ")
-        print(f"  least {seconds[0]:.3f} s, load {os.getloadavg()[0]:.1f}", flush=True)
-
-
 if __name__ == "__main__":
-    if "TF_CONFIG" in os.environ:
-        _reduce(json.loads(os.environ["TF_CONFIG"])["task"]["index"])
-    else:
-        app.run(main)
+    app.run(main)

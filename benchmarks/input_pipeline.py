@@ -13,11 +13,11 @@ import multiprocessing
 import os
 import statistics
 import tempfile
-import time
 import types
 
 import numpy as np
 import skimage.color
+import timing
 from absl import app, flags
 from PIL import Image
 
@@ -93,20 +93,13 @@ def _measure(folder, loaders, cores):
     steps = len(parts)
     work = {
         "bare decode_jpeg": lambda: sum(1 for _ in bare),
+        # The chain is endless, and went on meanwhile: what it has in store is no work.
+        "": lambda: [next(chain) for _ in range(4)],
         "training chain": lambda: [next(chain) for _ in range(steps)],
         "Pillow + scikit-image": lambda: sum(1 for _ in loaders.map(_load_batch, parts)),
     }
-    times = {name: [] for name in work}
-    for turn in range(_ROUNDS.value + 1):
-        for name, run in work.items():
-            if name == "training chain":
-                # It is endless, and went on while the others ran: what it has in store is no work.
-                for _ in range(4):
-                    next(chain)
-            start = time.perf_counter()
-            run()
-            if turn:
-                times[name].append(time.perf_counter() - start)
+    times = timing.by_turns(work, _ROUNDS.value)
+    del times[""]
     return {name: len(paths) / statistics.median(values) for name, values in times.items()}
 
 

@@ -7,14 +7,15 @@ turn with processes that end after a stage: Python alone, the import of TensorFl
 all the command imports, the loading of the model. Prints medians and what each stage adds.
 """
 
+import functools
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import cv2
+import timing
 from absl import app, flags
 
 from pipelines.photos import photo_files
@@ -39,12 +40,13 @@ def main(_):
         photo_files.write_picture(photo, cv2.resize(picture, (1216, 832)))
         command = ["-m", "colorization.colorize", photo, f"--output={output}", "--overwrite"]
         stages = _STAGES | {"color the photo": command}
-        seconds = {name: [] for name in stages}
-        for _ in range(_ROUNDS.value):
-            for name, arguments in stages.items():
-                start = time.perf_counter()
-                subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-                seconds[name].append(time.perf_counter() - start)
+        ways = {
+            name: functools.partial(
+                subprocess.run, [sys.executable, *arguments], check=True, capture_output=True
+            )
+            for name, arguments in stages.items()
+        }
+        seconds = timing.by_turns(ways, _ROUNDS.value, warm_up=0)
     before = 0
     for name, values in seconds.items():
         median = statistics.median(values)
