@@ -27,6 +27,8 @@ def pytest_collection_modifyitems(items):
     """
     num_slow = collections.Counter()
     for item in items:
+        if "finished_run" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
         mark = item.get_closest_marker("xdist_group")
         if mark is None:
             name = "finished_run" if "finished_run" in item.fixturenames else item.path.name

@@ -48,8 +48,8 @@ def test_a_recipe_goes_all_the_way(recipe, picture_folder, tmp_path):
         discriminator_every=1,
         # One epoch of each phase.
         pretrain_epochs=min(config.pretrain_epochs, 1),
-        epochs=2,
-        steps_per_epoch=1,
+        epochs=min(config.pretrain_epochs, 1) + 1,
+        steps_per_epoch=2,
     )
     train.train(config)
     path = export.export(config.model_dir, str(tmp_path / "model"))

@@ -122,13 +122,11 @@ def test_a_run_interrupted_and_resumed_equals_one_never_interrupted(
     pictures, tmp_path, monkeypatch
 ):
     """Of all that draws random numbers or remembers, in one run; see below for another system."""
-    knobs = WASSERSTEIN | {
-        "discriminator_dropout": 0.3,
-        "pretrain_epochs": 1,
-        "ema": 0.5,
-        "schedule": "plateau",
-        "patience": 1,
-        "early_stopping": 50,
+    knobs = ADVERSARIAL | {
+        "discriminator_norm": False,
+        "adversarial_loss": "wasserstein",
+        "gradient_penalty": 10.0,
+        "generator_every": 2,
         "val_data": f"folder:{pictures}",
     }
     save = Checkpoints.on_epoch_end
@@ -308,19 +306,20 @@ def test_a_list_that_is_missing_leaves_no_directory(pictures, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(pictures, tmp_path):
     knobs = REGRESSION | {"learning_rate": 1e38, "loss": "mse", "steps_per_epoch": 30}
     with pytest.raises(TrainingError, match=r"not finite at step \d+ \(epoch \d\)"):
         train.train(_config(pictures, tmp_path / "run", **knobs))
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing(pictures, tmp_path, capsys):
     train.train(_config(pictures, tmp_path / "run", **ADVERSARIAL, dry_run=True))
     assert "One step: " in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_full_disk_leaves_the_earlier_checkpoint(finished_run, tmp_path, monkeypatch):
     config = dataclasses.replace(finished_run.config, model_dir=str(tmp_path / "run"))
     save, calls = tf.train.CheckpointManager.save, []
@@ -429,7 +428,6 @@ def test_two_devices_have_the_losses_of_one(pictures, tmp_path):
         np.testing.assert_allclose(mine, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights(finished_run, tmp_path):
     config = dataclasses.replace(finished_run.config, model_dir=str(tmp_path / "run"))
     words = flags.format_flags(config).splitlines()
