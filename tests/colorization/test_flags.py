@@ -36,6 +36,7 @@ QUANTIZED = Config(
     crop_area=0.07,
     flip=False,
     lightness_jitter=0.5,
+    aging=0.25,
     cache="memory",
     shuffle_buffer=7,
     batch_size=9,
