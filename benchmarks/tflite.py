@@ -18,7 +18,7 @@ from absl import app, flags
 from ai_edge_litert.interpreter import Interpreter
 
 from colorization import export
-from colorization.evaluation.metrics import levels as metrics
+from colorization.evaluation.metrics import colors, fidelity
 from pipelines.photos import photo_files
 from pipelines.sources import opener
 
@@ -80,8 +80,8 @@ def _figures(graph, pictures, coefficients):
         for rgb, values in zip(pictures, coefficients, strict=True)
     ]
     pairs = zip(pictures, colored, strict=True)
-    psnr = np.mean([metrics.psnr(truth, picture) for truth, picture in pairs])
-    return psnr, np.mean([metrics.colorfulness(picture) for picture in colored])
+    psnr = np.mean([fidelity.psnr(truth, picture) for truth, picture in pairs])
+    return psnr, np.mean([colors.colorfulness(picture) for picture in colored])
 
 
 def _milliseconds(path, num_threads):

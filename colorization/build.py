@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from colorization import models
 from colorization.config import ConfigError
-from colorization.evaluation.squeezenet_features import open_squeezenet
-from colorization.evaluation.weight_files import load_features
+from colorization.evaluation.features import load_features, open_squeezenet
 from colorization.losses import (
     ADVERSARIAL_LOSSES,
     RECONSTRUCTION_LOSSES,

@@ -1,81 +1,255 @@
-"""Sets figures side by side: `python -m colorization.compare FILE.jsonl FILE.jsonl ...`.
+r"""Sets figures side by side: of evaluations, or of runs.
 
-Takes what `python -m colorization.evaluate --output=FILE.jsonl` wrote. Figures of one set stand in
-one table, if all that they depend on is equal; else the fields that differ are named, and the exit
-status is 1.
+  python -m colorization.compare released.jsonl mine.jsonl
+  python -m colorization.compare runs/dcgan runs/wgan_gp --pairs=dcgan:wgan_gp \
+      --features=squeezenet:WEIGHTS.h5 --output=results.md
+
+Files are those that `colorization.evaluate --output=FILE.jsonl` wrote. Figures of one set stand in
+one table if all that they depend on is equal; otherwise the fields that differ are named, and the
+exit status is 1.
+
+Directories are runs of `colorization.train`. Every run's network colors the pictures of its own
+--val_data at the size of its crops; a network that predicts lightness too is taken at its word.
+--pairs adds tables of two runs with 95 % intervals of their differences, and --output writes a
+sheet of pictures for each run beside the tables.
 """
+
+import dataclasses
+import os
+import pathlib
+import sys
+
+_RECIPES = pathlib.Path(__file__).parent / "recipes"
+# Flags that say where things are, and those that don't change the outcome.
+_LOCAL = ("model_dir", "data", "val_data", "exclude", "encoder_weights", "feature_weights")
+_LOCAL += ("cache", "keep_checkpoints", "dry_run", "monitor_every", "monitor_pictures")
 
 
 def define_flags():
-    """Defines the flags of the command: it has none."""
+    """Defines the flags of the command."""
+    from absl import flags
+
+    flags.DEFINE_string(
+        "output",
+        "",
+        "Markdown file to write instead of printing; sheets of runs go into a folder of its name "
+        "beside it.",
+    )
+    flags.DEFINE_list(
+        "pairs",
+        [],
+        "Pairs of runs to compare, A:B, by the names of their folders. Seeds of one run are joined "
+        "by a plus and averaged: A+A-1:B+B-1.",
+    )
+    flags.DEFINE_string(
+        "features",
+        "",
+        "Networks to compare runs by, as for colorization.evaluate, such as squeezenet:FILE.",
+    )
+    flags.DEFINE_integer(
+        "num_variants",
+        5,
+        "Colorings of each picture by runs with noise, to measure their diversity; 2 to 25.",
+        lower_bound=2,
+        upper_bound=25,
+    )
+    flags.DEFINE_bool("overwrite", False, "Replace --output if it exists.")
 
 
 def main(arguments):
-    """Prints a table for each set of photos."""
-    from colorization.evaluation import EvaluationError
+    """Compares what the arguments name; prints tables or writes them."""
+    from absl import flags
 
+    from colorization.evaluation import EvaluationError
+    from pipelines import console, files
+
+    options = flags.FLAGS
     if not arguments:
         raise EvaluationError(
-            "compare takes files that colorization.evaluate --output wrote. Received: none."
+            "compare takes files that colorization.evaluate --output wrote, or directories of "
+            "runs. Received: none. See --help."
         )
-    from colorization.evaluation import results, tables
+    output = options.output
+    if output and not output.endswith(".md"):
+        raise EvaluationError(f"--output must be a Markdown file (.md). Received: {output}.")
+    if output and os.path.exists(output) and not options.overwrite:
+        raise EvaluationError(f"--output={output} exists. Choose another, or set --overwrite.")
+    runs = [os.path.isdir(path) for path in arguments]
+    if all(runs):
+        folders = _by_name(arguments)
+        pairs = _parse_pairs(options.pairs, folders)
+        console.import_quietly()
+        text, sheets = compare_runs(
+            folders, pairs, options.features, options.num_variants, pathlib.Path(output).stem
+        )
+    elif any(runs) or options.pairs or options.features:
+        raise EvaluationError(
+            "compare takes files, or else directories of runs, which alone --pairs and --features "
+            f"are for. Received: {' '.join(arguments)}."
+        )
+    else:
+        text, sheets = compare_records(arguments), {}
+    if not output:
+        print(text, flush=True)
+        return
+    if sheets:
+        from pipelines.photos.photo_files import write_picture
 
-    files = {path: results.read(path) for path in arguments}
-    groups = _group(files)
-    for label, group in groups.items():
-        _check(label, group)
-    for label, group in groups.items():
+        folder = pathlib.Path(output).with_suffix("")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, sheet in sheets.items():
+            write_picture(folder / f"{name}.jpg", sheet, overwrite=True)
+    files.write_text(output, text)
+
+
+def compare_records(paths):
+    """Sets figures of evaluations side by side.
+
+    Args:
+        paths: Of files of records.
+
+    Returns:
+        Text of Markdown: a table for each set that two files hold, or that the only file holds.
+
+    Raises:
+        EvaluationError: If a file is none, they hold no set in common, or protocols differ.
+    """
+    from colorization.evaluation import protocol, tables
+
+    sections = []
+    for label, group in protocol.by_set({path: protocol.read(path) for path in paths}).items():
+        names = [record["system"]["label"] for _, record in group]
+        columns = {
+            name if names.count(name) == 1 else f"{name} ({path})": record["figures"]
+            for (path, record), name in zip(group, names, strict=True)
+        }
         heading = f"{label}: {group[0][1]['data']['photos']:,} photos"
         warnings = dict.fromkeys(line for _, record in group for line in record["warnings"])
-        print(tables.section(heading, _columns(group), warnings), flush=True)
+        sections.append(tables.section(heading, columns, warnings))
+    return "\n".join(sections)
 
 
-def _group(files):
-    """Records by the set they are of, each with its file; sets of one file alone are no matter."""
+def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
+    """Measures runs and sets them side by side.
+
+    Args:
+        folders: Dict of directories of runs, by name.
+        pairs: List of pairs of tuples of names.
+        features: Text of `--features`.
+        num_variants: Colorings of each picture by runs with noise.
+        sheets_folder: Where the sheets will lie, seen from the text; empty for nowhere.
+
+    Returns:
+        Pair of a text of Markdown and a dict of uint8 sheets, by the name of the run.
+
+    Raises:
+        ConfigError: If a directory holds no run, or one of another version.
+        TrainingError: If a run has no checkpoint.
+        EvaluationError: If a pair has different pictures, or a network can't be had.
+    """
+    from colorization import build, flags
+    from colorization.evaluation import features as networks
+    from colorization.evaluation import runs
+
+    opened = networks.open_features(features)
+    # All are opened before the first is measured, so that a mistake in the last shows at once.
+    configs = {
+        name: flags.parse_flagfile(build.recipe_path(folder)) for name, folder in folders.items()
+    }
+    outcomes, facts = {}, {}
+    for name, folder in folders.items():
+        config = configs[name]
+        network, epoch = build.trained_generator(config, folder)
+        pictures, digest = _validation(config, folder)
+        codec = build.build_codec(config)
+        outcomes[name] = runs.measure_run(network, codec, pictures, digest, opened, num_variants)
+        facts[name] = _facts(config, folder, epoch)
+        print(f"{name}: {len(pictures)} pictures measured.", file=sys.stderr, flush=True)
+    differences = {
+        pair: runs.difference(*([outcomes[name] for name in side] for side in pair))
+        for pair in pairs
+    }
+    text = runs.page(facts, outcomes, differences, opened, sheets_folder)
+    return text, {name: outcome.sheet for name, outcome in outcomes.items()}
+
+
+def _validation(config, folder):
+    """A run's validation pictures, cut to the size of its crops, and a digest of them."""
+    from colorization import build
+    from colorization.evaluation import EvaluationError
+    from pipelines.batches import input_chain
+
+    if not config.val_data:
+        raise EvaluationError(f"compare measures runs that have --val_data. Received: {folder}.")
+    source, found = build.open_pictures(
+        config.val_data, folder, "val_survey", config.white_background
+    )
+    if found.num_usable < 2:
+        raise EvaluationError(f"compare needs at least 2 pictures. Received: {source.name}.")
+    cut = input_chain.center_batches(source, found, config.image_size, found.num_usable)
+    return next(cut.as_numpy_iterator()), f"{found.fingerprint} {config.image_size}"
+
+
+def _facts(config, folder, epoch):
+    """What stands beside a run's figures."""
+    from colorization.evaluation import data
+    from colorization.training import run_directory
+    from pipelines.batches import survey
+    from pipelines.sources import opener
+
+    steps = config.steps_per_epoch
+    if not steps:
+        found = survey.load_survey(os.path.join(folder, "survey.json"))
+        steps = max(1, found.num_usable // config.batch_size)
+    recipe, differing = nearest_recipe(config)
+    return {
+        "recipe": recipe,
+        "flags": differing,
+        "data": ", ".join(map(data.label, opener.split_specifications(config.data))),
+        "steps": epoch * steps,
+        "seconds": run_directory.seconds(folder, epoch),
+    }
+
+
+def nearest_recipe(config):
+    """As `runs.nearest_recipe`, of a `Config` and all recipes of the project."""
+    from colorization import flags
+    from colorization.evaluation import runs
+
+    def lines(config):
+        names = [field.name for field in dataclasses.fields(config)]
+        texts = zip(names, flags.format_flags(config).splitlines(), strict=True)
+        return {name: text for name, text in texts if name not in _LOCAL}
+
+    recipes = {path.stem: flags.parse_flagfile(str(path)) for path in sorted(_RECIPES.iterdir())}
+    return runs.nearest_recipe(lines(config), {k: lines(v) for k, v in recipes.items()})
+
+
+def _by_name(arguments):
     from colorization.evaluation import EvaluationError
 
-    labels = [{record["data"]["label"] for record in found} for found in files.values()]
-    # Files of one set each are compared whatever the set is called.
-    single = next(iter(labels[0])) if all(len(found) == 1 for found in labels) else None
-    groups = {}
-    for path, found in files.items():
-        for record in found:
-            groups.setdefault(single or record["data"]["label"], []).append((path, record))
-    if len(files) > 1:
-        groups = {k: group for k, group in groups.items() if len({path for path, _ in group}) > 1}
-    if not groups:
-        told = "; ".join(
-            f"{path} has {', '.join(sorted(found))}"
-            for path, found in zip(files, labels, strict=True)
+    folders = {pathlib.Path(path).name: path for path in arguments}
+    if len(folders) < len(arguments):
+        raise EvaluationError(
+            "compare tells runs apart by the names of their folders. Received: "
+            f"{' '.join(arguments)}. Rename one."
         )
-        raise EvaluationError(f"compare needs a set that two files tell about. Received: {told}.")
-    return groups
+    return folders
 
 
-def _check(label, group):
-    from colorization.evaluation import EvaluationError, results
+def _parse_pairs(texts, folders):
+    from colorization.evaluation import EvaluationError
 
-    path, first = group[0]
-    for other_path, other in group[1:]:
-        found = list(results.differences(first["protocol"], other["protocol"]))
-        if found:
-            fields = "; ".join(
-                f"{name} is {one!r} there and {two!r} here" for name, one, two in found
-            )
+    pairs = []
+    for text in texts:
+        pair = tuple(tuple(side.split("+")) for side in text.split(":"))
+        if len(pair) != 2 or not {name for side in pair for name in side} <= folders.keys():
             raise EvaluationError(
-                f"{label}: figures of {path} and {other_path} can't stand side by side, since "
-                f"their protocols differ: {fields}. Evaluate both in the same way."
+                f"--pairs takes A:B, by names of runs given: {', '.join(folders)}. "
+                f"Received: {text}."
             )
-
-
-def _columns(group):
-    """Figures by the name of the system, and of its file where two share the name."""
-    names = [record["system"]["label"] for _, record in group]
-    columns = {}
-    for (path, record), name in zip(group, names, strict=True):
-        unique = name if names.count(name) == 1 else f"{name} ({path})"
-        columns[unique] = record["figures"]
-    return columns
+        pairs.append(pair)
+    return pairs
 
 
 if __name__ == "__main__":

@@ -26,8 +26,10 @@ version has requests to warm up by.
 --quantize=int8 it needs --data: pictures to measure the ranges of activations on.
 """
 
+import contextlib
 import dataclasses
 import os
+import tempfile
 
 # Knobs that say where things lie on the machine of the run.
 _LOCAL = tuple(
@@ -232,6 +234,30 @@ def export_tflite(
         shown = tflite.examples(graph, source, NUM_EXAMPLES, size) if source else ()
         content = tflite.quantize(content, quantize, graph.network.name, shown)
     return tflite.write(path, content)
+
+
+def is_run(folder):
+    """Whether a folder is the directory of a run."""
+    from colorization.training import run_directory
+
+    return bool(folder) and os.path.isfile(os.path.join(folder, run_directory.RECIPE))
+
+
+@contextlib.contextmanager
+def exported(folder):
+    """Exports a run to a temporary folder, as users would get it.
+
+    Args:
+        folder: Of an exported model, or directory of a run.
+
+    Yields:
+        Folder of an exported model: that one, or of the run's name and gone afterwards.
+    """
+    if not is_run(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as made:
+        yield export(folder, os.path.join(made, os.path.basename(os.path.abspath(folder))))
 
 
 def _parse_size(text):

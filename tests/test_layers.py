@@ -12,7 +12,7 @@ MODULES = {
     for package in ("colorization", "pipelines")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-COMMANDS = ("train", "evaluate", "report", "colorize", "export", "serve", "demo")
+COMMANDS = ("train", "evaluate", "compare", "colorize", "export", "serve", "demo")
 SHELL = {"absl.flags", "colorization.build", "colorization.config", "colorization.flags"}
 FILES = {"glob", "io", "os", "pathlib", "shutil", "tempfile"}
 PURE = SHELL | FILES | {"absl", "cv2", "tensorflow"}
@@ -21,7 +21,7 @@ FORBIDDEN = {
     "pipelines": {"colorization"},
     "colorization.models": PURE | {"numpy", "pipelines"},
     "colorization.losses": PURE | {"numpy"},
-    "colorization.evaluation.metrics": PURE,
+    "colorization.evaluation.metrics": PURE - {"cv2"},
     "colorization.training": SHELL,
     "colorization.inference": SHELL,
     "colorization.evaluation": SHELL,

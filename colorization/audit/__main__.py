@@ -1,18 +1,16 @@
-"""Finds out what is in a set of pictures, before training on it.
+"""Shows what is in a set of pictures, before a model is trained on it.
 
 `python -m colorization.audit --data=folder:PHOTOS [--val_data=folder:OTHERS] [--output=FOLDER]`
 
-Every picture is read once. Told are sizes and colors, what is damaged, gray or in one tint (sepia),
-copies byte for byte or by their look, mirrored ones too, and pictures of --val_data that --data
-holds as well. With --output the folder gets report.html, audit.json and exclude.txt, which names
-what training should leave out: give it to `colorization.train` as --exclude.
+Reads every picture once and reports sizes and colors; damaged, gray and toned (sepia) pictures;
+copies, identical or similar, mirrored ones too; and pictures of --val_data that --data holds as
+well. With --output it writes report.html, audit.json and exclude.txt, the list of what training
+should leave out: pass it to `colorization.train` as --exclude.
 """
 
 import json
 import os
 import sys
-
-from pipelines.files import atomic_write
 
 FILENAMES = ("report.html", "audit.json", "exclude.txt")
 
@@ -24,11 +22,11 @@ def define_flags():
     flags.DEFINE_string(
         "data",
         "",
-        "Pictures to train on, as of colorization.train: folder:PATH (recursive) or another "
+        "Pictures to train on, as for colorization.train: folder:PATH (recursive) or another "
         "source. Several, separated by commas, are joined.",
     )
     flags.DEFINE_string(
-        "val_data", "", "Pictures to validate on, as --data; their copies in it are leaks."
+        "val_data", "", "Pictures to validate on, as --data; copies of them in --data are leaks."
     )
     flags.DEFINE_string("output", "", "Folder for the report and lists; made if it is missing.")
 
@@ -43,25 +41,33 @@ def main(arguments):
     options = flags.FLAGS
     if arguments or not options.data:
         raise ConfigError("audit takes --data=SOURCE and other flags only. See --help.")
-    if options.output:
-        _check_output(options.output)
+    folder = options.output
+    if folder and os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+        raise ConfigError(
+            f"--output must be a new or an empty folder. Received: {folder}, which exists. "
+            "Choose another."
+        )
     console.import_quietly()
+    from tqdm import tqdm
+
     from colorization.audit import findings
     from pipelines.sources import opener
 
     opened = [opener.open_source(text) for text in (options.data, options.val_data) if text]
-    with _progress(sum(len(source.names) for source in opened)) as bar:
+    total = sum(len(source.names) for source in opened)
+    # None: only on a terminal.
+    with tqdm(desc="Reading", total=total, unit="picture", disable=None, leave=False) as bar:
         found = findings.audit(*opened, on_progress=bar.update)
-    if options.output:
+    if folder:
         # First: whoever reads the tables may close the pipe.
-        write(found, options.output)
+        write(found, folder)
     _print_tables(found)
-    if options.output:
-        print(f"Wrote {', '.join(FILENAMES)} to {options.output}")
+    if folder:
+        print(f"Wrote {', '.join(FILENAMES)} to {folder}")
 
 
 def write(found, folder):
-    """Writes the report and the lists of an audit, each whole or not at all.
+    """Writes the report and the lists of an audit, each atomically.
 
     Args:
         found: A `colorization.audit.findings.Audit`.
@@ -70,46 +76,27 @@ def write(found, folder):
     Raises:
         OSError: If a file can't be written.
     """
-    from colorization.audit import findings_page, statistics
+    from colorization.audit import audit_page, statistics
+    from pipelines.files import atomic_write
     from pipelines.sources import exclusions
 
-    def write_json(file):
-        json.dump(statistics.as_json(found), file, indent=1)
-        file.write("\n")
-
-    def write_list(file):
-        source = found.sets[0].source
-        file.write(
-            f"# What training on {exclusions.quote(source.name)} should leave out: "
-            "name, tab, reason.\n"
-        )
-        for name, reason in found.exclusions():
-            file.write(exclusions.format_line(exclusions.full_name(source, name), reason))
-
+    source = found.sets[0].source
+    lines = [
+        f"# What training on {exclusions.quote(source.name)} should leave out: name, tab, reason.\n"
+    ]
+    for name, reason in found.exclusions():
+        lines.append(exclusions.format_line(exclusions.full_name(source, name), reason))
+    texts = (
+        audit_page.page(found),
+        json.dumps(statistics.as_json(found), indent=1) + "\n",
+        "".join(lines),
+    )
     os.makedirs(folder, exist_ok=True)
-    writers = (lambda file: findings_page.write_page(file, found), write_json, write_list)
-    for name, writer in zip(FILENAMES, writers, strict=True):
-        # A name that is no text, which no page can show, must not cost the page.
+    for name, text in zip(FILENAMES, texts, strict=True):
+        # A name that is no text must not cost the file.
         path, errors = os.path.join(folder, name), "backslashreplace"
         with atomic_write(path, "w", encoding="utf-8", errors=errors) as file:
-            writer(file)
-
-
-def _check_output(folder):
-    from colorization.config import ConfigError
-
-    if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
-        raise ConfigError(
-            f"--output is a new or an empty folder. Received: {folder}, which is there already. "
-            "Choose another."
-        )
-
-
-def _progress(total):
-    from tqdm import tqdm
-
-    # None: only on a terminal.
-    return tqdm(desc="Reading", total=total, unit="picture", disable=None, leave=False)
+            file.write(text)
 
 
 def _print_tables(found):
@@ -133,9 +120,3 @@ def _print_table(head, rows):
         cells = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
         print("  ".join([first.ljust(widths[0]), *cells]))
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)

@@ -90,7 +90,7 @@ def measure(source, on_progress=lambda num_pictures: None):
     options.autotune.enabled = False
     rows = rows.batch(_BATCH).prefetch(2).with_options(options)
     counts = {name: np.zeros(_num_bins(name), np.int64) for name in CHANNELS}
-    ab_counts = np.zeros(NUM_AB**2, np.int64)
+    ab_counts = np.zeros((NUM_AB, NUM_AB), np.int64)
     columns = [[np.zeros((0, *shape), kind)] for shape, kind in _COLUMNS]
     for *facts, small, spread in rows.as_numpy_iterator():
         _count(spread, rgb_to_lab(spread).numpy(), counts, ab_counts)
@@ -101,7 +101,7 @@ def measure(source, on_progress=lambda num_pictures: None):
             column.append(value)
         on_progress(len(small))
     *facts, tints = (np.concatenate(column) for column in columns)
-    return Measures(*facts, Tints(*tints.T), counts, ab_counts.reshape(NUM_AB, NUM_AB))
+    return Measures(*facts, Tints(*tints.T), counts, ab_counts)
 
 
 # Of `Measures`, up to the tints: shape and type of a picture's value.
@@ -150,6 +150,19 @@ def decode_small(encoded):
     return shape, picture
 
 
+def count_ab(lab):
+    """Counts colors in cells of a* and b*, steps of 5 from -110.
+
+    Args:
+        lab: Float array of shape `(..., 3)`.
+
+    Returns:
+        int64 array of shape `(44, 44)`, a* by b*.
+    """
+    cells = ((lab[..., 1:] + AB_RANGE) / AB_STEP).astype(np.int64).reshape(-1, 2)
+    return np.bincount(cells @ [NUM_AB, 1], minlength=NUM_AB**2).reshape(NUM_AB, NUM_AB)
+
+
 def _num_bins(name):
     low, high, step = CHANNELS[name]
     return round((high - low) / step)
@@ -162,8 +175,7 @@ def _count(rgb, lab, counts, ab_counts):
         size = len(counts[name])
         bins = value if value.dtype == np.uint8 else ((value - low) / step).astype(np.int64)
         counts[name] += np.bincount(np.clip(bins, 0, size - 1).reshape(-1), minlength=size)
-    a, b = np.moveaxis(((lab[..., 1:] + AB_RANGE) / AB_STEP).astype(np.int64), -1, 0)
-    ab_counts += np.bincount((a * NUM_AB + b).reshape(-1), minlength=NUM_AB**2)
+    ab_counts += count_ab(lab)
 
 
 def _shrink(small):

@@ -1,6 +1,6 @@
 """The photos that systems are evaluated on: read one by one, each either measured or left out.
 
-Law of the file: photos are uint8 sRGB of shape `(height, width, 3)`, at their own size, upright.
+Photos are uint8 sRGB of shape `(height, width, 3)`, at their own size, upright.
 """
 
 import dataclasses
@@ -11,12 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
+from colorization.evaluation.metrics.artifacts import MIN_SIZE
 from pipelines.batches import survey
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 from pipelines.sources import exclusions, opener
 
-MIN_SIZE = 35  # `artifacts.checkerboard` needs that much.
 REASONS = ("damaged", "gray", "small")
 
 
@@ -41,7 +41,7 @@ class Data:
 
 
 class LeftOutError(Exception):
-    """A photo that is no measure of coloring.
+    """A photo that can't measure coloring.
 
     Attributes:
         reason: One of `REASONS`.
@@ -53,7 +53,7 @@ class LeftOutError(Exception):
 
 
 def open_data(specifications, limit=0, exclude=""):
-    """Opens sets of photos, each to be told about by itself.
+    """Opens sets of photos, each of which is evaluated by itself.
 
     Args:
         specifications: Text as of `--data`: one or more of what `opener.open_source` takes,
@@ -81,8 +81,8 @@ def open_data(specifications, limit=0, exclude=""):
     labels = [data.label for data in opened]
     if len(set(labels)) < len(labels):
         raise EvaluationError(
-            "--data names sets whose last two folders differ, since tables call them that. "
-            f"Received: {', '.join(labels)}. Rename a folder, or give them in calls of their own."
+            "Tables name sets by their last two folders, so these must differ. Received: "
+            f"{', '.join(labels)}. Rename a folder, or evaluate them in separate calls."
         )
     return opened
 

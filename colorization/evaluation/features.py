@@ -1,8 +1,8 @@
 """Networks that pictures are compared by, each under a name of its own.
 
-Law of the file: a picture goes in at its own size, as uint8 RGB, and by itself, so that no figure
-depends on how pictures are batched. Figures of different networks, weights or sizes are different
-figures; all three are in the protocol.
+A picture goes in by itself, as uint8 RGB of its own size, so that no figure depends on how pictures
+are batched. Figures of different networks, weights or sizes are different figures; all three are in
+the protocol.
 """
 
 import dataclasses
@@ -10,10 +10,13 @@ import hashlib
 import importlib
 from collections.abc import Callable
 
+import h5py
+import keras
 import numpy as np
+import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
-from colorization.evaluation.figures import Figure
+from colorization.models.squeezenet import squeezenet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Features:
             None if the network has none.
         distance: Function of two uint8 pictures of one size to their distance.
         is_standard: Whether it is the network that the bare names `fid` and `kid` stand for.
-        has_even_kernel: Whether vectors are brought to a root mean square of 1 for KID.
+        has_even_kernel: Whether vectors are scaled to a root mean square of 1 for KID.
     """
 
     name: str
@@ -43,29 +46,17 @@ class Features:
 
     @property
     def figures(self):
-        """Dict of the `Figure`s that it gives, several variants or not."""
-        diversity = {self.figure_name("diversity"): Figure("higher", 3)}
-        if self.extract is None:
-            return {self.name: Figure("lower", 4)} | diversity
-        kid, fid = Figure("lower", 1, scale=1000), Figure("lower", 1)
-        return {self.figure_name("kid"): kid, self.figure_name("fid"): fid} | diversity
-
-
-# Name: module, imported only when asked for, and its function of a weights file or None.
-FEATURES = {
-    "squeezenet": ("colorization.evaluation.squeezenet_features", "open_squeezenet"),
-    "inception": ("colorization.evaluation.inception", "open_inception"),
-    "torch-fidelity": ("colorization.evaluation.perceptual", "open_fidelity"),
-    "lpips": ("colorization.evaluation.perceptual", "open_lpips"),
-}
+        """Names of the figures that it gives, several variants or not."""
+        kinds = ("kid", "fid", "diversity") if self.extract else ("diversity",)
+        return [*([] if self.extract else [self.name]), *map(self.figure_name, kinds)]
 
 
 def open_features(text):
     """Opens the networks that `--features` names.
 
     Args:
-        text: Names of `FEATURES`, each with `:FILE` behind it if its weights are in a file,
-            separated by commas.
+        text: Names of `FEATURES`, each followed by `:FILE` if its weights are in a file, separated
+            by commas.
 
     Returns:
         List of `Features`.
@@ -78,15 +69,168 @@ def open_features(text):
         name, _, path = word.partition(":")
         if name not in FEATURES:
             raise EvaluationError(
-                f"--features takes {', '.join(FEATURES)}, each with :FILE behind it for weights of "
+                f"--features takes {', '.join(FEATURES)}, each followed by :FILE for weights of "
                 f"your own, separated by commas. Received: {word}."
             )
-        module, function = FEATURES[name]
-        opened.append(getattr(importlib.import_module(module), function)(path or None))
+        opened.append(FEATURES[name](path or None))
     names = [features.name for features in opened]
     if len(set(names)) < len(names):
         raise EvaluationError(f"--features names a network once. Received: {', '.join(names)}.")
     return opened
+
+
+def open_squeezenet(path):
+    """Opens SqueezeNet 1.1, small enough to be at hand where no Inception is.
+
+    Its figures are its own: it is neither the network of LPIPS nor that of FID. For KID each vector
+    is scaled to a root mean square of 1: otherwise the cube in the kernel would let the few
+    pictures that excite the network most decide.
+
+    Args:
+        path: Of an HDF5 file in Keras' layout, with the layers' names of the Caffe model, such as
+            `squeezenet_v1.1_notop_keras.h5`.
+
+    Returns:
+        `Features`.
+
+    Raises:
+        EvaluationError: If there is no file, or it holds other weights.
+
+    Source: Iandola et al., "SqueezeNet", 2016, version 1.1 of its authors.
+    """
+    # Any Keras model would be opened too, and its figures would bear this one's name.
+    if path is None or not str(path).endswith(".h5"):
+        raise EvaluationError(
+            "squeezenet needs a file of weights (.h5). Received: "
+            f"{path or 'none'}. Set --features=squeezenet:FILE.h5."
+        )
+    maps = load_features(path)
+    # Its last features, of 512 channels, averaged over the picture.
+    means = keras.layers.GlobalAveragePooling2D(dtype="float32")(maps.outputs[-1])
+    protocol = {
+        "network": "SqueezeNet 1.1, 512 means of the last features",
+        "kernel": "of vectors of root mean square 1",
+    }
+    network = keras.Model(maps.input, means)
+    return _keras_features("squeezenet", network, 224, protocol, has_even_kernel=True)
+
+
+def open_inception(path):
+    """Opens Keras' InceptionV3 up to its last 2,048 features, averaged over the picture.
+
+    It is not the graph that FID was defined on, whose weights, pooling and resizing are others; its
+    figures, `inception-keras-kid` and `-fid`, are comparable among themselves only.
+
+    Args:
+        path: Of weights without the classifier, as of `keras.applications` (HDF5) or of
+            `save_weights`; None downloads those of ImageNet, once.
+
+    Returns:
+        `Features`.
+
+    Raises:
+        EvaluationError: If the weights can't be downloaded, or the file holds others.
+    """
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        network = keras.applications.InceptionV3(
+            include_top=False, weights=None if path else "imagenet", pooling="avg"
+        )
+        if path:
+            network.load_weights(path)
+    # Keras raises many kinds, for files and for the net alike.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise EvaluationError(
+            f"{path}: expected weights of InceptionV3 without its classifier. Received another "
+            f"file, or none ({reason})."
+            if path
+            else f"The weights of InceptionV3 can't be downloaded ({reason}). Download them where "
+            "you can, and set --features=inception:FILE."
+        ) from error
+    finally:
+        keras.config.set_dtype_policy(kept)
+    protocol = {"network": "InceptionV3 of keras.applications, 2,048 means of the last features"}
+    return _keras_features(
+        "inception-keras", network, 299, protocol, prepare=lambda rgb: rgb / 127.5 - 1
+    )
+
+
+def load_features(path):
+    """Opens a network of feature maps from a file, frozen.
+
+    Args:
+        path: Of weights of SqueezeNet 1.1 without its classifier, HDF5 in Keras' layout with the
+            layers' names of the Caffe model (`.h5`); or of any Keras model (`.keras`) of RGB levels
+            in `[0, 255]` that returns a feature map or several.
+
+    Returns:
+        Functional `keras.Model` whose weights do not train.
+
+    Raises:
+        EvaluationError: If there is no file, or another one.
+    """
+    try:
+        if str(path).endswith(".keras"):
+            network = keras.saving.load_model(path, compile=False)
+        else:
+            network = squeezenet()
+            _fill_in(network, path)
+    except (OSError, KeyError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise EvaluationError(
+            f"{path}: expected weights of SqueezeNet 1.1 in Keras' HDF5 layout (.h5), with layers "
+            "from conv1 to fire9/expand3x3, or a Keras model (.keras). Received another file, or "
+            f"none ({reason})."
+        ) from error
+    network.trainable = False
+    return network
+
+
+def _fill_in(network, path):
+    """Fills in weights by name; Keras' own readers do not take the slashes in this file's."""
+    with h5py.File(path) as file:
+        for layer in network.layers:
+            if layer.weights:
+                found = []
+                file[layer.name.replace("_", "/")].visititems(
+                    lambda _, item, found=found: found.append(item)
+                )
+                arrays = [np.asarray(item) for item in found if isinstance(item, h5py.Dataset)]
+                layer.set_weights(sorted(arrays, key=np.ndim, reverse=True))
+
+
+def _keras_features(name, network, size, protocol, prepare=lambda rgb: rgb, **options):
+    """`Features` of a Keras model, for pictures resized to a square whatever their aspect."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)], autograph=False)
+    def infer(picture):
+        small = tf.image.resize(picture, (size, size), antialias=True)
+        return network(prepare(small[None]), training=False)[0]
+
+    def extract(picture):
+        return infer(picture).numpy()
+
+    protocol = protocol | {
+        "input": f"{size} x {size}, bilinear, antialiased",
+        "weights_sha256": digest(network.get_weights()),
+    }
+    return Features(name, protocol, extract, euclidean(extract), **options)
+
+
+def _perceptual(function):
+    # Imported only when asked for: it needs PyTorch.
+    module = "colorization.evaluation.perceptual"
+    return lambda path: getattr(importlib.import_module(module), function)(path)
+
+
+FEATURES = {
+    "squeezenet": open_squeezenet,
+    "inception": open_inception,
+    "torch-fidelity": _perceptual("open_fidelity"),
+    "lpips": _perceptual("open_lpips"),
+}
 
 
 def euclidean(extract):

@@ -1,10 +1,18 @@
-"""The table of figures: what a reader must know of each.
+"""The table of figures: what a reader must know of each, and how it is measured.
 
-Law of the file: the figure of a set is the mean over its photos, save for `auc-balanced` and those
-of sets of feature vectors.
+A figure of a set is the mean over its photos, except for those "of set", which are computed from
+all photos at once. Figures of networks (`colorization.evaluation.features`) bear the network's name
+before the one here, as `squeezenet-kid` does.
 """
 
 import dataclasses
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from colorization.evaluation import EvaluationError
+from colorization.evaluation.metrics import artifacts, fidelity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,31 +20,95 @@ class Figure:
     """What a reader must know of a figure.
 
     Args:
+        unit: Of the value as it is printed; empty for none.
         better: `higher`, `lower`, or `truth`: the nearer to the truth's, the better.
-        digits: Printed behind the point.
+        digits: Printed after the point.
+        measure: Function from a `measure.Comparison` to the value; of a figure "of variants", from
+            a list of them, one for each coloring, the likeliest first; None for others.
+        of: `photo`, `variants`, `set` or `network`.
         scale: What it is multiplied by where it is printed.
         version: Raised when its definition changes; part of the protocol.
     """
 
+    unit: str
     better: str
     digits: int
+    measure: Callable | None = None
+    of: str = "photo"
     scale: int = 1
     version: int = 1
 
 
+def mean(values):
+    """Mean in 64 bits, as a float."""
+    return float(np.mean(values, dtype=np.float64))
+
+
+def mean_over_pairs(things, distance):
+    """Mean distance of all pairs; 0 for one thing."""
+    distances = [distance(*pair) for pair in itertools.combinations(things, 2)]
+    return float(np.mean(distances)) if distances else 0.0
+
+
+def _ab_diversity(variants):
+    labs = [one.picture.lab for one in variants]
+    return mean_over_pairs(labs, lambda *pair: mean(fidelity.ab_error(*pair)))
+
+
+_HUE = Figure("CIE units", "lower", 2, of="set")
 FIGURES = {
-    "psnr": Figure("higher", 2),
-    "ssim": Figure("higher", 4),
-    "ciede2000": Figure("lower", 2),
-    "ab-error": Figure("lower", 2),
-    "auc": Figure("higher", 2),
-    "auc-balanced": Figure("higher", 2),
-    "colorfulness": Figure("truth", 2),
-    "colorfulness-absolute": Figure("truth", 2),
-    "colorfulness-gap": Figure("truth", 2),
-    "lightness-drift": Figure("lower", 3),
-    "checkerboard": Figure("truth", 2),
-    "bleeding": Figure("lower", 3),
-    "best-of-n-ab-error": Figure("lower", 2),
-    "diversity-ab": Figure("higher", 2),
+    "kid": Figure("", "lower", 1, of="network", scale=1000),
+    "fid": Figure("", "lower", 1, of="network"),
+    # How near a picture comes to the one truth, of the many there could be.
+    "psnr": Figure("dB", "higher", 2, lambda x: fidelity.psnr(x.truth.rgb, x.picture.rgb)),
+    "ssim": Figure("", "higher", 4, lambda x: fidelity.ssim(x.truth.rgb, x.picture.rgb)),
+    "ciede2000": Figure(
+        "units", "lower", 2, lambda x: mean(fidelity.ciede2000(x.truth.lab, x.picture.lab))
+    ),
+    "ab-error": Figure("CIE units", "lower", 2, lambda x: mean(x.ab_error)),
+    "auc": Figure("%", "higher", 2, lambda x: mean(fidelity.auc(x.ab_error))),
+    "auc-balanced": Figure("%", "higher", 2, of="set"),
+    # How colorful it is.
+    "colorfulness": Figure("", "truth", 2, lambda x: x.picture.colorfulness),
+    "colorfulness-absolute": Figure("", "truth", 2, lambda x: x.picture.colorfulness_absolute),
+    "colorfulness-gap": Figure(
+        "", "truth", 2, lambda x: x.picture.colorfulness - x.truth.colorfulness
+    ),
+    # What no photo shows.
+    "lightness-drift": Figure(
+        "L*", "lower", 3, lambda x: fidelity.lightness_drift(x.truth.lab, x.picture.lab)
+    ),
+    "checkerboard": Figure("%", "truth", 2, lambda x: artifacts.checkerboard(x.picture.lab)),
+    "bleeding": Figure(
+        "ab per pixel", "lower", 3, lambda x: artifacts.bleeding(x.truth.lab, x.picture.lab)
+    ),
+    "blotches": Figure(
+        "CIE units", "truth", 2, lambda x: artifacts.blotches(x.truth.lab, x.picture.lab)
+    ),
+    # What several colorings of one photo offer.
+    "best-of-n-ab-error": Figure(
+        "CIE units", "lower", 2, lambda xs: min(mean(x.ab_error) for x in xs), "variants"
+    ),
+    "diversity-ab": Figure("CIE units", "higher", 2, _ab_diversity, "variants"),
+    # Networks, and hues, which `compare` shows for runs.
+    "diversity": Figure("", "higher", 3, of="network"),
+    "lpips-alex": Figure("", "lower", 4, of="network"),
+    **{f"{hue}-error": _HUE for hue in ("red", "yellow", "green", "blue")},
 }
+
+
+def find(name):
+    """Finds a `Figure` by its name, that of a network before it or not.
+
+    Raises:
+        EvaluationError: If there is none.
+    """
+    if name in FIGURES:
+        return FIGURES[name]
+    network, _, kind = name.rpartition("-")
+    if network and kind in FIGURES and FIGURES[kind].of == "network":
+        return FIGURES[kind]
+    raise EvaluationError(
+        f"Figures are {', '.join(FIGURES)}, some with a network's name before them. Received: "
+        f"{name}, which this version doesn't know."
+    )

@@ -1,56 +1,187 @@
-"""From one photo and what a system made of it to numbers."""
+"""From photos, and what systems make of them, to numbers.
+
+`measure_set` goes over the photos of a set once, `measure` compares one coloring with its photo by
+the figures of `figures.FIGURES`. What is kept of a picture are a few numbers and vectors, no
+pixels; memory holds the photos in progress, one for each processor. Results are sorted by the
+photos' digests, so that neither the order of files nor that of threads changes them.
+"""
 
 import dataclasses
+import functools
+import hashlib
 
 import numpy as np
 
-from colorization.evaluation import evaluators
+from colorization.evaluation import data as photos
+from colorization.evaluation.figures import FIGURES, mean_over_pairs
+from colorization.evaluation.metrics import colors, fidelity
+from colorization.evaluation.systems import to_gray
+from colorization.inference import threads
+from pipelines.color.spaces import rgb_to_lab
+
+
+@dataclasses.dataclass
+class Picture:
+    """A picture and what several figures need of it.
+
+    Args:
+        rgb: uint8 array of shape `(height, width, 3)`.
+    """
+
+    rgb: np.ndarray
+
+    @functools.cached_property
+    def lab(self):
+        """Float32 array of the same shape, CIE Lab."""
+        return rgb_to_lab(self.rgb).numpy()
+
+    @functools.cached_property
+    def colorfulness(self):
+        """As `colors.colorfulness`."""
+        return colors.colorfulness(self.rgb)
+
+    @functools.cached_property
+    def colorfulness_absolute(self):
+        """As `colors.colorfulness` of absolute opponents."""
+        return colors.colorfulness(self.rgb, absolute=True)
+
+
+@dataclasses.dataclass
+class Comparison:
+    """A coloring beside its photo, both `Picture`s of one size."""
+
+    truth: Picture
+    picture: Picture
+
+    @functools.cached_property
+    def ab_error(self):
+        """Distance in ab at every pixel."""
+        return fidelity.ab_error(self.truth.lab, self.picture.lab)
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What is kept of one picture: some numbers and vectors, no pixels.
+    """What is kept of one photo as a system colored it.
 
     Args:
         values: Dict of floats, by the name of the figure.
-        by_color: Float32 array of `chroma_closeness.closeness_by_color`.
+        cells: Float32 array of `colors.count_cells`.
         vectors: Dict of float32 vectors, by the name of the network.
     """
 
     values: dict
-    by_color: np.ndarray
+    cells: np.ndarray
     vectors: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasuredSet:
+    """What was measured of one set.
+
+    Attributes:
+        digests: SHA-256 of the photos measured, sorted.
+        names: Their names, in that order.
+        measured: Dict of lists of `Measured`, in that order, by the name of the system.
+        true_vectors: Dict of lists of the photos' own vectors, in that order, by the name of the
+            network.
+        left_out: Dict of sorted lists of lines, by reason.
+    """
+
+    digests: list
+    names: list
+    measured: dict
+    true_vectors: dict
+    left_out: dict
+
+    @property
+    def fingerprint(self):
+        """Digest of the photos measured, whatever they are called."""
+        return hashlib.sha256("\n".join(self.digests).encode()).hexdigest()
+
+
+def measure_set(data, systems, networks, num_variants, stop, on_photo=lambda: None):
+    """Measures systems on a set of photos, as many at a time as there are processors.
+
+    Args:
+        data: `data.Data`.
+        systems: List of `systems.System`.
+        networks: List of `features.Features`.
+        num_variants: Colorings that models were asked for.
+        stop: `threads.Stop`.
+        on_photo: Called after every photo.
+
+    Returns:
+        `MeasuredSet`, of the photos until `stop` was requested.
+    """
+    rows, left_out = [], {reason: [] for reason in photos.REASONS}
+
+    def work(job):
+        return _measure_photo(data.source, *job, systems, networks, num_variants)
+
+    for row in threads.run(work, data.jobs(), stop):
+        if isinstance(row, photos.LeftOutError):
+            left_out[row.reason].append(str(row))
+        else:
+            rows.append(row)
+        on_photo()
+    rows.sort(key=lambda row: row[:2])
+    return MeasuredSet(
+        digests=[row[0] for row in rows],
+        names=[row[1] for row in rows],
+        measured={
+            system.name: [row[2][index] for row in rows] for index, system in enumerate(systems)
+        },
+        true_vectors={
+            network.name: [row[3][network.name] for row in rows]
+            for network in networks
+            if network.extract is not None
+        },
+        left_out={reason: sorted(lines) for reason, lines in left_out.items()},
+    )
+
+
+def _measure_photo(source, name, element, systems, networks, num_variants):
+    try:
+        photo, digest = photos.read(source, name, element)
+    except photos.LeftOutError as error:
+        return error
+    truth, shown, found = Picture(photo), to_gray(photo), []
+    for system in systems:
+        variants = [Picture(rgb) for rgb in system.color(shown, photo)]
+        asked = num_variants if system.description["kind"] == "model" else 1
+        found.append(measure(truth, variants, networks, asked))
+    vectors = {n.name: n.extract(photo) for n in networks if n.extract is not None}
+    return digest, name, found, vectors
 
 
 def measure(truth, variants, networks, num_variants=1):
     """Measures what a system made of one photo.
 
     Args:
-        truth: `evaluators.Picture` of the photo.
-        variants: List of `evaluators.Picture`, the likeliest first: that one is held against the
-            truth.
+        truth: `Picture` of the photo.
+        variants: List of `Picture`, the likeliest first: that one is compared with the truth.
         networks: List of `features.Features`.
-        num_variants: How many were asked for; of more than one it is told what choice they give.
+        num_variants: How many were asked for; if more than one, the choice that they give is
+            measured too.
 
     Returns:
         `Measured`.
     """
-    picture = variants[0]
-    values = {
-        name: value
-        for evaluator in evaluators.EVALUATORS
-        for name, value in evaluator(truth, picture)
-    }
-    if num_variants > 1:
-        values |= evaluators.choice(truth, variants)
+    compared = [Comparison(truth, picture) for picture in variants]
+    first, values = compared[0], {}
+    for name, figure in FIGURES.items():
+        if figure.of == "photo":
+            values[name] = figure.measure(first)
+        elif figure.of == "variants" and num_variants > 1:
+            values[name] = figure.measure(compared)
     vectors = {}
     for network in networks:
         if network.extract is None:
-            values[network.name] = network.distance(truth.rgb, picture.rgb)
+            values[network.name] = network.distance(truth.rgb, first.picture.rgb)
         else:
-            vectors[network.name] = network.extract(picture.rgb)
+            vectors[network.name] = network.extract(first.picture.rgb)
         if num_variants > 1:
-            values[network.figure_name("diversity")] = evaluators.mean_over_pairs(
+            values[network.figure_name("diversity")] = mean_over_pairs(
                 [variant.rgb for variant in variants], network.distance
             )
-    return Measured(values, evaluators.closeness_by_color(truth, picture), vectors)
+    return Measured(values, colors.count_cells(truth.lab, first.ab_error), vectors)

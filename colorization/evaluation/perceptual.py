@@ -1,6 +1,6 @@
 """The networks of published figures, through their own packages: LPIPS, and FID's Inception.
 
-The extra `perceptual` holds them. Nothing here is imported unless asked for.
+They need the extra `perceptual`.
 """
 
 import importlib
@@ -9,7 +9,7 @@ import threading
 import numpy as np
 
 from colorization.evaluation import EvaluationError
-from colorization.evaluation import features as backends
+from colorization.evaluation.features import Features, digest, euclidean
 
 
 def open_fidelity(path):
@@ -44,7 +44,7 @@ def open_fidelity(path):
         with lock, torch.inference_mode():
             return network(batch)[0][0].numpy()
 
-    return backends.Features(
+    return Features(
         name="torch-fidelity",
         protocol={
             "network": "Inception of 2015-12-05 by torch-fidelity, layer 2048",
@@ -52,7 +52,7 @@ def open_fidelity(path):
             "weights_sha256": _digest(network),
         },
         extract=extract,
-        distance=backends.euclidean(extract),
+        distance=euclidean(extract),
         is_standard=True,
     )
 
@@ -90,7 +90,7 @@ def open_lpips(path):
         with torch.inference_mode():
             return float(network(*pair))
 
-    return backends.Features(
+    return Features(
         name="lpips-alex",
         protocol={
             "network": "LPIPS 0.1, AlexNet",
@@ -133,4 +133,4 @@ def _opened(name, path, build):
 
 
 def _digest(network):
-    return backends.digest(tensor.numpy() for tensor in network.state_dict().values())
+    return digest(tensor.numpy() for tensor in network.state_dict().values())

@@ -1,12 +1,24 @@
-"""What is told beside figures, so that others can be put beside them: the protocol and versions."""
+"""Records of figures, and the protocol: all that they depend on.
+
+A file of records holds a line of JSON for each system on each set. Figures may stand side by side
+if their protocols are equal.
+"""
 
 import dataclasses
 import importlib.metadata
+import json
+import math
 import sys
 
-from colorization.evaluation import data, figures, results, summary, systems
-from colorization.evaluation.metrics import distances, intervals
+from colorization.evaluation import EvaluationError, figures
+from colorization.evaluation.metrics import artifacts, distances, intervals
 
+FORMAT = "colorization-evaluation"
+VERSION = 1
+VARIANTS_SEED = 0
+# Sections of a protocol of which two records may have unlike parts: each part goes with figures of
+# its own.
+OPTIONAL = ("figures", "networks", "variants")
 PACKAGES = (
     "colorization",
     "tensorflow",
@@ -24,7 +36,7 @@ def protocol(found, limit, networks, num_variants):
     """Everything that makes two figures comparable.
 
     Args:
-        found: `photo_loop.Found`.
+        found: `measure.MeasuredSet`.
         limit: Most photos taken of a set; 0 for all.
         networks: List of `features.Features`.
         num_variants: Colorings asked for.
@@ -32,51 +44,48 @@ def protocol(found, limit, networks, num_variants):
     Returns:
         Dict for JSON.
     """
-    known = dict(figures.FIGURES)
-    for network in networks:
-        known |= network.figures
-    told = {
+    names = [name for name, figure in figures.FIGURES.items() if figure.of != "network"]
+    names += [name for network in networks for name in network.figures]
+    variants = {"number": num_variants, "seed": VARIANTS_SEED} if num_variants > 1 else {}
+    return {
         "data": {
             "fingerprint": found.fingerprint,
             "photos": len(found.digests),
             "limit": limit,
-            "left_out": f"damaged, gray, under {data.MIN_SIZE} pixels on a side",
+            "left_out": f"damaged, gray, under {artifacts.MIN_SIZE} pixels on a side",
         },
         "size": "each photo's own",
         "shown": "gray of equal luminance Y, 8 bits",
         "color": "sRGB, 8 bits; CIE L*a*b*, D65, 2 degrees",
         "intervals": {
             "level": intervals.LEVEL,
-            "bootstrap": f"{intervals.NUM_RESAMPLES} draws of photos, seed {summary.SEED}",
+            "bootstrap": f"{intervals.NUM_RESAMPLES} draws of photos, seed {intervals.SEED}",
             "fid": f"jackknife of {distances.NUM_GROUPS} groups",
         },
         "kid": f"cubic, unbiased over pairs of photos, blocks of at most {distances.MAX_BLOCK}",
-        "figures": {name: figure.version for name, figure in known.items()},
+        "figures": {name: figures.find(name).version for name in names},
         "networks": {network.name: network.protocol for network in networks},
-        "variants": {},
+        "variants": variants,
     }
-    if num_variants > 1:
-        told["variants"] = {"number": num_variants, "seed": systems.VARIANTS_SEED}
-    return told
 
 
-def record(system, label, found, values, told, lines):
+def record(system, label, found, values, told, warnings):
     """One line's object.
 
     Args:
         system: `systems.System`.
         label: Of the set.
-        found: `photo_loop.Found`.
+        found: `measure.MeasuredSet`.
         values: Dict of `summary.Value`.
         told: The protocol.
-        lines: Warnings.
+        warnings: Lines.
 
     Returns:
-        Dict for `results.to_lines`.
+        Dict for `to_lines`.
     """
     return {
-        "format": results.FORMAT,
-        "version": results.VERSION,
+        "format": FORMAT,
+        "version": VERSION,
         "system": {"label": system.name} | system.description,
         "data": {
             "label": label,
@@ -84,7 +93,7 @@ def record(system, label, found, values, told, lines):
             "left_out": {reason: len(names) for reason, names in found.left_out.items()},
         },
         "figures": {name: dataclasses.asdict(value) for name, value in values.items()},
-        "warnings": lines,
+        "warnings": warnings,
         "protocol": told,
         "versions": {"python": sys.version.split()[0]} | _versions(),
     }
@@ -98,3 +107,135 @@ def _versions():
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def to_lines(records):
+    """Text of a file of records."""
+    lines = []
+    for one in records:
+        values = {
+            name: {key: _plain(number) for key, number in value.items()}
+            for name, value in one["figures"].items()
+        }
+        lines.append(json.dumps(one | {"figures": values}, allow_nan=False) + "\n")
+    return "".join(lines)
+
+
+def _plain(number):
+    # JSON has no infinity; Python's float takes the word.
+    return number if number is None or math.isfinite(number) else str(number)
+
+
+def read(path):
+    """Reads a file of records.
+
+    Args:
+        path: Of what `evaluate --output` wrote.
+
+    Returns:
+        List of dicts, as of `record`.
+
+    Raises:
+        EvaluationError: If the file is another one, of another version, or names a figure that this
+            version does not know.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            records = [_parse(line) for line in file if line.strip()]
+    except OSError as error:
+        raise EvaluationError(f"{path}: can't be read: {error.strerror or error}.") from error
+    except EvaluationError as error:
+        raise EvaluationError(f"{path}: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
+        records = []
+    if not records:
+        raise EvaluationError(
+            f"{path}: expected lines that colorization.evaluate --output wrote, of version "
+            f"{VERSION}. Received another file."
+        )
+    return records
+
+
+def _parse(line):
+    one = json.loads(line)
+    if (one["format"], one["version"]) != (FORMAT, VERSION):
+        raise ValueError("another format")
+    for name, values in one["figures"].items():
+        figures.find(name)
+        for key in ("value", "low", "high"):
+            values[key] = None if values[key] is None else float(values[key])
+    # What a table needs.
+    labels = one["system"]["label"], one["data"]["label"]
+    if not all(isinstance(label, str) for label in labels) or not isinstance(one["warnings"], list):
+        raise ValueError("no record")
+    _ = int(one["data"]["photos"]), one["protocol"]["data"]
+    return one
+
+
+def differences(told, other, path=""):
+    """Where two protocols differ.
+
+    Args:
+        told: Dict as of `protocol`.
+        other: Another.
+        path: What the fields' names begin with.
+
+    Yields:
+        The field's name, as `data.photos`, and both its values.
+    """
+    for key in sorted(told.keys() | other.keys()):
+        if path in OPTIONAL and not (key in told and key in other):
+            continue
+        name = f"{path}.{key}" if path else key
+        one, two = told.get(key), other.get(key)
+        if isinstance(one, dict) and isinstance(two, dict):
+            yield from differences(one, two, name)
+        elif one != two:
+            yield name, one, two
+
+
+def by_set(files):
+    """Groups the records of several files by the set that they are of.
+
+    Args:
+        files: Dict of lists of records, by the path of their file.
+
+    Returns:
+        Dict of lists of pairs of a path and a record, by the label of the set. Of several files,
+        sets of one file alone are left out; files of one set each are grouped whatever it is
+        called.
+
+    Raises:
+        EvaluationError: If there is no common set, or records of one have different protocols.
+    """
+    labels = [{one["data"]["label"] for one in records} for records in files.values()]
+    single = next(iter(labels[0])) if all(len(records) == 1 for records in files.values()) else None
+    groups = {}
+    for path, records in files.items():
+        for one in records:
+            groups.setdefault(single or one["data"]["label"], []).append((path, one))
+    if len(files) > 1:
+        groups = {k: group for k, group in groups.items() if len({path for path, _ in group}) > 1}
+    if not groups:
+        told = "; ".join(
+            f"{path} has {', '.join(sorted(found))}"
+            for path, found in zip(files, labels, strict=True)
+        )
+        raise EvaluationError(f"compare needs a set that is in two files. Received: {told}.")
+    for label, group in groups.items():
+        _check_protocols(label, group)
+    return groups
+
+
+def _check_protocols(label, group):
+    path, first = group[0]
+    for other_path, other in group[1:]:
+        found = list(differences(first["protocol"], other["protocol"]))
+        if found:
+            fields = "; ".join(
+                f"{name} is {one!r} there and {two!r} here" for name, one, two in found
+            )
+            raise EvaluationError(
+                f"{label}: figures of {path} and {other_path} can't stand side by side, since "
+                f"their protocols differ: {fields}. Evaluate both in the same way."
+            )

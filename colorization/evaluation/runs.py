@@ -1,24 +1,39 @@
 """Runs side by side: what each run's network makes of its validation pictures, in figures.
 
-Law of the file: figures of a run are means over its pictures; differences of two runs are taken
-picture by picture, so that what is hard for both parts neither, and their intervals are by drawing
-the pictures anew. Runs that differ in nothing but their seed may be averaged first. What another
-seed would have changed the intervals do not tell.
+Figures of a run are means over its pictures; differences of two runs are taken picture by picture,
+so that what is hard for both does not separate them, and their intervals come from drawing the
+pictures anew. Runs that differ in their seed alone may be averaged first. The intervals don't say
+what another seed would have changed.
 """
 
 import dataclasses
+import difflib
 
 import numpy as np
 
-from colorization.evaluation import EvaluationError, evaluators, measure, outputs, summary
-from colorization.evaluation.metrics import chroma_closeness, hues, intervals
+from colorization import pages
+from colorization.evaluation import EvaluationError, measure, outputs, summary, tables
+from colorization.evaluation.metrics import colors, intervals
 from colorization.models import noise
 
 # Of the noise of variants.
 SEED = 0
-HUES = ("red", "yellow", "green", "blue")
+# Gray is a matter of chance among so few pixels.
+HUE_FIGURES = tuple(f"{hue}-error" for hue in colors.HUES[:4])
 # Small enough for a page.
 _NUM_SHOWN, _NUM_SHOWN_VARIANTS = 12, 4
+# What the table of all runs holds beside the figures of networks.
+_MAIN = ("psnr", "ssim", "colorfulness", "colorfulness-gap")
+_LEGEND = """\
+Every run colored the pictures of its own validation set at the size of its crops. Predicted chroma
+was put on the picture's own lightness; predicted RGB was taken as it is. In brackets: 95 %
+intervals over the pictures, which don't say what another seed would have given. Seconds are the
+wall time of the epochs, whatever else the machine did.
+"""
+_SHEETS = """\
+Rows: the picture in gray; as the run colored it (a run with noise several times, first without
+any); as it is.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,24 +68,23 @@ def measure_run(network, codec, pictures, digest, networks, num_variants):
         `Outcome`.
     """
     size = noise.noise_size(network)
-    # The first is the plain coloring, by no noise.
+    # The first is the plain coloring, without noise.
     draws = [None]
     if size:
         random = np.random.default_rng(SEED)
         shape = num_variants - 1, len(pictures), size
         draws += list(random.standard_normal(shape, np.float32))
     colored = [outputs.color(network, codec, pictures, one) for one in draws]
-    truths = [evaluators.Picture(rgb) for rgb in pictures[..., :3]]
+    truths = [measure.Picture(rgb) for rgb in pictures[..., :3]]
     measured = [
-        measure.measure(truth, list(map(evaluators.Picture, variants)), networks, len(colored))
+        measure.measure(truth, list(map(measure.Picture, variants)), networks, len(colored))
         for truth, variants in zip(truths, zip(*colored, strict=True), strict=True)
     ]
     vectors = {n.name: [n.extract(truth.rgb) for truth in truths] for n in networks if n.extract}
     found = summary.summarize(measured, vectors, networks)
-    spread = _spread(measured)
-    ends = intervals.bootstrap_interval(spread, _hue_errors)
-    for hue, value, low, high in zip(HUES, _hue_errors(spread.mean(axis=0)), *ends, strict=True):
-        found[f"{hue}-error"] = summary.Value(float(value), float(low), float(high))
+    cells = _cells(measured)
+    ends = intervals.bootstrap_interval(cells, _hue_errors)
+    found |= summary.values(HUE_FIGURES, _hue_errors(cells.mean(axis=0)), ends)
     shown = np.linspace(0, len(pictures) - 1, min(_NUM_SHOWN, len(pictures))).round().astype(int)
     rows = [one[shown] for one in colored[: 1 + _NUM_SHOWN_VARIANTS]]
     return Outcome(digest, measured, found, outputs.sheet(pictures[shown], *rows))
@@ -92,23 +106,18 @@ def difference(first, second):
     """
     if len({one.pictures for one in (*first, *second)}) > 1:
         raise EvaluationError(
-            "--compare takes runs of the same --val_data, --image_size and --white_background. "
+            "--pairs takes runs of the same --val_data, --image_size and --white_background. "
             "Received: runs that were measured on different pictures."
         )
     names = [name for name in first[0].measured[0].values if name in second[0].measured[0].values]
     table = _values(second, names) - _values(first, names)
-    ends = intervals.bootstrap_interval(table)
-    found = zip(names, table.mean(axis=0), *ends, strict=True)
-    spreads = [np.mean([_spread(one.measured) for one in side], axis=0) for side in (first, second)]
-
-    def more(spread):
-        one, other = np.split(spread, 2, axis=-1)
-        return _hue_errors(other) - _hue_errors(one)
-
-    both = np.concatenate(spreads, axis=1)
-    ends = intervals.bootstrap_interval(both, more)
-    by_hue = zip([f"{hue}-error" for hue in HUES], more(both.mean(axis=0)), *ends, strict=True)
-    return {name: summary.Value(*map(float, value)) for name, *value in (*found, *by_hue)}
+    found = summary.values(names, table.mean(axis=0), intervals.bootstrap_interval(table))
+    one, other = (np.mean([_cells(x.measured) for x in side], axis=0) for side in (first, second))
+    # Each side by itself: in one product of matrices, sums of equal columns need not be equal.
+    samples = intervals.bootstrap_samples(other, _hue_errors)
+    samples = samples - intervals.bootstrap_samples(one, _hue_errors)
+    more = _hue_errors(other.mean(axis=0)) - _hue_errors(one.mean(axis=0))
+    return found | summary.values(HUE_FIGURES, more, intervals.percentile_interval(samples))
 
 
 def _values(outcomes, names):
@@ -116,9 +125,96 @@ def _values(outcomes, names):
     return np.mean(rows, axis=0)
 
 
-def _spread(measured):
-    return np.stack([chroma_closeness.spread_colors(one.by_color) for one in measured])
+def _cells(measured):
+    return colors.lay_out([one.cells for one in measured])
 
 
-def _hue_errors(spread):
-    return hues.errors(spread)[..., [hues.HUES.index(hue) for hue in HUES]]
+def _hue_errors(cells):
+    return colors.hue_errors(cells)[..., : len(HUE_FIGURES)]
+
+
+def nearest_recipe(flags, recipes):
+    """Finds the recipe that a run differs least from.
+
+    Args:
+        flags: Dict of the run's flags as text, by name.
+        recipes: Dict of such dicts, by the name of the recipe.
+
+    Returns:
+        Pair of the recipe's name and a dict, by name, of the flags that the run differs in.
+    """
+    differing = {
+        name: {field: text for field, text in flags.items() if text != recipe[field]}
+        for name, recipe in recipes.items()
+    }
+
+    def distance(name):
+        # Of two that differ in as many flags, the one whose flags look alike.
+        texts = [(text, recipes[name][field]) for field, text in differing[name].items()]
+        return len(texts), -sum(difflib.SequenceMatcher(None, *pair).ratio() for pair in texts)
+
+    name = min(differing, key=distance)
+    return name, differing[name]
+
+
+def page(facts, outcomes, differences, networks, folder=""):
+    """Writes runs side by side as Markdown: a table of all, pairs, and a sheet of each.
+
+    Args:
+        facts: Dict of dicts of what is known of a run, by its name: `recipe`, `flags` (a dict of
+            text), `data`, `steps` and `seconds`.
+        outcomes: Dict of `Outcome`s, by name.
+        differences: Dict of dicts of `summary.Value`s, by pairs of tuples of names.
+        networks: List of `features.Features`.
+        folder: Where the sheets lie, seen from the page; empty for nowhere.
+
+    Returns:
+        Text.
+    """
+    first, *others = (fact["flags"] for fact in facts.values())
+    common = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
+    parts = ["# Runs side by side\n", _LEGEND]
+    if common:
+        parts.append(f"All runs: {_words(common)}\n")
+    parts.append(_all_runs(facts, outcomes, networks) + "\n")
+    for (one, other), values in differences.items():
+        parts.append(_pair(one, other, outcomes, values))
+    parts += ["## Pictures\n", _SHEETS] if folder else ["## Recipes\n"]
+    for name, fact in facts.items():
+        own = {k: value for k, value in fact["flags"].items() if k not in common}
+        told = f", with {_words(own)}" if own else ""
+        picture = f"\n![{name}]({folder}/{name}.jpg)\n" if folder else ""
+        parts.append(f"### {name}\n\n{fact['recipe']}{told}\n{picture}")
+    return "\n".join(parts)
+
+
+def _all_runs(facts, outcomes, networks):
+    names = list(_MAIN)
+    for network in networks:
+        kinds = ("kid", "diversity") if network.extract else ("diversity",)
+        names += [network.figure_name(kind) for kind in kinds]
+    rows = [["run", "recipe", "data", "steps", "seconds", *map(tables.label, names)]]
+    for name, fact in facts.items():
+        values = {k: vars(value) for k, value in outcomes[name].figures.items()}
+        row = [name, fact["recipe"], fact["data"], f"{fact['steps']:,}", f"{fact['seconds']:,.0f}"]
+        rows.append(row + [tables.cell(k, values.get(k)) for k in names])
+    return pages.markdown(rows)
+
+
+def _pair(first, second, outcomes, values):
+    sides = ["+".join(first), "+".join(second)]
+    rows = [["figure", "better", *sides, "difference"]]
+    kids = [k for k in outcomes[first[0]].figures if k.endswith("-kid")]
+    for name in (*kids, *values):
+        means = [
+            summary.Value(np.mean([outcomes[run].figures[name].value for run in side]))
+            for side in (first, second)
+        ]
+        more = values.get(name)
+        cells = [tables.cell(name, value and vars(value)) for value in (*means, more)]
+        rows.append([tables.label(name), tables.better(name), *cells])
+    return f"## {sides[0]} and {sides[1]}\n\n{pages.markdown(rows)}\n"
+
+
+def _words(flags):
+    return " ".join(f"`{flag}`" for flag in flags.values())

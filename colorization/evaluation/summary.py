@@ -5,12 +5,11 @@ import functools
 
 import numpy as np
 
-from colorization.evaluation.metrics import chroma_closeness, distances, intervals
+from colorization.evaluation.metrics import colors, distances, intervals
 
-SEED = 0
-# Below this FID is mostly bias, and KID is told first.
+# Below this FID is mostly bias, and KID comes first.
 FEW = 5000
-# Below this no interval of FID can be had.
+# Below this FID has no interval.
 MIN_FRECHET = 2 * distances.NUM_GROUPS
 
 
@@ -25,38 +24,42 @@ class Value:
     """
 
     value: float
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 def summarize(measured, true_vectors, networks):
     """Sums up what was measured of a system on a set.
 
     Args:
-        measured: List of `Measured`, one for each photo, at least 2, in an order that says nothing
-            about them.
+        measured: List of `measure.Measured`, one for each photo, at least 2, in an order that does
+            not depend on them.
         true_vectors: Dict of lists of the photos' own vectors, in the same order, by the name of
             the network.
         networks: List of `features.Features`.
 
     Returns:
-        Dict of `Value`, by the name of the figure, in the order in which they are told.
+        Dict of `Value`, by the name of the figure.
     """
     names = list(measured[0].values)
     table = np.array([[one.values[name] for name in names] for one in measured])
-    found = dict(
-        zip(names, _values(table.mean(axis=0), intervals.bootstrap_interval(table)), strict=True)
-    )
-    spread = np.stack([chroma_closeness.spread_colors(one.by_color) for one in measured])
+    found = values(names, table.mean(axis=0), intervals.bootstrap_interval(table))
+    spread = colors.lay_out([one.cells for one in measured])
     mean = spread.mean(axis=0, dtype=np.float64)
-    balanced = functools.partial(chroma_closeness.balanced_auc, frequencies=mean)
-    interval = intervals.bootstrap_interval(spread, balanced, SEED)
-    found["auc-balanced"] = Value(float(balanced(mean)), *map(float, interval))
+    balanced = functools.partial(colors.balanced_auc, frequencies=mean)
+    interval = intervals.bootstrap_interval(spread, balanced)
+    found |= values(["auc-balanced"], [balanced(mean)], interval[:, None])
     for network in networks:
         if network.extract is not None:
             vectors = np.stack([one.vectors[network.name] for one in measured])
             found |= _compare(np.stack(true_vectors[network.name]), vectors, network)
     return found
+
+
+def values(names, means, interval):
+    """Dict of `Value`s by name, from arrays of the figures and of both ends of their intervals."""
+    rows = zip(names, means, *interval, strict=True)
+    return {name: Value(*map(float, row)) for name, *row in rows}
 
 
 def warnings(networks, number):
@@ -73,7 +76,7 @@ def warnings(networks, number):
 
 def _compare(truth, pictures, network):
     pair = [_even(x) for x in (truth, pictures)] if network.has_even_kernel else (truth, pictures)
-    samples = distances.kernel_samples(*pair, intervals.NUM_RESAMPLES, SEED)
+    samples = distances.kernel_samples(*pair, intervals.NUM_RESAMPLES, intervals.SEED)
     interval = intervals.percentile_interval(samples)
     kid = Value(distances.kernel_distance(*pair), *map(float, interval))
     enough = len(truth) >= MIN_FRECHET
@@ -83,11 +86,7 @@ def _compare(truth, pictures, network):
     return found if len(truth) < FEW else dict(reversed(found.items()))
 
 
-def _values(means, interval):
-    return [Value(*map(float, ends)) for ends in zip(means, *interval, strict=True)]
-
-
 def _even(vectors):
-    """Brings vectors to a root mean square of 1; one of zeros stays as it is."""
+    """Scales vectors to a root mean square of 1; one of zeros stays as it is."""
     squares = np.square(vectors, dtype=np.float64).mean(axis=1, keepdims=True)
     return vectors / np.sqrt(np.where(squares > 0, squares, 1))

@@ -1,7 +1,7 @@
-"""What makes pictures of gray photos: a model, and the baselines that it is held against.
+"""What colors gray photos: a model, and the baselines that it is compared with.
 
-Law of the file: a system is shown the photo in gray, uint8 `(height, width, 3)` of equal channels,
-and returns uint8 pictures of the same shape. Only `truth` sees the colors.
+A system is shown the photo in gray, uint8 `(height, width, 3)` of equal channels, and returns uint8
+pictures of the same shape. Only `truth` sees the colors.
 """
 
 import dataclasses
@@ -13,11 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
+from colorization.evaluation.protocol import VARIANTS_SEED
 from colorization.inference.colorizer import RELEASED_MODEL, Colorizer
 from pipelines.color import bins, spaces
 
 BASELINES = ("gray", "mean", "truth")
-VARIANTS_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)

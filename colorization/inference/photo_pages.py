@@ -1,18 +1,17 @@
 """Pages that show photos before and after: nothing but the page is needed to look at one.
 
-Law of the file: a page holds its pictures, small, and at most `PHOTOS_PER_PAGE` of them, so that
-twenty photos make one page to send around, and 50,000 make pages that a browser still opens.
+A page embeds small copies of at most `PHOTOS_PER_PAGE` photos, so that twenty photos make one page
+to send around, and 50,000 make pages that a browser still opens.
 """
 
-import base64
 import contextlib
 import html
 import os
 import urllib.parse
 
-import cv2
 import pyvips
 
+from colorization import pages
 from colorization.inference import threads
 from pipelines.files import atomic_write
 from pipelines.photos.photo_files import PictureError, read_picture
@@ -22,26 +21,14 @@ PHOTOS_PER_PAGE = 200
 # Widest and highest, in pixels.
 THUMBNAIL_SIZE = (480, 300)
 
-_HEAD = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Colored photos</title>
-<style>
-body { background: #777; color: #fff; font: 15px/1.4 sans-serif; margin: 2em; }
-a { color: inherit; }
+# A neutral gray lets colors look as they are.
+_STYLE = """\
+body { background: #777; color: #fff; margin: 2em; max-width: none; }
+a { color: inherit; } figcaption { color: #fff; font-size: 15px; }
 main { display: flex; flex-wrap: wrap; gap: 2em; }
-figure { margin: 0; }
 figure div { display: flex; flex-wrap: wrap; gap: 4px; }
-img { height: 300px; max-width: 95vw; object-fit: contain; display: block; }
-nav { margin: 1em 0; }
-nav a, nav b { margin-right: .7em; }
-</style>
-</head>
-<body>
-<h1>Colored photos</h1>
-"""
+img { height: 300px; max-width: 95vw; object-fit: contain; }
+nav { margin: 1em 0; } nav a, nav b { margin-right: .7em; }"""
 
 
 class Report:
@@ -139,21 +126,18 @@ class Report:
         return self.path if number == 0 else self.path.with_name(f"report_{number + 1}.html")
 
     def _write_page(self, number, num_pages, rows, failures, num_photos):
-        path = self._page(number)
-        # A name that is no text, which no page can show, must not cost the page.
-        with atomic_write(path, "w", encoding="utf-8", errors="xmlcharrefreplace") as file:
-            file.write(f"{_HEAD}<p>{num_photos:,} photos")
-            file.write(f", page {number + 1} of {num_pages}" if num_pages > 1 else "")
-            file.write(", before and after. A colored photo leads to its file.</p>\n")
-            file.write(self._navigation(number, num_pages))
-            if failures and number == 0:
-                lines = "".join(f"<li>{html.escape(line)}</li>\n" for line in failures)
-                file.write(f"<h2>Failed: {len(failures):,}</h2>\n<ul>\n{lines}</ul>\n")
-            file.write("<main>\n")
-            for job, outputs in rows:
-                file.write(self._figure(job, outputs))
-            file.write("</main>\n")
-            file.write(self._navigation(number, num_pages) + "</body>\n</html>\n")
+        which = f", page {number + 1} of {num_pages}" if num_pages > 1 else ""
+        navigation = self._navigation(number, num_pages)
+        parts = [
+            f"<p>{num_photos:,} photos{which}, before and after. Click a colored photo to open "
+            f"its file.</p>\n{navigation}"
+        ]
+        if failures and number == 0:
+            lines = "".join(f"<li>{html.escape(line)}</li>\n" for line in failures)
+            parts.append(f"<h2>Failed: {len(failures):,}</h2>\n<ul>\n{lines}</ul>\n")
+        figures = [self._figure(job, outputs) for job, outputs in rows]
+        parts += ["<main>\n", *figures, "</main>\n", navigation]
+        pages.write(self._page(number), pages.page("Colored photos", parts, _STYLE))
 
     def _navigation(self, number, num_pages):
         if num_pages == 1:
@@ -170,14 +154,12 @@ class Report:
         pictures = []
         for picture, thumbnail in self._pictures(job, outputs):
             try:
-                data = base64.b64encode(thumbnail.read_bytes()).decode()
+                data = thumbnail.read_bytes()
             except OSError:
                 continue
             is_source = picture is job.source
-            image = (
-                f'<img alt="{"before" if is_source else "after"}" decoding="async" '
-                f'src="data:image/jpeg;base64,{data}">'
-            )
+            alt = "before" if is_source else "after"
+            image = pages.image(data, alt, 'decoding="async"')
             if not is_source:
                 link = urllib.parse.quote(os.fsencode(picture.relative_to(self._folder)))
                 image = f'<a href="{link}">{image}</a>'
@@ -205,12 +187,7 @@ def _is_newer(thumbnail, picture):
 
 
 def _shrink(picture, thumbnail):
-    pixels = read_picture(picture)
-    height, width = pixels.shape[:2]
-    scale = min(1, THUMBNAIL_SIZE[0] / width, THUMBNAIL_SIZE[1] / height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    small = pages.fit(read_picture(picture), *THUMBNAIL_SIZE)
     thumbnail.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(thumbnail) as file:
-        file.write(data.tobytes())
+        file.write(pages.jpeg(small, quality=80))

@@ -2,8 +2,9 @@
 
 import math
 
-import cv2
 import numpy as np
+
+from colorization import pages
 
 # Of a picture on it, and between pictures, in pixels.
 LONGER_SIDE, GAP = 320, 4
@@ -19,10 +20,7 @@ def shrink(rgb):
     Returns:
         uint8 array with sides of at most `LONGER_SIDE`.
     """
-    height, width = rgb.shape[:2]
-    scale = min(1, LONGER_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    small = pages.fit(rgb, LONGER_SIDE, LONGER_SIDE)
     return small if small.dtype == np.uint8 else np.round(small / 257).astype(np.uint8)
 
 

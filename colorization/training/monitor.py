@@ -6,7 +6,7 @@ by name whether more of it is better; inside, it is turned so that less always i
 
 import keras
 
-from colorization.evaluation import evaluators, measure, outputs, summary
+from colorization.evaluation import measure, outputs, summary
 from colorization.evaluation.figures import FIGURES
 from colorization.training.averaging import averaged_weights
 
@@ -66,7 +66,7 @@ class Figures(keras.callbacks.Callback):
         """
         colored = outputs.color(self.network, self.codec, self.pictures)
         measured = [
-            measure.measure(evaluators.Picture(truth), [evaluators.Picture(rgb)], self.networks)
+            measure.measure(measure.Picture(truth), [measure.Picture(rgb)], self.networks)
             for truth, rgb in zip(self.pictures[..., :3], colored, strict=True)
         ]
         found = summary.summarize(measured, self._true_vectors, self.networks)

@@ -13,7 +13,7 @@ from absl import flags
 
 from colorization import compare, evaluate
 from colorization.config import ConfigError
-from colorization.evaluation import EvaluationError, photo_loop, results
+from colorization.evaluation import EvaluationError, measure, protocol
 from colorization.inference import colorizer
 from colorization.inference.colorizer import ModelError
 from pipelines.color.bins import bin_centers
@@ -84,18 +84,18 @@ def test_records_say_what_the_figures_depend_on(folder, squeezenet_file, capsys)
         output="found.jsonl",
     )
     assert status == 0
-    found = results.read("found.jsonl")
+    found = protocol.read("found.jsonl")
     assert [(one["system"]["label"], one["data"]["label"]) for one in found] == [
         ("warmer 3", "album/val"),
         ("gray", "album/val"),
         ("warmer 3", "samples"),
         ("gray", "samples"),
     ]
-    protocol = found[0]["protocol"]
-    assert protocol["data"]["photos"] == protocol["data"]["limit"] == 3
-    assert protocol["variants"] == {"number": 2, "seed": 0}
-    assert len(protocol["networks"]["squeezenet"]["weights_sha256"]) == 64
-    assert protocol["figures"]["squeezenet-kid"] == 1
+    told = found[0]["protocol"]
+    assert told["data"]["photos"] == told["data"]["limit"] == 3
+    assert told["variants"] == {"number": 2, "seed": 0}
+    assert len(told["networks"]["squeezenet"]["weights_sha256"]) == 64
+    assert told["figures"]["squeezenet-kid"] == 1
     assert found[0]["protocol"] == found[1]["protocol"] != found[2]["protocol"]
     assert found[0]["figures"].keys() - found[1]["figures"].keys() == {
         "best-of-n-ab-error",
@@ -113,12 +113,12 @@ def test_what_is_written_is_compared(folder, capsys):
     evaluate.evaluate(folder, "models/other", output="b.jsonl")
     evaluate.evaluate(folder, limit=2, output="c.jsonl")
     capsys.readouterr()
-    compare.main(["a.jsonl", "b.jsonl"])
-    assert list(columns(capsys.readouterr().out))[2:] == ["warmer 3", "other 3"]
+    found = compare.compare_records(["a.jsonl", "b.jsonl"])
+    assert list(columns(found))[2:] == ["warmer 3", "other 3"]
     with pytest.raises(
         EvaluationError, match="data.fingerprint.*data.photos is 4 there and 2 here"
     ):
-        compare.main(["a.jsonl", "c.jsonl"])
+        compare.compare_records(["a.jsonl", "c.jsonl"])
 
 
 def test_damaged_photos_are_named_and_the_others_measured(folder, capsys):
@@ -127,8 +127,8 @@ def test_damaged_photos_are_named_and_the_others_measured(folder, capsys):
     assert evaluate.evaluate(folder, output="found.jsonl") == 1
     output, errors = capsys.readouterr()
     assert output.startswith("### album/val: 4 photos")
-    assert "album/val/void.jpg: " in errors and "1 left out, gray; the first is" in errors
-    (found,) = results.read("found.jsonl")
+    assert "album/val/void.jpg: " in errors and "Left out 1, gray; the first is" in errors
+    (found,) = protocol.read("found.jsonl")
     assert found["data"]["left_out"] == {"damaged": 1, "gray": 1, "small": 0}
 
 
@@ -152,13 +152,13 @@ def test_listed_photos_are_left_out(folder, capsys):
 
 
 def test_nothing_is_told_of_a_set_that_was_begun(folder, monkeypatch, capsys):
-    real = photo_loop.evaluate
+    real = measure.measure_set
 
     def interrupted(data, systems, networks, num_variants, stop, on_photo):
         stop.signal = 2
         return real(data, systems, networks, num_variants, stop, on_photo)
 
-    monkeypatch.setattr(photo_loop, "evaluate", interrupted)
+    monkeypatch.setattr(measure, "measure_set", interrupted)
     assert evaluate.evaluate(folder, output="found.jsonl") == 130
     output, errors = capsys.readouterr()
     assert not output and "Stopped" in errors and os.listdir() == ["album"]
@@ -170,7 +170,7 @@ def test_sets_that_are_done_are_kept_whatever_becomes_of_the_next(folder):
         write_picture(f"gray/{name}.png", np.full((40, 40, 3), 90, np.uint8))
     with pytest.raises(EvaluationError, match="folder:gray: .*0 of 2 .0 damaged, 2 gray"):
         evaluate.evaluate(f"{folder},folder:gray", output="found.jsonl")
-    assert [one["data"]["label"] for one in results.read("found.jsonl")] == ["album/val"]
+    assert [one["data"]["label"] for one in protocol.read("found.jsonl")] == ["album/val"]
 
 
 @pytest.mark.parametrize(
@@ -245,15 +245,12 @@ def test_flags_reach_the_evaluation(folder, monkeypatch, squeezenet_file):
     [
         ([], "--data=folder:PHOTOS is needed"),
         (["--data=samples", "more"], "flags only. Received: more"),
-        (["--data=samples", "--output=none/a.jsonl"], "none/a.jsonl needs a folder"),
-        (["--data=samples", "--output=here.jsonl"], "here.jsonl is there already.*--overwrite"),
-        (["--data=samples", "--output=album", "--overwrite"], "album is there already"),
-        (
-            ["--data=samples", "--report=here.jsonl"],
-            "report=here.jsonl is a folder.*jsonl, wh",
-        ),
-        (["--data=samples", "--report=here.jsonl/a/b"], "here.jsonl/a/b is a folder that can be"),
-        (["--data=samples", "--report=old"], "old has a report.png already.*--overwrite"),
+        (["--data=samples", "--output=none/a.jsonl"], "--output needs a folder.*Received: none"),
+        (["--data=samples", "--output=here.jsonl"], "--output: here.jsonl exists.*--overwrite"),
+        (["--data=samples", "--output=album", "--overwrite"], "--output: album exists"),
+        (["--data=samples", "--report=here.jsonl"], "report needs a folder.*Received: here.jsonl"),
+        (["--data=samples", "--report=here.jsonl/a/b"], "report needs a folder.*here.jsonl/a/b"),
+        (["--data=samples", "--report=old"], "report: old/report.png exists.*--overwrite"),
     ],
 )
 def test_wrong_flags_are_one_line_before_anything_is_done(folder, arguments, message, monkeypatch):
@@ -268,7 +265,7 @@ def test_wrong_flags_are_one_line_before_anything_is_done(folder, arguments, mes
 def test_existing_records_are_replaced_when_told(folder, monkeypatch):
     pathlib.Path("here.jsonl").write_text("old")
     assert parsed(f"--data={folder}", "--output=here.jsonl", "--overwrite") == 0
-    assert len(results.read("here.jsonl")) == 1
+    assert len(protocol.read("here.jsonl")) == 1
 
 
 def test_help_names_every_flag_and_needs_no_tensorflow():
@@ -297,11 +294,11 @@ def test_a_run_is_evaluated_as_it_would_be_exported(finished_run, picture_folder
     data = f"folder:{picture_folder}"
     places = {"output": output, "report": str(tmp_path / "report")}
     assert evaluate.evaluate(data, str(run), ["mean"], num_variants=2, **places) == 0
-    model, mean = results.read(output)
+    model, mean = protocol.read(output)
     assert model["system"]["label"] == "mine 4" and model["system"]["run"] == "mine"
     assert mean["system"]["of"] == "mine" and model["figures"]["psnr"]["value"] > 5
     assert "diversity-ab" in model["figures"]
-    assert "Course of the run" in (tmp_path / "report/report.html").read_text()
+    assert "History of the run" in (tmp_path / "report/report.html").read_text()
     # What it was exported to is gone.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["found.jsonl", "mine", "report"]
     with pytest.raises(ConfigError):

@@ -1,15 +1,20 @@
 """What networks do to chroma that no photo does.
 
-Law of the file: pictures are float arrays of shape `(height, width, 3)` in CIE L*a*b*.
+Pictures are float arrays of shape `(height, width, 3)` in CIE L*a*b*.
 """
 
+import cv2
 import numpy as np
 
 PERIOD, BLOCK = 4, 32
+# Pixels on a side that `checkerboard` needs.
+MIN_SIZE = BLOCK + PERIOD - 1
 # Rounding to 8 bits alone leaves about this much energy in ab, in CIE units squared.
 _QUIET = 0.1
 # L* or ab units from one pixel to the next but one.
 _EDGE, _FLAT, _NEAR = 10.0, 3.0, 4
+# Of `blotches`: pixels of the short side, of a window and of a region; units of L*.
+SHORT_SIDE, WINDOW, MIN_REGION, MOST_SPREAD = 128, 5, 64, 1.5
 
 
 def checkerboard(picture, period=PERIOD):
@@ -77,6 +82,59 @@ def bleeding(truth, picture):
         return 0.0
     excess = np.maximum(change[beside] - true_change[beside], 0)
     return float(excess.mean(dtype=np.float64) / 2)
+
+
+def blotches(truth, picture):
+    """Spread of chroma where lightness is flat: what a wall or a sky painted in patches shows.
+
+    Both pictures are averaged over square blocks of pixels, so that the short side is about
+    `SHORT_SIDE`; grain and the size of the photo then matter little. A block is flat if the
+    standard deviation of the true L* in the `WINDOW` x `WINDOW` blocks around it is below
+    `MOST_SPREAD`: no edge passes there, and L* changes by about one unit a block at most. Flat
+    blocks that touch by a side make a region; regions of fewer than `MIN_REGION` blocks are
+    dropped. The spread of a region is the root mean square distance of its blocks' ab from their
+    mean; the figure is its mean over all regions, each weighted by its area.
+
+    Where lightness is flat photos do change color, so that the truth has some blotches too.
+
+    Args:
+        truth: Float array of shape `(height, width, 3)`, Lab; a* and b* are not looked at.
+        picture: Float array of the same shape.
+
+    Returns:
+        CIE units; 0 where ab is constant in every region, and where there is no region.
+
+    Source: of its own.
+    """
+    lightness, ab = truth[..., 0], picture[..., 1:]
+    factor = max(1, round(min(lightness.shape) / SHORT_SIDE))
+    if factor > 1:
+        rows, columns = (side // factor for side in lightness.shape)
+        lightness, ab = (
+            cv2.resize(
+                x[: rows * factor, : columns * factor],
+                (columns, rows),
+                interpolation=cv2.INTER_AREA,
+            )
+            for x in (lightness, ab)
+        )
+    # Around a middle level, since the variance is a difference of squares in 32 bits.
+    light = np.asarray(lightness, np.float32) - 50
+    mean, squares = (cv2.blur(x, (WINDOW, WINDOW)) for x in (light, light * light))
+    flat = (squares - mean * mean < MOST_SPREAD**2).astype(np.uint8)
+    _, regions = cv2.connectedComponents(flat, connectivity=4)
+    areas = np.bincount(regions.ravel())
+    areas[0] = 0
+    areas[areas < MIN_REGION] = 0
+    if not areas.any():
+        return 0.0
+    moments = np.zeros((2, len(areas)))
+    for channel in np.moveaxis(np.asarray(ab, np.float64), -1, 0):
+        sums = np.bincount(regions.ravel(), channel.ravel())
+        moments += [sums**2, np.bincount(regions.ravel(), channel.ravel() ** 2)]
+    sizes = np.maximum(areas, 1)
+    spread = np.sqrt(np.maximum(0, moments[1] / sizes - moments[0] / sizes**2))
+    return float(np.average(spread, weights=areas))
 
 
 def _change(channels):

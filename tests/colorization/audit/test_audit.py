@@ -72,12 +72,12 @@ def test_training_takes_the_list(photos, tmp_path, monkeypatch):
     assert survey.survey(source).num_usable == 2
 
 
-def test_a_failure_leaves_no_half_file(photos, tmp_path, monkeypatch):
+def test_a_failure_leaves_no_half_file(photos, tmp_path):
     found = findings.audit(opener.open_source(f"folder:{photos}/val"))
-    monkeypatch.setattr(json, "dump", lambda *_, **__: open(tmp_path / "no" / "such"))
-    with pytest.raises(FileNotFoundError):
-        command.write(found, str(tmp_path / "out"))
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
+    (tmp_path / "audit.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        command.write(found, str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "audit.json"}
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_failure_leaves_no_half_file(photos, tmp_path, monkeypatch):
         (["photos"], "Error: audit takes --data=SOURCE and other flags only. See --help."),
         (
             ["--data=samples", "--output={folder}"],
-            "Error: --output is a new or an empty folder. Received: {folder}, which is there",
+            "Error: --output must be a new or an empty folder. Received: {folder}, which exists",
         ),
         (
             ["--data=samples", "--output={folder}/notes.txt"],
-            "Error: --output is a new or an empty folder. Received: {folder}/notes.txt",
+            "Error: --output must be a new or an empty folder. Received: {folder}/notes.txt",
         ),
     ],
 )

@@ -11,9 +11,12 @@ import pytest
 import tensorflow as tf
 from skimage import data
 
-from colorization.evaluation import EvaluationError, features, perceptual, squeezenet_features
+from colorization.evaluation import EvaluationError, features, perceptual
+from colorization.evaluation.features import load_features
+from colorization.losses import feature_distance
 
 PHOTO = data.chelsea()[:224, :224]
+PICTURES = np.random.default_rng(0).uniform(0, 1, (2, 2, 64, 64, 3)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +87,12 @@ def test_the_digest_tells_weights_apart_and_not_files(network, squeezenet_file, 
     digest = network.protocol["weights_sha256"]
     copy = tmp_path / "copy.h5"
     copy.write_bytes(squeezenet_file.read_bytes())
-    assert squeezenet_features.open_squeezenet(str(copy)).protocol["weights_sha256"] == digest
+    assert features.open_squeezenet(str(copy)).protocol["weights_sha256"] == digest
     import h5py
 
     with h5py.File(copy, "r+") as file:
         file["conv1/conv1/conv1_b"][0] += 1
-    assert squeezenet_features.open_squeezenet(str(copy)).protocol["weights_sha256"] != digest
+    assert features.open_squeezenet(str(copy)).protocol["weights_sha256"] != digest
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(path)
     with pytest.raises(EvaluationError, match="other.weights.h5: expected weights of SqueezeNet"):
-        squeezenet_features.open_squeezenet(str(path))
+        features.open_squeezenet(str(path))
 
 
 def test_inception_without_a_network_says_what_to_do(monkeypatch):
@@ -202,3 +205,38 @@ def test_torch_fidelity_extracts_what_its_package_does(tmp_path, monkeypatch):
         expected = extractor(batch)[0].numpy()
     for picture, vector in zip((PHOTO, 255 - PHOTO), expected, strict=True):
         np.testing.assert_allclose(network.extract(picture), vector, rtol=1e-4, atol=1e-5)
+
+
+def test_squeezenet_gives_five_frozen_maps(squeezenet_file):
+    network = load_features(squeezenet_file)
+    assert [part.shape[-1] for part in network(255 * PICTURES[0])] == [64, 128, 256, 384, 512]
+    assert network.trainable_weights == []
+
+
+def test_a_model_of_any_kind_serves(tmp_path):
+    rgb = keras.Input((None, None, 3))
+    model = keras.Model(rgb, keras.layers.Conv2D(4, 3)(rgb))
+    model.save(tmp_path / "own.keras")
+    network = load_features(tmp_path / "own.keras")
+    maps = [np.asarray(model(255 * part)) for part in PICTURES]
+    expected = np.abs(maps[0] - maps[1]).mean() / np.abs(maps[0]).mean()
+    assert float(feature_distance(network, *PICTURES)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_each_map_counts_alike(squeezenet_file):
+    network = load_features(squeezenet_file)
+    pairs = zip(*(network(255 * part) for part in PICTURES), strict=True)
+    terms = [np.abs(a - b).mean() / np.abs(a).mean() for a, b in map(np.asarray, pairs)]
+    assert len(terms) == 5
+    distance = float(feature_distance(network, *PICTURES))
+    assert distance == pytest.approx(np.mean(terms), rel=1e-4)
+    assert float(feature_distance(network, PICTURES[0], PICTURES[0])) == 0
+
+
+def test_another_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "other.h5").write_bytes(b"no weights")
+    for name in ("other.h5", "none.h5", "none.keras"):
+        message = f"{name}: expected weights of SqueezeNet"
+        with pytest.raises(EvaluationError, match=message) as caught:
+            load_features(tmp_path / name)
+        assert "\n" not in str(caught.value)

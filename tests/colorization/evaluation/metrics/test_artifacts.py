@@ -104,3 +104,63 @@ def _step_like(photo):
 def test_a_picture_without_edges_bleeds_nowhere():
     flat = np.full((30, 30, 3), 50, np.float32)
     assert artifacts.bleeding(flat, _noise((30, 30))) == 0
+
+
+def _scene(height=128, width=192):
+    """Two walls of unlike lightness under an edge, and no chroma."""
+    lab = np.zeros((height, width, 3), np.float32)
+    lab[..., 0] = np.where(np.arange(width) < width // 2, 40, 70)
+    return lab
+
+
+def test_constant_chroma_has_no_blotches_on_whatever_lightness():
+    for truth in (_scene(), PHOTO, _noise((160, 160))):
+        picture = truth.copy()
+        picture[..., 1:] = (20, -30)
+        assert artifacts.blotches(truth, picture) == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 5])
+@pytest.mark.parametrize("amplitude", [3, 12])
+def test_the_amplitude_of_blotches_comes_back_at_any_size(amplitude, scale):
+    truth = _scene(128 * scale, 192 * scale)
+    picture, stripes = truth.copy(), np.arange(128 * scale) // (16 * scale) % 2
+    # Half of each wall lies above the mean, half below, in a* and b* alike.
+    picture[..., 1:] = amplitude / np.sqrt(2) * (2 * stripes - 1)[:, None, None]
+    assert artifacts.blotches(truth, picture) == pytest.approx(amplitude, rel=0.01)
+
+
+def test_colors_that_change_at_an_edge_in_lightness_are_no_blotches():
+    truth = _scene()
+    picture = truth.copy()
+    picture[:, :96, 1:] = (30, 40)
+    assert artifacts.blotches(truth, picture) == pytest.approx(0, abs=1e-4)
+    # Half of what was one wall.
+    truth[..., 0] = 50
+    assert artifacts.blotches(truth, picture) == pytest.approx(25, rel=0.01)
+
+
+def test_texture_and_small_patches_have_no_flat_regions():
+    random, picture = np.random.default_rng(0), _noise((128, 128))
+    rough = np.zeros((128, 128, 3), np.float32)
+    rough[..., 0] = random.uniform(20, 80, (128, 128))
+    assert artifacts.blotches(rough, picture) == 0
+    rough[10:20, 10:20, 0] = 50
+    assert artifacts.blotches(rough, picture) == 0
+
+
+def test_grain_does_not_hide_a_wall():
+    truth = _scene(512, 768)
+    truth[..., 0] += np.random.default_rng(0).normal(0, 3, truth.shape[:2])
+    picture = truth.copy()
+    picture[256:, :, 1] = 20
+    assert artifacts.blotches(truth, picture) == pytest.approx(10, rel=0.02)
+
+
+def test_regions_weigh_by_their_area():
+    truth, picture = _scene(), _scene()
+    truth[:, :48, 0], truth[:, 48:, 0] = 40, 70
+    picture[:64, :48, 1] = 16
+    found = artifacts.blotches(truth, picture)
+    # Two columns on either side of the edge are not flat.
+    assert found == pytest.approx(8 * 46 / 188, rel=0.01)

@@ -1,23 +1,22 @@
 """The pictures of an evaluation that are looked at: the best, the median and the worst.
 
-Law of the file: they are chosen by the first system's color difference CIEDE2000, when all photos
-are measured, and colored again, so that no other photo is kept. Pictures are uint8 sRGB of shape
-`(height, width, 3)`, small ones no larger than `SIZE`.
+They are chosen by CIEDE2000 of the first system when all photos are measured, and colored again, so
+that no other photo is kept. Pictures are uint8 sRGB of shape `(height, width, 3)`.
 """
 
-import base64
 import dataclasses
 
 import cv2
 import numpy as np
 
+from colorization import pages
 from colorization.evaluation import data as photos
 from colorization.evaluation.systems import to_gray
 
 KINDS = ("best", "median", "worst")
 FIGURE = "ciede2000"
 NUM_SHOWN = 4
-# Widest and highest, in pixels.
+# Largest width and height, in pixels.
 SIZE = (480, 300)
 # Of the sheet, in pixels.
 _WIDTH, _CELL, _GAP, _LINE = 1920, (312, 150), 8, 22
@@ -39,6 +38,11 @@ class Shown:
     name: str
     values: dict
     pictures: tuple
+
+    def caption(self, name):
+        """What stands under a photo: its kind, two figures and its name."""
+        delta, psnr = self.values[FIGURE], self.values["psnr"]
+        return f"{self.kind}: CIEDE2000 {delta:.1f}, PSNR {psnr:.1f}, {name}"
 
 
 def choose(values):
@@ -64,7 +68,7 @@ def show(data, found, system):
 
     Args:
         data: `data.Data`.
-        found: `photo_loop.Found` of it.
+        found: `measure.MeasuredSet` of it.
         system: The first `systems.System`.
 
     Returns:
@@ -87,23 +91,9 @@ def show(data, found, system):
             position, kind = kinds[digest]
             gray = to_gray(photo)
             pictures = (gray, system.color(gray, photo)[0], photo)
-            values = measured[position].values
-            shown[position] = Shown(kind, name, values, tuple(map(shrink, pictures)))
+            small = tuple(pages.fit(picture, *SIZE) for picture in pictures)
+            shown[position] = Shown(kind, name, measured[position].values, small)
     return [shown[i] for rows in chosen.values() for i in rows if i in shown]
-
-
-def shrink(rgb, size=SIZE):
-    """Brings a picture into a box, if it is larger."""
-    height, width = rgb.shape[:2]
-    scale = min(1, size[0] / width, size[1] / height)
-    smaller = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(rgb, smaller, interpolation=cv2.INTER_AREA)
-
-
-def to_jpeg(rgb):
-    """A picture as JPEG in base 64."""
-    _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return base64.b64encode(data.tobytes()).decode()
 
 
 def sheet(title, shown):
@@ -128,22 +118,13 @@ def sheet(title, shown):
     return np.concatenate(bands)
 
 
-def caption(shown, name):
-    """What stands under a photo: its kind, two figures and its name."""
-    delta, psnr = shown.values[FIGURE], shown.values["psnr"]
-    return f"{shown.kind}: CIEDE2000 {delta:.1f}, PSNR {psnr:.1f}, {name}"
-
-
 def _block(shown):
     """The pictures of a photo side by side, over a line of text."""
-    parts = []
-    for picture in shown.pictures:
-        small = shrink(picture, _CELL)
-        margins = ((0, 0), (_GAP // 2, _GAP // 2), (0, 0))
-        parts.append(np.pad(small, margins, constant_values=_BACKGROUND))
-    pictures = np.concatenate(parts, axis=1)
-    name = shown.name.rpartition("/")[2]
-    return np.concatenate([pictures, _text(caption(shown, name), pictures.shape[1], 0.4)])
+    margins = ((0, 0), (_GAP // 2, _GAP // 2), (0, 0))
+    small = [pages.fit(picture, *_CELL) for picture in shown.pictures]
+    pictures = np.hstack([np.pad(one, margins, constant_values=_BACKGROUND) for one in small])
+    caption = shown.caption(shown.name.rpartition("/")[2])
+    return np.concatenate([pictures, _text(caption, pictures.shape[1], 0.4)])
 
 
 def _join(blocks):

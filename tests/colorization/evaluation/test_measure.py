@@ -7,15 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorization.evaluation import (
-    data,
-    evaluators,
-    features,
-    measure,
-    photo_loop,
-    summary,
-    systems,
-)
+from colorization.evaluation import data, features, measure, summary, systems
 from colorization.evaluation.metrics import distances
 from colorization.inference import threads
 from pipelines.photos.photo_files import read_picture, write_picture
@@ -43,7 +35,7 @@ PLAIN = features.Features("plain", {}, None, lambda one, two: float(one[0, 0, 0]
 
 def evaluate(folder, networks=(TINY,), num_variants=1, stop=None):
     (found,) = data.open_data(f"folder:{folder}")
-    return photo_loop.evaluate(found, SYSTEMS, networks, num_variants, stop or threads.Stop())
+    return measure.measure_set(found, SYSTEMS, networks, num_variants, stop or threads.Stop())
 
 
 def summarize(found, name="warm", networks=(TINY,)):
@@ -67,8 +59,8 @@ def test_figures_are_means_over_photos(figures, picture_folder):
     expected = []
     for path in sorted(picture_folder.rglob("*.*")):
         photo = read_picture(path)
-        warm = evaluators.Picture(_warm(systems.to_gray(photo), photo)[0])
-        expected.append(measure.measure(evaluators.Picture(photo), [warm], []).values)
+        warm = measure.Picture(_warm(systems.to_gray(photo), photo)[0])
+        expected.append(measure.measure(measure.Picture(photo), [warm], []).values)
     assert len(expected) == 12
     for name in expected[0]:
         mean = np.mean([values[name] for values in expected])
@@ -163,7 +155,7 @@ def test_a_stop_takes_no_more_photos(picture_folder, monkeypatch):
         with lock:
             stop.reason = "enough"
 
-    result = photo_loop.evaluate(found, SYSTEMS, [], 1, stop, request)
+    result = measure.measure_set(found, SYSTEMS, [], 1, stop, request)
     assert len(result.digests) == 1
 
 

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorization.evaluation import data, page, page_pictures, page_plots, photo_loop, systems
-from colorization.evaluation.page_tally import TRUTH, Tally
+from colorization.evaluation import data, measure, report, showcase, systems
 from colorization.inference import threads
 from pipelines.photos.photo_files import read_picture, write_picture
 
@@ -50,8 +49,8 @@ class Page(html.parser.HTMLParser):
 def made(folder, picture_folder, run=None, label="album/val"):
     """Evaluates the pictures and writes a report of it; returns what was found."""
     (opened,) = data.open_data(f"folder:{picture_folder}")
-    report = page.Report(str(folder), run)
-    found = photo_loop.evaluate(opened, report.watching(SYSTEMS), [], 1, threads.Stop())
+    page = report.Report(str(folder), run)
+    found = measure.measure_set(opened, page.watching(SYSTEMS), [], 1, threads.Stop())
     figures = {"psnr": {"value": 20.0, "low": 19.0, "high": 21.0}}
     rows = [
         {
@@ -62,8 +61,8 @@ def made(folder, picture_folder, run=None, label="album/val"):
         }
         for system in SYSTEMS
     ]
-    report.add(dataclasses.replace(opened, label=label), found, WARM, rows, ["<note>"])
-    report.write()
+    page.add(dataclasses.replace(opened, label=label), found, WARM, rows, ["<note>"])
+    page.write()
     return found
 
 
@@ -96,7 +95,7 @@ def test_a_page_holds_figures_hues_colors_and_the_protocol(written):
     for hue in ("red", "yellow", "green", "blue"):
         assert hue in text
     assert "nan" not in text and "-0.0" not in text
-    assert "a* and b*, gray" not in text and "Course of the run" not in text
+    assert "a* and b*, gray" not in text and "History of the run" not in text
 
 
 def test_the_best_the_median_and_the_worst_are_shown_in_gray_colored_and_as_they_are(
@@ -133,7 +132,7 @@ def test_the_sheet_holds_the_same_pictures(written, picture_folder):
 @pytest.mark.parametrize("number", [2, 3, 5, 11, 12, 40])
 def test_no_photo_is_chosen_twice(number):
     values = np.random.default_rng(number).permutation(number).astype(float)
-    chosen = page_pictures.choose(values)
+    chosen = showcase.choose(values)
     every = [int(values[i]) for rows in chosen.values() for i in rows]
     assert every == sorted(set(every)) and every[0] == 0 and every[-1] == number - 1
     assert max(len(rows) for rows in chosen.values()) <= 4
@@ -146,18 +145,18 @@ def test_photos_that_changed_meanwhile_are_left_out(picture_folder, tmp_path):
     for path in sorted(picture_folder.glob("*.png"))[:3]:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (opened,) = data.open_data(f"folder:{tmp_path}")
-    found = photo_loop.evaluate(opened, SYSTEMS, [], 1, threads.Stop())
+    found = measure.measure_set(opened, SYSTEMS, [], 1, threads.Stop())
     first, second, _ = sorted(tmp_path.iterdir())
     write_picture(first, read_picture(second), overwrite=True)
     second.unlink()
-    shown = page_pictures.show(opened, found, WARM)
-    assert len(shown) == 1 and page_pictures.sheet("album", shown).shape[1] == 1920
+    shown = showcase.show(opened, found, WARM)
+    assert len(shown) == 1 and showcase.sheet("album", shown).shape[1] == 1920
 
 
 def test_a_page_is_written_whole_or_not_at_all(written, picture_folder, tmp_path, monkeypatch):
     (tmp_path / "report.html").write_text("kept")
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
-    monkeypatch.setattr(page, "write_picture", lambda *_, **__: None)
+    monkeypatch.setattr(report, "write_picture", lambda *_, **__: None)
     with pytest.raises(OSError, match="full"):
         made(tmp_path, picture_folder)
     assert (tmp_path / "report.html").read_text() == "kept"
@@ -165,37 +164,39 @@ def test_a_page_is_written_whole_or_not_at_all(written, picture_folder, tmp_path
 
 
 def test_every_picture_counts_alike_and_its_colors_are_counted():
-    tally, red, blue = Tally(), np.zeros((50, 90, 3), np.uint8), np.zeros((400, 300, 3), np.uint8)
+    tally, red, blue = (
+        report.Report(""),
+        *(np.zeros((*x, 3), np.uint8) for x in ((50, 90), (400, 300))),
+    )
     red[..., 0] = blue[..., 2] = 255
     (model,) = tally.watching([systems.System("model", {"kind": "model"}, lambda s, p: [blue, s])])
     assert model.color(red, red)[0] is blue
     model.color(red, blue)
     # Red is at a* 80.1 and b* 67.2, blue at 79.2 and -107.9.
     assert tally.counts["model"][37, 0] == tally.counts["model"].sum() == 2 * 64 * 64
-    assert tally.counts[TRUTH][38, 35] == tally.counts[TRUTH][37, 0] == 64 * 64
+    assert tally.counts[report.TRUTH][38, 35] == tally.counts[report.TRUTH][37, 0] == 64 * 64
 
 
-def test_the_course_of_a_run_is_drawn_with_validation_beside_training(tmp_path, picture_folder):
+def test_the_history_of_a_run_is_drawn_with_validation_beside_training(tmp_path, picture_folder):
     (tmp_path / "history.csv").write_text(
         "epoch,loss,val_loss,psnr\n1,4.5,3.5,\n2,2.5,3.0,21.5\n3,2.0,nan,\n4,1.5,2.0,inf\n"
     )
-    history = page_plots.read_history(tmp_path)
-    assert history == {
+    assert report.read_history(tmp_path) == {
         "loss": [(1, 4.5), (2, 2.5), (3, 2.0), (4, 1.5)],
         "val_loss": [(1, 3.5), (2, 3.0), (4, 2.0)],
         "psnr": [(2, 21.5)],
     }
-    drawn = page_plots.courses(history)
+    made(tmp_path / "report", picture_folder, run=str(tmp_path))
+    text = (tmp_path / "report/report.html").read_text()
+    drawn = text[text.index("History of the run") :]
     # Figures are of validation pictures.
     assert drawn.count("<svg") == 2 and drawn.count('class="point1"') == 3 + 1
     # From the top left of the axes to the bottom right.
-    assert 'class="line0" points="64.0,26.0 ' in drawn and '310.0,148.0"/>' in drawn
-    made(tmp_path / "report", picture_folder, run=str(tmp_path))
-    assert "Course of the run" in Page(tmp_path / "report/report.html").text
+    assert 'class="line0" points="64.0,26.0 ' in drawn and '308.0,148.0"/>' in drawn
 
 
-def test_a_run_without_history_has_no_course(tmp_path):
-    assert page_plots.read_history(tmp_path) == {}
+def test_a_run_without_history_has_no_plots(tmp_path):
+    assert report.read_history(tmp_path) == {}
 
 
 def test_names_that_are_no_text_do_not_cost_the_page(picture_folder, tmp_path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from colorization.evaluation import EvaluationError, results, tables
+from colorization.evaluation import EvaluationError, protocol, tables
 
 PROTOCOL = {
     "data": {"fingerprint": "ab", "photos": 9},
@@ -36,8 +36,8 @@ def test_records_are_read_as_they_were_written(tmp_path):
         record(fid=(3.0, None, None)),
     ]
     path = tmp_path / "a.jsonl"
-    path.write_text(results.to_lines(written))
-    assert results.read(path) == written
+    path.write_text(protocol.to_lines(written))
+    assert protocol.read(path) == written
     # Strict readers know no infinity.
     for line in path.read_text().splitlines():
         json.loads(line, parse_constant=lambda word: pytest.fail(word))
@@ -57,16 +57,16 @@ def test_other_files_are_refused(text, tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text(text)
     with pytest.raises(EvaluationError, match="a.jsonl: expected lines.*version 1"):
-        results.read(path)
+        protocol.read(path)
 
 
 def test_a_missing_file_is_named():
     with pytest.raises(EvaluationError, match="none.jsonl: can't be read"):
-        results.read("none.jsonl")
+        protocol.read("none.jsonl")
 
 
 def differences(**changes):
-    return list(results.differences(PROTOCOL, PROTOCOL | changes))
+    return list(protocol.differences(PROTOCOL, PROTOCOL | changes))
 
 
 def test_equal_protocols_have_no_differences():
@@ -88,8 +88,8 @@ def test_parts_that_go_with_figures_of_their_own_may_be_missing_but_not_differ()
 
 def test_distances_of_sets_come_first_and_other_figures_of_networks_last():
     figures = record(**dict.fromkeys(("lpips-alex", "ssim", "a-kid", "a-fid", "psnr"), (1, 1, 1)))
-    rows = tables.table({"model": figures["figures"]}).splitlines()[2:]
-    found = [row.split()[1] for row in rows]
+    rows = tables.rows({"model": figures["figures"]})[1:]
+    found = [row[0].split()[0] for row in rows]
     assert found == ["a-kid", "a-fid", "psnr", "ssim", "lpips-alex"]
 
 

@@ -1,10 +1,15 @@
-"""CIEDE2000 against the published pairs and scikit-image."""
+"""Fidelity against scikit-image, published pairs and plain formulas."""
 
 import numpy as np
 import pytest
+from skimage import data
 from skimage.color import deltaE_ciede2000
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from colorization.evaluation.metrics.difference import ciede2000
+from colorization.evaluation.metrics import fidelity
+from colorization.evaluation.metrics.fidelity import ciede2000, ssim
+
+PHOTO = data.chelsea()[40:140, 100:221]
 
 # Sharma, Wu, Dalal 2005, table 1: two colors and their difference.
 PUBLISHED = np.array(
@@ -47,6 +52,47 @@ PUBLISHED = np.array(
 )
 
 
+def _lab(seed, size=(30, 40)):
+    return np.random.default_rng(seed).uniform((0, -80, -80), (100, 80, 80), (*size, 3))
+
+
+def _noisy(amount, seed=0):
+    noise = np.random.default_rng(seed).normal(0, amount, PHOTO.shape)
+    return np.clip(PHOTO + noise, 0, 255).astype(np.uint8)
+
+
+def test_psnr_agrees_with_scikit_image():
+    expected = peak_signal_noise_ratio(PHOTO, _noisy(9), data_range=255)
+    assert fidelity.psnr(PHOTO, _noisy(9)) == pytest.approx(expected, rel=1e-9)
+    assert fidelity.psnr(PHOTO, PHOTO) == np.inf
+
+
+@pytest.mark.parametrize("other", [_noisy(3), _noisy(40), 255 - PHOTO, np.full_like(PHOTO, 90)])
+def test_ssim_agrees_with_scikit_image(other):
+    expected = structural_similarity(
+        PHOTO,
+        other,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        channel_axis=-1,
+        data_range=255,
+    )
+    assert ssim(PHOTO, other) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_ssim_of_equal_pictures_is_one(level):
+    assert ssim(PHOTO, PHOTO) == pytest.approx(1, abs=1e-7)
+    flat = np.full((11, 11, 3), level, np.uint8)
+    assert ssim(flat, flat) == 1
+
+
+def test_ssim_refuses_pictures_smaller_than_a_window():
+    with pytest.raises(ValueError, match="at least 11 pixels.*10, 40"):
+        ssim(PHOTO[:10, :40], PHOTO[:10, :40])
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_the_34_published_pairs(swapped):
     assert len(PUBLISHED) == 34
@@ -56,7 +102,7 @@ def test_the_34_published_pairs(swapped):
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [(np.float64, 1e-10), (np.float32, 1e-4)])
-def test_agrees_with_scikit_image(precision, tolerance):
+def test_ciede2000_agrees_with_scikit_image(precision, tolerance):
     random = np.random.default_rng(0)
     one, two = random.uniform((0, -90, -110), (100, 100, 95), (2, 60, 70, 3))
     two[:5, :, 1:] = 0
@@ -69,3 +115,26 @@ def test_equal_colors_have_none():
     lab = np.random.default_rng(0).uniform((0, -90, -90), (100, 90, 90), (50, 3))
     assert not ciede2000(lab, lab).any()
     assert ciede2000(np.zeros(3), np.zeros(3)) == 0
+
+
+def test_ab_error_is_the_distance_in_ab_alone():
+    truth, picture = _lab(0), _lab(1)
+    expected = np.linalg.norm(truth[..., 1:] - picture[..., 1:], axis=-1)
+    np.testing.assert_allclose(fidelity.ab_error(truth, picture), expected)
+
+
+def test_auc_is_the_area_under_the_cumulative_curve():
+    error = np.random.default_rng(0).gamma(2, 40, 500)
+    assert (error > 150).any()
+    steps = np.linspace(0, 150, 15_001)
+    curve = [(error <= step).mean() for step in steps]
+    area = 100 * np.trapezoid(curve, steps) / 150
+    assert fidelity.auc(error).mean() == pytest.approx(area, abs=0.01)
+
+
+def test_lightness_drift_is_the_mean_difference_of_lightness_alone():
+    truth, picture = _lab(0), _lab(1)
+    expected = np.abs(truth[..., 0] - picture[..., 0]).mean()
+    assert fidelity.lightness_drift(truth, picture) == pytest.approx(expected)
+    picture[..., 0] = truth[..., 0]
+    assert fidelity.lightness_drift(truth, picture) == 0

@@ -1,0 +1,240 @@
+"""The report of an evaluation: a page of figures, pictures, colors and hues, and a sheet."""
+
+import collections
+import csv
+import dataclasses
+import html
+import json
+import math
+import os
+import threading
+
+import numpy as np
+
+from colorization import pages
+from colorization.audit import inspection
+from colorization.evaluation import REPORT, figures, showcase, tables
+from colorization.evaluation.metrics import colors, intervals
+from pipelines.color.spaces import rgb_to_lab
+from pipelines.photos.photo_files import write_picture
+
+# Colors are counted at so many pixels squared, evenly spread, so that all pictures count alike.
+SIDE = 64
+# No system is called that.
+TRUTH = ""
+_STYLE = """\
+td.bar { min-width: 9em; } td.bar i { display: block; height: .55em; background: var(--first); }
+.hue { display: inline-block; width: .8em; height: .8em; margin-right: .5em; border-radius: 50%; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 520px), 1fr));
+  gap: 1.2em; align-items: start; }
+figure div { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px; }
+figure img { width: 100%; height: auto; }"""
+_SWATCHES = dict(zip(colors.HUES, ("#d33", "#dc2", "#3a4", "#36d", "#999"), strict=True))
+
+
+class Report:
+    """The report of an evaluation: a page and a sheet of its pictures, the files `REPORT`.
+
+    Args:
+        folder: Path; made when the first set is done.
+        run: Directory of the run that the first system is, or None.
+
+    Attributes:
+        counts: Dict of the colors of the set that is being measured, as arrays of
+            `inspection.count_ab`, by the name of the system; `TRUTH` is the photos'.
+    """
+
+    def __init__(self, folder, run=None):
+        self._folder, self._run = folder, run
+        self._sections, self._sheets, self._lock = [], [], threading.Lock()
+        self.counts = {}
+
+    def watching(self, systems):
+        """Wraps the systems that a set is measured with, so that colors are counted.
+
+        Args:
+            systems: List of `systems.System`. The colors of its models are counted, and the
+                photos' once.
+
+        Returns:
+            List of systems that make the same pictures.
+        """
+        self.counts = collections.defaultdict(int)
+        return [
+            self._watch(system, index == 0) if system.description["kind"] == "model" else system
+            for index, system in enumerate(systems)
+        ]
+
+    def _watch(self, system, is_first):
+        def color(shown, photo):
+            pictures = system.color(shown, photo)
+            self._count(system.name, pictures[0])
+            if is_first:
+                self._count(TRUTH, photo)
+            return pictures
+
+        return dataclasses.replace(system, color=color)
+
+    def _count(self, name, rgb):
+        rows, columns = ((2 * np.arange(SIDE) + 1) * side // (2 * SIDE) for side in rgb.shape[:2])
+        found = inspection.count_ab(rgb_to_lab(rgb[np.ix_(rows, columns)]).numpy())
+        with self._lock:
+            self.counts[name] += found
+
+    def add(self, data, found, system, rows, notes):
+        """Adds what was found of a set.
+
+        Args:
+            data: `data.Data`.
+            found: `measure.MeasuredSet` of the systems that `watching` gave.
+            system: The first of the `systems.System`.
+            rows: List of records of the set, as of `protocol.record`.
+            notes: Warnings.
+        """
+        shown = showcase.show(data, found, system)
+        heading = f"{data.label}: {len(found.digests):,} photos"
+        self._sheets.append(showcase.sheet(f"{heading}, {system.name}", shown))
+        counts = [f"{len(lines):,} {reason}" for reason, lines in found.left_out.items() if lines]
+        notes = [*([f"Left out: {', '.join(counts)}."] if counts else []), *notes]
+        maps = [
+            pages.color_map(f"a* and b*, {name or 'the photos'}", count, inspection.AB_RANGE)
+            for name, count in sorted(self.counts.items(), key=lambda pair: pair[0] != TRUTH)
+        ]
+        self._sections += [
+            f"<h2>{html.escape(heading)}</h2>\n",
+            _figures({row["system"]["label"]: row["figures"] for row in rows}),
+            *(f'<p class="note">{html.escape(line)}</p>\n' for line in notes),
+            _pictures(shown, system.name),
+            _hues(found),
+            f'<h3>Colors</h3>\n<div class="plots">\n{"".join(maps)}</div>\n',
+            _protocol(rows),
+        ]
+
+    def write(self):
+        """Writes the page and the sheet of the sets so far, each atomically.
+
+        Raises:
+            OSError: If the folder can't be made or the page not be written.
+            PictureError: If the sheet can't be written.
+        """
+        os.makedirs(self._folder, exist_ok=True)
+        page, sheet = (os.path.join(self._folder, name) for name in REPORT)
+        write_picture(sheet, np.concatenate(self._sheets), overwrite=True)
+        parts = [*self._sections, _history(self._run) if self._run else ""]
+        pages.write(page, pages.page("Evaluation", parts, _STYLE))
+
+
+def _figures(columns):
+    def faint_interval(cell):
+        value, bracket, interval = html.escape(cell).partition("[")
+        return f"{value}<small>{bracket}{interval}</small>" if bracket else value
+
+    header, *rows = tables.rows(columns)
+    return pages.table(header, [list(map(faint_interval, row)) for row in rows])
+
+
+def _pictures(shown, name):
+    parts = [
+        "<h3>Best, median and worst</h3>\n"
+        f'<p class="note">Gray, colored by {html.escape(name)}, and the photo itself; by '
+        "CIEDE2000, which says how far from this one truth, not how good to look at.</p>\n"
+        '<div class="pictures">\n'
+    ]
+    for one in shown:
+        images = "".join(
+            pages.image(
+                pages.jpeg(picture), what, 'width="{1}" height="{0}"'.format(*picture.shape)
+            )
+            for what, picture in zip(("gray", "colored", "photo"), one.pictures, strict=True)
+        )
+        text = html.escape(one.caption(one.name))
+        parts.append(f"<figure><div>{images}</div><figcaption>{text}</figcaption></figure>\n")
+    return "".join(parts) + "</div>\n"
+
+
+def _hues(found):
+    """A table of errors by hue, a column and a bar for each system."""
+    spreads = {
+        name: colors.lay_out([one.cells for one in measured])
+        for name, measured in found.measured.items()
+    }
+    means = {name: spread.mean(axis=0, dtype=np.float64) for name, spread in spreads.items()}
+    errors = {name: colors.hue_errors(mean) for name, mean in means.items()}
+    ends = {
+        name: intervals.bootstrap_interval(spread, colors.hue_errors)
+        for name, spread in spreads.items()
+    }
+    shares = colors.hue_shares(next(iter(means.values())))
+    top = max((np.nanmax(values) for values in errors.values()), default=0) or 1
+    rows = []
+    for index, hue in enumerate(colors.HUES):
+        swatch = f'<span class="hue" style="background:{_SWATCHES[hue]}"></span>{hue}'
+        row = [swatch, f"{100 * shares[index]:.1f} %"]
+        for name, values in errors.items():
+            row += _bar(values[index], *ends[name][:, index], top)
+        rows.append(row)
+    header = ["true color", "of the pixels"]
+    for name in errors:
+        header += [name, ""]
+    return (
+        '<h3>By hue</h3>\n<p class="note">Mean distance in ab of the pixels whose true color is of '
+        "each hue, CIE units.</p>\n" + pages.table(header, rows)
+    )
+
+
+def _bar(value, low, high, top):
+    if np.isnan(value):
+        return ["-", ""]
+    text, low, high = (f"{number:.1f}" for number in (value, low, high))
+    # Where a hue is rare, some draws of the photos have none of it.
+    has_ends = low != "nan" and not low == high == text
+    interval = f" <small>[{low}, {high}]</small>" if has_ends else ""
+    bar = f'<td class="bar"><i style="width:{100 * value / top:.0f}%"></i></td>'
+    return [f"{text}{interval}", bar]
+
+
+def _protocol(rows):
+    told = {
+        "systems": [row["system"] for row in rows],
+        "protocol": rows[0]["protocol"],
+        "versions": rows[0]["versions"],
+    }
+    text = html.escape(json.dumps(told, indent=1))
+    return f"<details><summary>Protocol and versions</summary>\n<pre>{text}</pre></details>\n"
+
+
+def _history(run):
+    """A plot for each column of a run's history, validation beside training."""
+    series = {}
+    for name, points in read_history(run).items():
+        base = name.removeprefix("val_")
+        is_of_validation = base != name or name in figures.FIGURES or name.endswith("-kid")
+        series.setdefault(base, [[], []])[is_of_validation] = points
+    if not series:
+        return ""
+    key = '<span class="key0">■</span> training, <span class="key1">■</span> validation'
+    plots = "".join(pages.curves(name, lines) for name, lines in series.items())
+    return f'<h2>History of the run</h2>\n<p>{key}</p>\n<div class="plots">\n{plots}</div>\n'
+
+
+def read_history(model_dir):
+    """Reads the history of a run.
+
+    Args:
+        model_dir: Its directory.
+
+    Returns:
+        Dict of lists of pairs of an epoch and a finite value, by the column's name; empty for a run
+        that has none yet.
+    """
+    path = os.path.join(model_dir, "history.csv")
+    if not os.path.exists(path):
+        return {}
+    found = collections.defaultdict(list)
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            epoch = int(row.pop("epoch"))
+            for name, value in row.items():
+                if value and math.isfinite(float(value)):
+                    found[name].append((epoch, float(value)))
+    return dict(found)
