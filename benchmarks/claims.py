@@ -6,7 +6,7 @@ below it. Every run takes the same number of steps at 64 pixels, with networks a
 their recipes', on one core: minutes instead of days. Runs that are finished are left alone, others
 go on where they were. Then
 
-    python -m colorization.report runs/claims/* --compare=... --output=docs/results.md
+    python -m colorization.compare runs/claims/* --pairs=... --output=docs/results.md
 """
 
 import concurrent.futures

@@ -9,6 +9,7 @@ from absl import app, flags
 
 from colorization import demo
 from colorization.evaluation import data, systems
+from pipelines.color.spaces import to_gray
 from pipelines.photos import photo_files
 
 _DATA = flags.DEFINE_string("data", None, "As of colorization.evaluate.", required=True)
@@ -28,7 +29,7 @@ def main(_):
                 truth, _ = data.read(one.source, name, element)
             except data.LeftOutError:
                 continue
-            gray = systems.to_gray(truth)
+            gray = to_gray(truth)
             shown.append([gray, model.color(gray, truth)[0], truth])
     pairs = [left + right for left, right in zip(shown[::2], shown[1::2], strict=False)]
     photo_files.write_picture(_SHEET.value, demo.sheet(pairs, 150), overwrite=True)

@@ -1,9 +1,9 @@
-"""Copies: which pictures are the same photograph, byte for byte or by its look.
+"""Copies: which pictures are the same photograph, identical files or similar ones.
 
-Law of the file: perceptual hashes propose, small pictures in color decide. A copy may be resized,
-recompressed, slightly cropped or brightened, or mirrored, since training mirrors pictures too.
+Perceptual hashes propose, small pictures in color decide. A copy may be resized, recompressed,
+slightly cropped or brightened, or mirrored, since training mirrors pictures too.
 
-The thresholds are of this project: docs/audit.md says on which pictures they were chosen.
+The thresholds are this project's own: docs/audit.md says on which pictures they were chosen.
 """
 
 import numpy as np
@@ -11,10 +11,10 @@ import numpy as np
 from pipelines.sources import hashing
 
 RADIUS = hashing.LARGEST_RADIUS
-# Root of the mean square over a thumbnail's numbers, in levels of 255.
+# Root mean square over a thumbnail's numbers, in levels of 255.
 MOST_APART = 20
 LEAST_CORRELATED = 0.95
-# Under this spread of levels a picture shows nothing that could be told from another's.
+# Below this standard deviation of levels a picture shows nothing to recognize it by.
 FLAT = 4
 _PAIRS = 4096
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -32,7 +32,7 @@ def group_copies(contents, hashes, thumbnails):
         List of int arrays: positions of the pictures of each group of two or more, ascending.
     """
     _, kept, copy_of = np.unique(contents, return_index=True, return_inverse=True)
-    # Of files alike byte for byte one is compared. Labels are positions among those.
+    # Of identical files one is compared. Labels are positions among those.
     labels = np.arange(len(kept))
     lightness = thumbnails[kept] @ _LUMA
     shown = np.flatnonzero(lightness.std(axis=(1, 2)) >= FLAT)

@@ -1,7 +1,7 @@
-"""Audits: what is in a set of pictures, found out before training on it.
+"""Audits: what is in a set of pictures, before a model is trained on it.
 
-Law of the file: the first set is what a model would train on, the second, if any, what it would be
-validated on. Only of the first anything is to be left out.
+The first set is what a model would train on, the second, if any, what it would be validated on.
+Pictures are left out of the first set only.
 """
 
 import dataclasses
@@ -19,12 +19,12 @@ from pipelines.sources.opener import Source
 
 @dataclasses.dataclass(frozen=True)
 class PictureSet:
-    """A set and what was found in it.
+    """A set and the findings in it.
 
     Args:
         source: Its `Source`.
         measures: `Measures` of the pictures that can be read.
-        damaged: Dict of the positions of the others and what is wrong, in words.
+        damaged: Dict of what is wrong with the others, in words, by position.
         copies: List of groups of two or more pictures of this set that are copies, each an array of
             rows of `measures`.
     """
@@ -45,17 +45,17 @@ class PictureSet:
 
     @property
     def tinted(self):
-        """Rows of the pictures in one tint."""
+        """Rows of the color pictures in one tint."""
         return np.flatnonzero(self.measures.tints.is_tinted & ~self.measures.gray)
 
     def is_exact(self, rows):
-        """Whether files are alike byte for byte."""
+        """Whether the files of some rows are identical."""
         return len(set(self.measures.contents[rows].tolist())) == 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """What an audit found.
+    """The findings in all sets.
 
     Args:
         sets: The `PictureSet` for training, and the one for validation if there is one.
@@ -67,7 +67,7 @@ class Audit:
     leaks: list
 
     def exclusions(self):
-        """What training should leave out: list of pairs of a name and the reason."""
+        """What training should leave out, as a list of pairs of a name and the reason."""
         first = self.sets[0]
         why = dict.fromkeys(first.gray.tolist(), "gray")
         for row in first.tinted.tolist():
@@ -77,7 +77,7 @@ class Audit:
             for row in rows.tolist():
                 why.setdefault(row, f"copy of {seen} of the validation set")
         for rows in first.copies:
-            # The largest of those that nothing else speaks against.
+            # The largest stays, of those that are not left out for another reason.
             left = [row for row in rows.tolist() if row not in why]
             if left:
                 kept = max(left, key=lambda row: np.prod(first.measures.sizes[row].astype(float)))
@@ -89,7 +89,7 @@ class Audit:
 
 
 def audit(data, val_data=None, on_progress=lambda num_pictures: None):
-    """Reads the pictures of one or two sources once and finds out what is in them.
+    """Reads the pictures of one or two sources once and audits them.
 
     Args:
         data: `Source` to train on.

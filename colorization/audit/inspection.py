@@ -1,7 +1,7 @@
 """What an audit measures of each picture: size, digests, a small picture, its tint.
 
-Law of the file: every picture is read once. L*, a* and b* are in CIE units; the colors of a set are
-those of 32 times 32 pixels, evenly spread, of each picture, so that every picture counts alike.
+Every picture is read once. L*, a* and b* are in CIE units. Colors are counted at 32 x 32 pixels of
+each picture, evenly spread, so that all pictures count alike.
 """
 
 import dataclasses
@@ -118,14 +118,14 @@ _COLUMNS = (
 
 
 def decode_small(encoded):
-    """Decodes one file's bytes inside a graph, no finer than an audit needs.
+    """Decodes a file's bytes in a graph, large JPEGs at a fraction of their size.
 
     Args:
         encoded: Scalar string tensor, as for `pixels.decode_in_graph`.
 
     Returns:
         A pair: int32 `[height, width]` of the whole picture, and uint8 pixels of shape `(height,
-        width, 3)`, which of a large JPEG are fewer: its short side is then 128 to 255.
+        width, 3)`; a large JPEG is shrunk to a short side of 128 to 255.
 
     Raises:
         tf.errors.InvalidArgumentError: If the bytes are truncated, damaged or no picture.

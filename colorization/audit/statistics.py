@@ -1,4 +1,4 @@
-"""What an audit found, in figures: deciles, histograms, and all of it as JSON."""
+"""The findings of an audit in numbers: deciles, histograms, and everything as JSON."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def _middles(channel):
 
 
 def shapes(measures):
-    """What sizes pictures have: dict of a name and an array of one value for each picture."""
+    """Sizes of pictures: dict of arrays with one value for each picture."""
     height, width = measures.sizes.T.astype(np.float64)
     return {
         "width": width,
@@ -67,7 +67,7 @@ def distributions(measures):
 
 
 def findings(found):
-    """What an audit counted: list of a name and a count for each set."""
+    """List of a finding's name and its count in each set."""
     rows = [
         ("pictures", lambda part: len(part.source.names)),
         ("damaged", lambda part: len(part.damaged)),
@@ -96,7 +96,7 @@ def as_texts(values):
 
 
 def as_json(found):
-    """What an audit found, whole, as an object for JSON."""
+    """All findings of an audit, as an object for JSON."""
     first, *others = found.sets
     return {
         "thresholds": {

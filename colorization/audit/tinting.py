@@ -1,9 +1,9 @@
 """Tints: which pictures are gray pictures in one tint, such as sepia, cyanotype or a yellowed scan.
 
-Law of the file: the color of a tinted picture is a function of its lightness, the same all over the
-picture. So few tones, or nearly no color, prove nothing: such a picture may be what it looks like.
+The color of a tinted picture is a function of its lightness, the same everywhere in the picture. So
+few tones, or nearly no color, prove nothing: such a picture may be what it looks like.
 
-The thresholds are of this project: docs/audit.md says on which pictures they were chosen.
+The thresholds are this project's own: docs/audit.md says on which pictures they were chosen.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import numpy as np
 NUM_LEVELS = 50
 BLOCK = 8
 MOST_OFF = 0.45
-# As a share of the mean chroma: a faint tint has to be kept to all the closer.
+# As a share of the mean chroma: in a faint tint colors must keep closer to it.
 MOST_OFF_SHARE = 0.1
 LEAST_ALIGNED = 0.9
 LEAST_TONES = 10
@@ -22,7 +22,7 @@ LEAST_TONES = 10
 
 @dataclasses.dataclass(frozen=True)
 class Tints:
-    """How much pictures look as if in one tint; each an array of shape `(num_pictures,)`.
+    """How much pictures look toned; each an array of shape `(num_pictures,)`.
 
     Args:
         chroma: Mean chroma, in units of CIE Lab.
@@ -47,13 +47,10 @@ class Tints:
 
 
 def measure_tints(lab):
-    """Measures how much pictures look as if in one tint.
+    """Measures the `Tints` of small pictures.
 
     Args:
-        lab: Float array of shape `(num_pictures, 32, 32, 3)`: L*, a*, b* of small pictures.
-
-    Returns:
-        `Tints`.
+        lab: Float array of shape `(num_pictures, 32, 32, 3)`: L*, a*, b*.
     """
     num_pictures, side = lab.shape[:2]
     flat = lab.reshape(num_pictures, -1, 3)

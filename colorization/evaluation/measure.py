@@ -15,9 +15,8 @@ import numpy as np
 from colorization.evaluation import data as photos
 from colorization.evaluation.figures import FIGURES, mean_over_pairs
 from colorization.evaluation.metrics import colors, fidelity
-from colorization.evaluation.systems import to_gray
 from colorization.inference import threads
-from pipelines.color.spaces import rgb_to_lab
+from pipelines.color.spaces import rgb_to_lab, to_gray
 
 
 @dataclasses.dataclass

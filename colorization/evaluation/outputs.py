@@ -1,8 +1,8 @@
 """What a network itself makes of pictures: at the size of its crops, and only rounded to 8 bits.
 
 Chroma is put on the picture's own lightness, as `colorize` does; but RGB is taken as it is, with
-the lightness that the network predicted. Law of the file: pictures are uint8 sRGB of shape
-`(num_pictures, size, size, 3)`, or pairs with the gray pictures as three channels more.
+the lightness that the network predicted. Pictures are uint8 sRGB of shape
+`(num_pictures, size, size, 3)`, or pairs with three more channels for the gray pictures.
 """
 
 import numpy as np

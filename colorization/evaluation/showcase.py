@@ -11,7 +11,7 @@ import numpy as np
 
 from colorization import pages
 from colorization.evaluation import data as photos
-from colorization.evaluation.systems import to_gray
+from pipelines.color.spaces import to_gray
 
 KINDS = ("best", "median", "worst")
 FIGURE = "ciede2000"

@@ -36,20 +36,6 @@ class System:
     color: Callable
 
 
-def to_gray(rgb):
-    """Takes a photo's colors and keeps its lightness, to within half a level.
-
-    Args:
-        rgb: uint8 array of shape `(height, width, 3)`, sRGB.
-
-    Returns:
-        uint8 array of the same shape, of equal channels.
-    """
-    light = spaces.srgb_to_linear(rgb) @ spaces.RGB_TO_XYZ[1].astype(np.float32)[:, None]
-    level = np.round(np.clip(spaces.linear_to_srgb(light).numpy(), 0, 1) * 255).astype(np.uint8)
-    return np.repeat(level, 3, axis=-1)
-
-
 def gray():
     """The photo without colors."""
     return System("gray", {"kind": "gray"}, lambda shown, photo: [shown])

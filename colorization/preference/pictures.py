@@ -1,19 +1,20 @@
-"""Colors the photos of a study ahead of it, so that no voter waits for a model, or for one longer.
+"""Colors the photos of a study beforehand, so that no voter waits, nor waits longer for one model.
 
-Law of the file: all pictures of a study are JPEG files of equal quality and without metadata, under
-names that are digests, in one folder. They can be deleted: what is missing is made again.
+All pictures of a study are JPEG files of equal quality and without metadata, under names that are
+digests, in one folder. They can be deleted: what is missing is made again.
 """
 
 import dataclasses
 import hashlib
 import os
+import random
+import sys
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
-from colorization.inference import graph, threads, tone
-from pipelines.color import spaces
+from colorization.inference import threads, tone
+from colorization.preference import standings
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
@@ -34,9 +35,12 @@ class Model:
     paint: Callable
 
 
+TRUTH = Model(standings.TRUTH, standings.TRUTH, lambda rgb: rgb)
+
+
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """What became of one element of the data.
+    """The result for one element of the data.
 
     Args:
         name: Of the photo.
@@ -47,25 +51,6 @@ class Prepared:
     name: str
     digest: str | None
     problem: str = ""
-
-
-def to_gray(rgb):
-    """Keeps the lightness of a photo and takes its colors; Y of CIE 1931 is kept to the level.
-
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`, sRGB.
-
-    Returns:
-        Array of the same type and shape, of equal channels.
-    """
-    gray, full = np.empty_like(rgb), np.iinfo(rgb.dtype).max
-    step = graph.strip_rows(1, rgb.shape[1])
-    weights = spaces.RGB_TO_XYZ[1].astype(np.float32)[:, None]
-    for top in range(0, len(rgb), step):
-        light = spaces.srgb_to_linear(rgb[top : top + step]) @ weights
-        level = np.clip(spaces.linear_to_srgb(light).numpy(), 0, 1)
-        gray[top : top + step] = np.round(level * full)
-    return gray
 
 
 def fingerprint(folder):
@@ -91,6 +76,40 @@ def picture_path(folder, digest, fingerprint):
     """
     name = hashlib.sha256(f"{digest} {fingerprint}".encode()).hexdigest()[:32]
     return os.path.join(folder, f"{name}.jpg")
+
+
+def draw_and_color(source, limit, models, folder, seed):
+    """Makes all pictures of a study that are missing, and names the photos that are left out.
+
+    Args:
+        source: `pipelines.sources.opener.Source`.
+        limit: Most photos to draw from it; 0 for all.
+        models: List of `Model`.
+        folder: Of the study's pictures.
+        seed: Of drawing: the same photos when a study is resumed.
+
+    Returns:
+        Dict of the names of the usable photos, by their digests.
+    """
+    from tqdm import tqdm
+
+    positions = range(len(source.names))
+    if 0 < limit < len(positions):
+        positions = random.Random(seed).sample(positions, limit)
+    usable, num_left_out, total = {}, 0, len(positions)
+    made = prepare(source, set(positions), models, folder, TRUTH in models, threads.Stop())
+    # None: only on a terminal.
+    with tqdm(desc="Coloring", total=total, unit="photo", disable=None, leave=False) as bar:
+        for photo in made:
+            if photo.digest is None:
+                bar.write(f"Left out: {photo.problem}", file=sys.stderr)
+                num_left_out += 1
+            else:
+                usable[photo.digest] = photo.name
+            bar.update()
+    if num_left_out:
+        print(f"Left out {num_left_out:,} of {total:,} photos.", file=sys.stderr)
+    return usable
 
 
 def prepare(source, positions, models, folder, only_colored, stop):

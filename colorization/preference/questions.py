@@ -1,7 +1,7 @@
 """Which pair a voter is shown next.
 
-Law of the file: pure functions. Models and photos are the numbers that the votes know them by; the
-truth is one of the models. Equal arguments give equal questions.
+Models and photos are the numbers that the votes know them by; the truth is one of the models. Equal
+arguments give equal questions.
 """
 
 import collections

@@ -1,9 +1,9 @@
 """What votes say: Bradley-Terry scores and shares, each with a 95 % interval.
 
-Law of the file: pure NumPy; votes in, figures out, whatever the order of votes and of models. A
-score is a log-odds, and the scores of a study have mean zero: a model is preferred to another with
-probability `1 / (1 + exp(other - own))`. A vote's share is 1 if its first model was preferred, 0 if
-its second was, and 0.5, half a win for each, if the voter could not tell.
+The order of votes and of models does not matter. A score is a log-odds, and the scores of a study
+have mean zero: a model is preferred to another with probability `1 / (1 + exp(other - own))`. A
+vote's share is 1 if its first model was preferred, 0 if its second was, and 0.5, half a win for
+each, if the voter could not tell.
 
 Sources: Bradley and Terry, Rank Analysis of Incomplete Block Designs, Biometrika 1952; Hunter, MM
 Algorithms for Generalized Bradley-Terry Models, Annals of Statistics 2004; Liang and Zeger,
@@ -84,7 +84,7 @@ def bradley_terry(wins, prior_ties=PRIOR_TIES):
 
 
 def standard_errors(scores, pairs, shares, groupings, prior_ties=PRIOR_TIES):
-    """Says how far scores may be off.
+    """Estimates standard errors of scores.
 
     Votes on one photo are alike, and so are votes of one voter, but few votes look more alike than
     they are. So several errors are computed, and the largest is taken (Angrist and Pischke, Mostly

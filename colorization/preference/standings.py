@@ -1,9 +1,10 @@
-"""The figures of a study, as Markdown that reads well as it is."""
+"""The figures of a study, as readable Markdown."""
 
 import collections
 
 import numpy as np
 
+from colorization import pages
 from colorization.preference import scores
 
 # The name of the truth among the models.
@@ -71,7 +72,8 @@ def _preference(votes, names):
                 f"{games:.0f}",
             )
         )
-    lines = [heading, "", *_table(("model", "score", "95 % interval", "preferred", "votes"), rows)]
+    header = ("model", "score", "95 % interval", "preferred", "votes")
+    lines = [heading, "", *pages.markdown([header, *rows], numbers=True).splitlines()]
     lines += ["", "A model that scores 1 more than another is preferred to it 73 times of 100."]
     for i, own in enumerate(wins):
         if min(own.sum(), wins[:, i].sum()) == 0:
@@ -90,7 +92,7 @@ def _fooling(votes, names, truth):
         share = _SHARES[vote.choice]
         fooled[model] += share if left_is_output else 1 - share
         trials[model] += 1
-    rows = []
+    header, rows = ("model", "fooling rate", "95 % interval", "votes"), []
     for model in sorted(trials, key=lambda model: (-fooled[model] / trials[model], names[model])):
         low, high = scores.wilson_interval(fooled[model], trials[model])
         rate = fooled[model] / trials[model]
@@ -99,7 +101,7 @@ def _fooling(votes, names, truth):
     return [
         f"Which is the real photo: {_number(votes, 'vote')}, {_ties(votes)}.",
         "",
-        *_table(("model", "fooling rate", "95 % interval", "votes"), rows),
+        *pages.markdown([header, *rows], numbers=True).splitlines(),
         "",
         "The fooling rate is how often the output was taken for the real photo; 50 % is the best "
         "that can be hoped for.",
@@ -120,16 +122,3 @@ def _ties(votes):
 
 def _number(things, name):
     return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"
-
-
-def _table(head, rows):
-    """A Markdown table, its columns aligned; all but the first to the right."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-
-    def line(cells):
-        first, *rest = zip(cells, widths, strict=True)
-        padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
-        return f"| {' | '.join(padded)} |"
-
-    return [line(head), line(rule), *map(line, rows)]

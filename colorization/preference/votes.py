@@ -1,8 +1,8 @@
 """The file of a study: its models, its photos, what every voter was asked, and every vote.
 
-Law of the file: one SQLite file holds a study. What a method has stored when it returns is on disk,
-whatever becomes of the process; any number of threads and of processes may use the file at once.
-Of a voter nothing is known but a random text.
+One SQLite file holds a study. When a method returns, what it stored is on disk, even if the process
+is killed; any number of threads and processes may use the file at once. All that is known of a
+voter is a random text.
 """
 
 import contextlib

@@ -1,16 +1,21 @@
-"""The page that voters see, and what it asks the server.
+"""The page that voters see, and its server.
 
-Law of the file: nothing that goes to a voter tells which model made a picture: questions and
-pictures are named by random texts, pictures of a pair are equally long, and no header tells when or
-from what a picture was made.
+Nothing that goes to a voter says which model made a picture: questions and pictures are named by
+random texts, pictures of a pair are equally long, and no header says when or from what a picture
+was made.
 """
 
+import logging
 import secrets
+import signal
+import socket
 import sqlite3
 
 import flask
+import waitress
 import werkzeug.exceptions
 
+from colorization.config import ConfigError
 from colorization.preference.votes import CHOICES
 
 _DAYS = 90
@@ -25,6 +30,51 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+def listen(host, port):
+    """Opens the socket to serve at.
+
+    Raises:
+        ConfigError: If it can't be opened.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        # Python adds the address, which the message has already.
+        reason = str(error.strerror or error).partition(" (while")[0]
+        raise ConfigError(
+            f"--host={host} --port={port} cannot be served at: {reason}. "
+            "Choose another --port, or 0 for any free one."
+        ) from error
+
+
+def serve(app, listener, what):
+    """Serves the application of a study until a signal ends it.
+
+    Args:
+        app: As of `create_app`.
+        listener: As of `listen`.
+        what: Line that is printed after the address.
+    """
+    # It reports each request that waits for a thread, if only for an instant.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+    def end(*_):
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    host, port = listener.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    server = waitress.create_server(
+        app, sockets=[listener], ident=None, max_request_body_size=65_536
+    )
+    print(f"http://{host}:{port}/: {what}. Ctrl-C ends it.", flush=True)
+    try:
+        server.run()
+    finally:
+        server.close()
 
 
 def create_app(votes, plan, picture_path):
@@ -160,4 +210,4 @@ def _text(name):
 
 def _must_exist(found):
     if not found:
-        flask.abort(404, "This browser was not asked that question. Load the page again.")
+        flask.abort(404, "This browser was not asked that question. Reload the page.")

@@ -51,7 +51,7 @@ MISTAKES = {
     "no folder": (["--models=gray,nowhere"], "gray. Received: nowhere, which is none. Check"),
     "twice": (
         ["--models=gray,gray"],
-        "folders of unlike names, none of them truth. Received: gray",
+        "folders of different names, none of them truth. Received: gray",
     ),
     "no data": (["--models=gray", "--truth"], "--data is needed. Received: nothing."),
     "no votes": (["--report", "--votes=nowhere.sqlite"], "the file of a study was expected."),
@@ -82,7 +82,7 @@ def test_models_are_named_by_their_folders(tmp_path, monkeypatch):
     for folder in ("chroma/1", "chroma/2", "runs/mine"):
         os.makedirs(folder)
     models = ["chroma", "chroma/1", " chroma/2/", "runs/mine", "gray"]
-    names = prefer._model_names(models, False)
+    names = prefer.model_names(models, False)
     assert list(names) == ["chroma", "chroma/1", "chroma/2", "mine", "gray"]
     assert list(names.values()) == [model.strip() for model in models]
 
@@ -219,7 +219,7 @@ def test_a_model_that_is_exported_again_is_another(tmp_path, monkeypatch):
     monkeypatch.setattr(colorizer, "Colorizer", Newest)
 
     def fingerprint(folder):
-        return prefer._load("small", str(folder)).fingerprint
+        return prefer.load("small", str(folder)).fingerprint
 
     folder = tmp_path / "small"
     (folder / "1").mkdir(parents=True)
@@ -235,7 +235,7 @@ def test_a_model_that_is_exported_again_is_another(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_run_is_a_model(finished_run, picture_folder):
     run = pathlib.Path(finished_run.config.model_dir)
-    made = prefer._load("mine", str(run))
+    made = prefer.load("mine", str(run))
     photo = read_picture(picture_folder / "00.png")
     assert made.name == "mine" and made.paint(photo).shape == photo.shape
     assert made.fingerprint == pictures.fingerprint(run / "checkpoints")

@@ -45,7 +45,9 @@ def checkerboard(picture, period=PERIOD):
             f"shape={picture.shape}."
         )
     ab = np.asarray(picture[: rows * BLOCK + period - 1, : columns * BLOCK + period - 1, 1:])
-    fine = _inner(ab, period) - _box_mean(ab, period)
+    start = (period - 1) // 2
+    inner = np.s_[start : start + rows * BLOCK, start : start + columns * BLOCK]
+    fine = (ab - cv2.blur(ab, (period, period), anchor=(start, start)))[inner]
     energy = np.mean(np.square(fine), dtype=np.float64)
     repeats = BLOCK // period
     blocks = fine.reshape(rows, repeats, period, columns, repeats, period, 2)
@@ -77,7 +79,8 @@ def bleeding(truth, picture):
         _change(truth[..., 1:]),
         _change(picture[..., 1:]),
     )
-    beside = _spread(light > _EDGE) & (light < _FLAT) & (true_change < _FLAT)
+    near = cv2.dilate((light > _EDGE).astype(np.uint8), np.ones((2 * _NEAR + 1,) * 2)) > 0
+    beside = near & (light < _FLAT) & (true_change < _FLAT)
     if not beside.any():
         return 0.0
     excess = np.maximum(change[beside] - true_change[beside], 0)
@@ -142,28 +145,3 @@ def _change(channels):
     down = channels[2:, 1:-1] - channels[:-2, 1:-1]
     across = channels[1:-1, 2:] - channels[1:-1, :-2]
     return np.sqrt(np.square(down).sum(axis=-1) + np.square(across).sum(axis=-1))
-
-
-def _spread(mask):
-    """Grows a mask by `_NEAR` pixels to all sides."""
-    for axis in (0, 1):
-        grown = mask.copy()
-        moved, fixed = np.moveaxis(grown, axis, 0), np.moveaxis(mask, axis, 0)
-        for offset in range(1, _NEAR + 1):
-            moved[offset:] |= fixed[:-offset]
-            moved[:-offset] |= fixed[offset:]
-        mask = grown
-    return mask
-
-
-def _inner(image, size):
-    start = (size - 1) // 2
-    height, width = image.shape[:2]
-    return image[start : height - size + 1 + start, start : width - size + 1 + start]
-
-
-def _box_mean(image, size):
-    """Means over `size` x `size` pixels, of the windows that lie inside."""
-    height, width = image.shape[:2]
-    image = sum(image[offset : height - size + 1 + offset] for offset in range(size))
-    return sum(image[:, offset : width - size + 1 + offset] for offset in range(size)) / size**2

@@ -1,8 +1,8 @@
 """How far apart two sets of pictures are, by the features that a network sees in them.
 
-Law of the file: features are float arrays of shape `(num_pictures, num_features)`. Row `i` of both
-sets belongs to the same photo, and what is computed does not depend on the order of photos beyond
-the rounding of 64 bits, save for the blocks of `kernel_distance`.
+Features are float arrays of shape `(num_pictures, num_features)`. Row `i` of both sets belongs to
+the same photo. The order of photos does not matter beyond the rounding of 64 bits, except for the
+blocks of `kernel_distance`.
 """
 
 import numpy as np

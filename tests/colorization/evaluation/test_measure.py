@@ -10,6 +10,7 @@ import pytest
 from colorization.evaluation import data, features, measure, summary, systems
 from colorization.evaluation.metrics import distances
 from colorization.inference import threads
+from pipelines.color.spaces import to_gray
 from pipelines.photos.photo_files import read_picture, write_picture
 
 
@@ -59,7 +60,7 @@ def test_figures_are_means_over_photos(figures, picture_folder):
     expected = []
     for path in sorted(picture_folder.rglob("*.*")):
         photo = read_picture(path)
-        warm = measure.Picture(_warm(systems.to_gray(photo), photo)[0])
+        warm = measure.Picture(_warm(to_gray(photo), photo)[0])
         expected.append(measure.measure(measure.Picture(photo), [warm], []).values)
     assert len(expected) == 12
     for name in expected[0]:
@@ -71,7 +72,7 @@ def test_figures_are_means_over_photos(figures, picture_folder):
 def test_distances_are_those_of_all_vectors(figures, picture_folder):
     photos = [read_picture(path) for path in sorted(picture_folder.rglob("*.*"))]
     truth = np.stack([_tiny(photo) for photo in photos])
-    warm = np.stack([_tiny(_warm(systems.to_gray(photo), photo)[0]) for photo in photos])
+    warm = np.stack([_tiny(_warm(to_gray(photo), photo)[0]) for photo in photos])
     kid, fid = distances.kernel_distance(truth, warm), distances.frechet_distance(truth, warm)
     assert figures["warm"]["tiny-kid"].value == pytest.approx(kid)
     assert figures["warm"]["tiny-fid"].value == pytest.approx(fid)

@@ -12,6 +12,7 @@ import pytest
 
 from colorization.evaluation import data, measure, report, showcase, systems
 from colorization.inference import threads
+from pipelines.color.spaces import to_gray
 from pipelines.photos.photo_files import read_picture, write_picture
 
 WARM = systems.System(
@@ -110,7 +111,7 @@ def test_the_best_the_median_and_the_worst_are_shown_in_gray_colored_and_as_they
     )
     for position, index in ((0, 0), (11, 11), (5, 5)):
         truth = read_picture(by_error[position][0])
-        gray = systems.to_gray(truth)
+        gray = to_gray(truth)
         for picture, expected in zip(
             shown[3 * index :][:3], (gray, WARM.color(gray, truth)[0], truth), strict=True
         ):

@@ -6,18 +6,17 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-import skimage.color
 import tensorflow as tf
 
-from colorization.inference import graph, threads
+from colorization.inference import threads
 from colorization.preference import pictures
 from colorization.preference.pictures import Model
+from pipelines.color.spaces import to_gray
 from pipelines.photos import formats
 from pipelines.photos.photo_files import read_picture, write_picture
 from pipelines.sources import opener
 
-GRAY = Model("gray", "gray", pictures.to_gray)
-TRUTH = Model("truth", "truth", lambda rgb: rgb)
+GRAY = Model("gray", "gray", to_gray)
 
 
 @pytest.fixture
@@ -34,20 +33,6 @@ def prepare(album, models, only_colored=False, positions=None):
         source, positions, models, album.parent / "made", only_colored, threads.Stop()
     )
     return {pathlib.Path(photo.name).name: photo for photo in made}
-
-
-def test_gray_keeps_lightness_and_has_no_colors(monkeypatch):
-    rgb = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
-    gray = pictures.to_gray(rgb)
-    assert (gray == gray[..., :1]).all()
-    lab, expected = skimage.color.rgb2lab(gray), skimage.color.rgb2lab(rgb)
-    np.testing.assert_allclose(lab[..., 0], expected[..., 0], atol=0.3)
-    np.testing.assert_array_equal(pictures.to_gray(gray), gray)
-    monkeypatch.setattr(graph, "STRIP_PIXELS", 100)
-    np.testing.assert_array_equal(pictures.to_gray(rgb), gray)
-    wide = pictures.to_gray(rgb.astype(np.uint16) * 257)
-    assert wide.dtype == np.uint16
-    np.testing.assert_allclose(wide / 257, gray, atol=0.51)
 
 
 def test_each_model_paints_each_photo_once(album):
@@ -69,7 +54,7 @@ def test_each_model_paints_each_photo_once(album):
 
 
 def test_names_and_bytes_of_pictures_do_not_name_models(album):
-    prepare(album, [GRAY, TRUTH])
+    prepare(album, [GRAY, pictures.TRUTH])
     for path in (album.parent / "made").iterdir():
         assert b"gray" not in path.read_bytes() and b"Exif" not in path.read_bytes()
         assert "gray" not in path.name and "truth" not in path.name
@@ -102,8 +87,8 @@ def test_damaged_files_are_named_and_left_out(album):
 
 
 def test_a_gray_photo_is_no_truth(album):
-    write_picture(album / "old.png", pictures.to_gray(read_picture(album / "00.png")))
-    found = prepare(album, [GRAY, TRUTH], only_colored=True)
+    write_picture(album / "old.png", to_gray(read_picture(album / "00.png")))
+    found = prepare(album, [GRAY, pictures.TRUTH], only_colored=True)
     assert [name for name, photo in found.items() if photo.digest is None] == ["old.png"]
     assert "has no colors" in found["old.png"].problem
     assert prepare(album, [GRAY])["old.png"].digest is not None
@@ -114,7 +99,7 @@ def test_sixteen_bits_are_shown_in_eight(tmp_path):
     level = np.random.default_rng(0).integers(0, 65536, (3, 3, 3)).astype(np.uint16)
     photo = cv2.resize(level, (32, 32), interpolation=cv2.INTER_LINEAR)
     write_picture(tmp_path / "album" / "a.png", photo)
-    (found,) = prepare(tmp_path / "album", [TRUTH]).values()
+    (found,) = prepare(tmp_path / "album", [pictures.TRUTH]).values()
     made = read_picture(pictures.picture_path(tmp_path / "made", found.digest, "truth"))
     np.testing.assert_allclose(made, photo / 257, atol=6)
 
