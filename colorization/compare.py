@@ -103,17 +103,7 @@ def main(arguments):
 
 
 def compare_records(paths):
-    """Sets figures of evaluations side by side.
-
-    Args:
-        paths: Of files of records.
-
-    Returns:
-        Text of Markdown: a table for each set that two files hold, or that the only file holds.
-
-    Raises:
-        EvaluationError: If a file is none, they hold no set in common, or protocols differ.
-    """
+    """Sets the figures of files of records side by side, as Markdown: a table for each set."""
     from colorization.evaluation import protocol, tables
 
     sections = []
@@ -141,11 +131,6 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
 
     Returns:
         Pair of a text of Markdown and a dict of uint8 sheets, by the name of the run.
-
-    Raises:
-        ConfigError: If a directory holds no run, or one of another version.
-        TrainingError: If a run has no checkpoint.
-        EvaluationError: If a pair has different pictures, or a network can't be had.
     """
     from colorization import build, flags
     from colorization.evaluation import features as networks

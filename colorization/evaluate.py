@@ -88,17 +88,8 @@ def main(arguments):
     _check_folder("output", os.path.dirname(options.output or "."), is_made=False)
     _check_folder("report", options.report or ".", is_made=True)
     console.import_quietly()
-    return evaluate(
-        options.data,
-        options.model,
-        options.baseline,
-        features=options.features,
-        num_variants=options.num_variants,
-        limit=options.limit,
-        exclude=options.exclude,
-        output=options.output,
-        report=options.report,
-    )
+    names = ("data", "model", "baseline", "features", "num_variants", "limit", "exclude")
+    return evaluate(**{name: getattr(options, name) for name in (*names, "output", "report")})
 
 
 def _check_folder(flag, folder, is_made):
@@ -117,7 +108,7 @@ def _check_folder(flag, folder, is_made):
 def evaluate(
     data,
     model="",
-    baselines=(),
+    baseline=(),
     features="",
     num_variants=1,
     limit=0,
@@ -127,24 +118,13 @@ def evaluate(
 ):
     """Evaluates a model and baselines; prints tables, writes records.
 
-    Args:
-        data: Text of `--data`.
-        model: Folder of an exported model or of a run; empty for the released model.
-        baselines: Names of `systems.BASELINES`, and folders as `model`.
-        features: Text of `--features`.
-        num_variants: Colorings of each photo.
-        limit: Most photos taken of each set; 0 for all.
-        exclude: List of photos to leave out; empty for none.
-        output: File to write; empty for none.
-        report: Folder to write a page to; empty for none.
+    The arguments are those of the flags of these names. Files in the way are replaced.
 
     Returns:
         The exit status: 1 if photos were damaged, 130 and 143 if stopped by a signal.
 
     Raises:
-        EvaluationError: If a request can't be met.
-        UserError: If `data` names nothing usable.
-        ModelError: If a model can't be used.
+        UserError: If a request can't be met.
     """
     from tqdm import tqdm
 
@@ -161,7 +141,7 @@ def evaluate(
     stop, lines, num_damaged = threads.Stop(), [], 0
     page = Report(report, model if export.is_run(model) else None) if report else None
     with contextlib.ExitStack() as stack:
-        systems = _open_systems(model, baselines, num_variants, stack)
+        systems = _open_systems(model, baseline, num_variants, stack)
         stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Again: at once."))
         for one in sets:
             watched = page.watching(systems) if page else systems
@@ -196,7 +176,7 @@ def evaluate(
     return 1 if num_damaged else 0
 
 
-def _open_systems(model, baselines, num_variants, stack):
+def _open_systems(model, baseline, num_variants, stack):
     """Opens the model first, then the baselines; runs are exported as users would get them."""
     from colorization import export
     from colorization.evaluation import EvaluationError, systems
@@ -208,7 +188,7 @@ def _open_systems(model, baselines, num_variants, stack):
 
     first, description = open_model(model)
     opened = [first]
-    for name in baselines:
+    for name in baseline:
         if name == "mean":
             opened.append(systems.mean(description))
         elif name in systems.BASELINES:

@@ -66,8 +66,8 @@ FIGURES = {
         "units", "lower", 2, lambda x: mean(fidelity.ciede2000(x.truth.lab, x.picture.lab))
     ),
     "ab-error": Figure("CIE units", "lower", 2, lambda x: mean(x.ab_error)),
-    "auc": Figure("%", "higher", 2, lambda x: mean(fidelity.auc(x.ab_error))),
-    "auc-balanced": Figure("%", "higher", 2, of="set"),
+    "auc": Figure("percent", "higher", 2, lambda x: mean(fidelity.auc(x.ab_error))),
+    "auc-balanced": Figure("percent", "higher", 2, of="set"),
     # How colorful it is.
     "colorfulness": Figure("", "truth", 2, lambda x: x.picture.colorfulness),
     "colorfulness-absolute": Figure("", "truth", 2, lambda x: x.picture.colorfulness_absolute),
@@ -78,7 +78,7 @@ FIGURES = {
     "lightness-drift": Figure(
         "L*", "lower", 3, lambda x: fidelity.lightness_drift(x.truth.lab, x.picture.lab)
     ),
-    "checkerboard": Figure("%", "truth", 2, lambda x: artifacts.checkerboard(x.picture.lab)),
+    "checkerboard": Figure("percent", "truth", 2, lambda x: artifacts.checkerboard(x.picture.lab)),
     "bleeding": Figure(
         "ab per pixel", "lower", 3, lambda x: artifacts.bleeding(x.truth.lab, x.picture.lab)
     ),

@@ -130,7 +130,11 @@ def _figures(columns):
         return f"{value}<small>{bracket}{interval}</small>" if bracket else value
 
     header, *rows = tables.rows(columns)
-    return pages.table(header, [list(map(faint_interval, row)) for row in rows])
+    units = [figures.find(row[0].partition(" ")[0]).unit for row in rows]
+    cells = [
+        [row[0], unit, *map(faint_interval, row[1:])] for unit, row in zip(units, rows, strict=True)
+    ]
+    return pages.table([header[0], "unit", *header[1:]], cells)
 
 
 def _pictures(shown, name):

@@ -3,13 +3,13 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
 from colorization import compare, evaluate
 from colorization.config import ConfigError
@@ -64,7 +64,7 @@ def columns(text):
 
 
 def test_tables_hold_the_model_and_its_baselines(folder, capsys):
-    assert evaluate.evaluate(folder, baselines=["gray", "mean", "truth"]) == 0
+    assert evaluate.evaluate(folder, baseline=["gray", "mean", "truth"]) == 0
     output, errors = capsys.readouterr()
     assert output.startswith("### album/val: 4 photos\n\n") and not errors
     found = columns(output)
@@ -74,21 +74,27 @@ def test_tables_hold_the_model_and_its_baselines(folder, capsys):
     assert found["warmer 3"]["psnr"].count("[") == 1
 
 
-def test_records_say_what_the_figures_depend_on(folder, squeezenet_file, capsys):
-    status = evaluate.evaluate(
-        f"{folder},samples",
-        baselines=["gray"],
-        features=f"squeezenet:{squeezenet_file}",
-        num_variants=2,
-        limit=3,
-        output="found.jsonl",
+def test_records_say_what_the_figures_depend_on(folder, squeezenet_file):
+    pathlib.Path("exclude.txt").write_text("album/val/00.png\tduplicate\n")
+    status, output, _ = call(
+        "colorization.evaluate",
+        f"--data={folder},samples",
+        "--model=models/some",
+        "--baseline=gray",
+        f"--features=squeezenet:{squeezenet_file}",
+        "--num_variants=2",
+        "--limit=3",
+        "--exclude=exclude.txt",
+        "--output=found.jsonl",
+        "--report=page",
+        cwd=".",
     )
-    assert status == 0
+    assert status == 0 and os.path.exists("page/report.html")
     found = protocol.read("found.jsonl")
     assert [(one["system"]["label"], one["data"]["label"]) for one in found] == [
-        ("warmer 3", "album/val"),
+        ("some 3", "album/val"),
         ("gray", "album/val"),
-        ("warmer 3", "samples"),
+        ("some 3", "samples"),
         ("gray", "samples"),
     ]
     told = found[0]["protocol"]
@@ -103,7 +109,7 @@ def test_records_say_what_the_figures_depend_on(folder, squeezenet_file, capsys)
         "squeezenet-diversity",
     }
     assert found[0]["versions"].keys() >= {"python", "tensorflow", "numpy"}
-    assert "squeezenet-fid over 3 photos is mostly bias" in capsys.readouterr().out
+    assert "squeezenet-fid over 3 photos is mostly bias" in output
     # Not where anything lies.
     assert os.getcwd() not in pathlib.Path("found.jsonl").read_text()
 
@@ -133,9 +139,9 @@ def test_damaged_photos_are_named_and_the_others_measured(folder, capsys):
 
 
 def test_a_report_tells_of_all_sets_and_of_the_run(folder, capsys):
-    assert evaluate.evaluate(folder, baselines=["gray"], report="new/report") == 0
+    assert evaluate.evaluate(folder, baseline=["gray"], report="new/report") == 0
     plain, _ = capsys.readouterr()
-    assert evaluate.evaluate(f"{folder},samples", baselines=["gray"], report="new/report") == 0
+    assert evaluate.evaluate(f"{folder},samples", baseline=["gray"], report="new/report") == 0
     # Being watched changes no figure.
     assert capsys.readouterr().out.startswith(plain)
     text = pathlib.Path("new/report/report.html").read_text()
@@ -179,9 +185,9 @@ def test_sets_that_are_done_are_kept_whatever_becomes_of_the_next(folder):
         ({"data": "album/val"}, "Did you mean folder:album/val", UserError),
         ({"data": "folder:none"}, "none, which is none", UserError),
         ({"features": "vgg"}, "squeezenet, inception.*Received: vgg", EvaluationError),
-        ({"baselines": ["mean"], "model": "plain"}, "baseline=mean.*plain", EvaluationError),
+        ({"baseline": ["mean"], "model": "plain"}, "baseline=mean.*plain", EvaluationError),
         ({"model": "plain", "num_variants": 2}, "num_variants=1 is all.*plain", EvaluationError),
-        ({"baselines": ["gray", "gray"]}, "different names.*gray, gray", EvaluationError),
+        ({"baseline": ["gray", "gray"]}, "different names.*gray, gray", EvaluationError),
         ({"limit": 1}, "at least 2 photos in color.*1 of 1", EvaluationError),
         ({"exclude": "none.txt"}, "none.txt", UserError),
     ],
@@ -200,46 +206,6 @@ def test_a_model_that_is_none_is_named(folder, monkeypatch):
         evaluate.evaluate(folder, "album")
 
 
-def parsed(*arguments):
-    """Runs `main` with these flags."""
-    values = flags.FlagValues()
-    monkeypatch = pytest.MonkeyPatch()
-    with monkeypatch.context() as patch:
-        patch.setattr(flags, "FLAGS", values)
-        for name in ("DEFINE_string", "DEFINE_list", "DEFINE_integer", "DEFINE_bool"):
-            define = getattr(flags, name)
-            patch.setattr(
-                flags, name, lambda *a, define=define, **k: define(*a, flag_values=values, **k)
-            )
-        evaluate.define_flags()
-        return evaluate.main(values(["evaluate", *arguments])[1:])
-
-
-def test_flags_reach_the_evaluation(folder, monkeypatch, squeezenet_file):
-    seen = {}
-    monkeypatch.setattr(evaluate, "evaluate", lambda *a, **k: seen.update(k, positional=a) or 7)
-    status = parsed(
-        "--data=samples",
-        "--model=m",
-        "--baseline=gray,truth",
-        "--features=squeezenet:f",
-        "--num_variants=2",
-        "--limit=5",
-        "--exclude=e",
-        "--output=o",
-        "--report=r",
-    )
-    assert status == 7 and seen == {
-        "positional": ("samples", "m", ["gray", "truth"]),
-        "features": "squeezenet:f",
-        "num_variants": 2,
-        "limit": 5,
-        "exclude": "e",
-        "output": "o",
-        "report": "r",
-    }
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -253,19 +219,21 @@ def test_flags_reach_the_evaluation(folder, monkeypatch, squeezenet_file):
         (["--data=samples", "--report=old"], "report: old/report.png exists.*--overwrite"),
     ],
 )
-def test_wrong_flags_are_one_line_before_anything_is_done(folder, arguments, message, monkeypatch):
+def test_wrong_flags_are_one_line_before_anything_is_done(folder, arguments, message):
     pathlib.Path("here.jsonl").write_text("kept")
     pathlib.Path("old").mkdir()
     pathlib.Path("old/report.png").touch()
-    monkeypatch.setattr(evaluate, "evaluate", lambda *_, **__: pytest.fail("began"))
-    with pytest.raises(EvaluationError, match=message):
-        parsed(*arguments)
+    status, output, errors = call("colorization.evaluate", *arguments, cwd=".")
+    assert (status, output, errors.count("\n")) == (1, "", 1) and re.search(message, errors)
+    assert pathlib.Path("here.jsonl").read_text() == "kept" and not os.path.exists("a.jsonl")
 
 
-def test_existing_records_are_replaced_when_told(folder, monkeypatch):
+def test_existing_files_are_replaced_when_told(folder):
     pathlib.Path("here.jsonl").write_text("old")
-    assert parsed(f"--data={folder}", "--output=here.jsonl", "--overwrite") == 0
-    assert len(protocol.read("here.jsonl")) == 1
+    flags = [f"--data={folder}", "--output=here.jsonl", "--report=.", "--overwrite"]
+    for _ in range(2):
+        assert call("colorization.evaluate", *flags, cwd=".")[0] == 0
+    assert len(protocol.read("here.jsonl")) == 1 and os.path.exists("report.html")
 
 
 def test_help_names_every_flag_and_needs_no_tensorflow():

@@ -1,5 +1,7 @@
 """What is measured of one picture: the world's figures, a perfect truth, a colorless gray."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from skimage import color, data, metrics
@@ -86,3 +88,16 @@ def test_gray_is_of_the_photos_lightness():
     lightness = [color.rgb2lab(rgb)[..., 0] for rgb in (PHOTO, to_gray(PHOTO))]
     assert abs(lightness[0] - lightness[1]).max() < 0.3
     assert (to_gray(PHOTO) == to_gray(PHOTO)[..., :1]).all()
+
+
+def test_the_docs_explain_every_figure_and_what_is_better():
+    docs = (pathlib.Path(__file__).parents[3] / "docs" / "evaluation.md").read_text()
+    rows = [line.split("|") for line in docs.splitlines() if line.startswith("| `")]
+    told = {
+        row[1].strip(" `").removesuffix(" x1000"): (row[2].strip(), row[3].strip()) for row in rows
+    }
+    for name, figure in FIGURES.items():
+        if figure is not FIGURES["red-error"]:
+            name = name if name in told else f"NETWORK-{name}"
+            better = {"truth": "as truth"}.get(figure.better, figure.better)
+            assert told[name] == (figure.unit, better)
