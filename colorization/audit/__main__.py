@@ -120,3 +120,9 @@ def _print_table(head, rows):
         cells = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
         print("  ".join([first.ljust(widths[0]), *cells]))
     sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    from pipelines.console import run_command
+
+    run_command(main, define_flags)
