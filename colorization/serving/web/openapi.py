@@ -1,6 +1,7 @@
 """The API's own description (OpenAPI 3.1), made of the options, the limits and the reasons."""
 
 from colorization.serving.web import problems, uploads
+from pipelines.photos import formats
 
 _NAME = {
     "name": uploads.NAME,
@@ -36,7 +37,7 @@ def document(max_variants):
         Dict for JSON.
     """
     knobs = uploads.knobs(max_variants)
-    pictures = {kind: {"schema": {}} for kind in sorted(set(uploads.MEDIA_TYPES.values()))}
+    pictures = {kind.media_type: {"schema": {}} for kind in formats.FORMATS if kind.writer}
     previewed = {name: knob for name, knob in knobs.items() if name != "variant"}
     return {
         "openapi": "3.1.0",
@@ -139,7 +140,7 @@ def _json(description, schema, media_type="application/json"):
 
 
 def _schemas(knobs):
-    kinds = ["JPEG", "PNG", "TIFF", "WebP", "AVIF", "HEIC", "GIF", "BMP", "PNM"]
+    kinds = [kind.name for kind in formats.FORMATS]
     model = {"name": _TEXT, "version": _VERSION}
     return {
         "Preview": _object(
