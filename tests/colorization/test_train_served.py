@@ -12,12 +12,12 @@ from colorization import train
 from colorization.config import Config
 from pipelines.batches.distributed import ServiceError
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 # A process of its own, since servers wait for minutes for those that they served.
 _SERVICE = """
 import sys
 import tensorflow as tf
-
-pytestmark = pytest.mark.xdist_group("processes")
 service = tf.data.experimental.service
 at, port = map(int, sys.argv[1:])
 name = f"localhost:{port}"
