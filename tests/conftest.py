@@ -1,6 +1,7 @@
 """What several tests need: folders of small colored pictures, and of damaged ones."""
 
 import collections
+import gc
 import io
 import os
 
@@ -16,14 +17,20 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The processes of the tests share the processors; more threads than these only wait.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+# TensorFlow's graphs are millions of objects that stay: to look for garbage among them every 700
+# takes a good part of the time of tracing.
+gc.set_threshold(50_000, 20, 50)
 _SUFFIXES = {"pnm": "ppm"}
 _GROUP = pytest.StashKey[str]()
 
 
+# First, since xdist reads the groups in a hook of its own.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Keeps together, for `--dist=loadgroup`, what shares costly fixtures; slow groups come first.
 
-    Tests of several processes say so by a mark of their own: they would starve one another.
+    Tests of several processes say so by a mark of their own, since they would starve one another;
+    those that need the finished run join them, so that it is made once.
     """
     num_slow = collections.Counter()
     for item in items:
@@ -31,7 +38,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
         mark = item.get_closest_marker("xdist_group")
         if mark is None:
-            name = "finished_run" if "finished_run" in item.fixturenames else item.path.name
+            needs_run = "finished_run" in item.fixturenames
+            name = "processes" if needs_run else str(item.path.relative_to(item.config.rootpath))
             mark = pytest.mark.xdist_group(name)
             item.add_marker(mark)
         item.stash[_GROUP] = mark.args[0]
