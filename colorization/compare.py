@@ -107,15 +107,14 @@ def compare_records(paths):
     from colorization.evaluation import protocol, tables
 
     sections = []
-    for label, group in protocol.by_set({path: protocol.read(path) for path in paths}).items():
-        names = [record["system"]["label"] for _, record in group]
-        columns = {
-            name if names.count(name) == 1 else f"{name} ({path})": record["figures"]
-            for (path, record), name in zip(group, names, strict=True)
-        }
-        heading = f"{label}: {group[0][1]['data']['photos']:,} photos"
-        warnings = dict.fromkeys(line for _, record in group for line in record["warnings"])
-        sections.append(tables.section(heading, columns, warnings))
+    for group in protocol.by_set({path: protocol.read(path) for path in paths}).values():
+        files, records = zip(*group, strict=True)
+        names = [record["system"]["label"] for record in records]
+        unique = [
+            name if names.count(name) == 1 else f"{name} ({path})"
+            for path, name in zip(files, names, strict=True)
+        ]
+        sections.append(tables.section(records, unique))
     return "\n".join(sections)
 
 

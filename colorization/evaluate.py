@@ -131,8 +131,9 @@ def evaluate(
     from colorization import export
     from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
-    from colorization.evaluation import measure, protocol, summary, tables
+    from colorization.evaluation import measure, protocol, tables
     from colorization.evaluation.report import Report
+    from colorization.evaluation.systems import open_systems
     from colorization.inference import threads
     from pipelines.files import write_text
 
@@ -141,7 +142,12 @@ def evaluate(
     stop, lines, num_damaged = threads.Stop(), [], 0
     page = Report(report, model if export.is_run(model) else None) if report else None
     with contextlib.ExitStack() as stack:
-        systems = _open_systems(model, baseline, num_variants, stack)
+
+        def open_folder(folder):
+            # As users would get it.
+            return stack.enter_context(export.exported(folder))
+
+        systems = open_systems(model, baseline, num_variants, open_folder)
         stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Again: at once."))
         for one in sets:
             watched = page.watching(systems) if page else systems
@@ -156,52 +162,16 @@ def evaluate(
                 return 128 + stop.signal
             _report_left_out(one, found)
             num_damaged += len(found.left_out["damaged"])
-            told = protocol.protocol(found, limit, networks, num_variants)
-            notes = summary.warnings(networks, len(found.digests))
-            rows = []
-            for system in systems:
-                measured = found.measured[system.name]
-                values = summary.summarize(measured, found.true_vectors, networks)
-                rows.append(protocol.record(system, one.label, found, values, told, notes))
-            columns = {row["system"]["label"]: row["figures"] for row in rows}
-            heading = f"{one.label}: {len(found.digests):,} photos"
-            print(tables.section(heading, columns, notes), flush=True)
+            rows = protocol.records(systems, one.label, found, limit, networks, num_variants)
+            print(tables.section(rows, [system.name for system in systems]), flush=True)
             lines += rows
             if output:
                 # After every set: what took an hour is not lost to the next one's trouble.
                 write_text(output, protocol.to_lines(lines))
             if page:
-                page.add(one, found, systems[0], rows, notes)
+                page.add(one, found, systems[0], rows)
                 page.write()
     return 1 if num_damaged else 0
-
-
-def _open_systems(model, baseline, num_variants, stack):
-    """Opens the model first, then the baselines; runs are exported as users would get them."""
-    from colorization import export
-    from colorization.evaluation import EvaluationError, systems
-
-    def open_model(folder):
-        told = {"run": os.path.basename(os.path.abspath(folder))} if export.is_run(folder) else {}
-        folder = stack.enter_context(export.exported(folder))
-        return systems.model(folder or None, num_variants, **told)
-
-    first, description = open_model(model)
-    opened = [first]
-    for name in baseline:
-        if name == "mean":
-            opened.append(systems.mean(description))
-        elif name in systems.BASELINES:
-            opened.append({"gray": systems.gray, "truth": systems.truth}[name]())
-        else:
-            opened.append(open_model(name)[0])
-    names = [system.name for system in opened]
-    if len(set(names)) < len(names):
-        raise EvaluationError(
-            f"--model and --baseline must name systems of different names. Received: "
-            f"{', '.join(names)}. Leave one out, or rename its folder."
-        )
-    return opened
 
 
 def _report_left_out(data, found):

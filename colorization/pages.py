@@ -1,7 +1,6 @@
-"""Report pages: what a page of figures, plots and small pictures is put together from.
+"""Report pages: head, tables, plots and small pictures.
 
-A page is one HTML file that needs no other file and no script. Text comes in plain and is escaped
-here; parts of a page are strings of HTML.
+A page is one HTML file that needs no other file and no script. Its parts are strings of HTML.
 """
 
 import base64
@@ -121,16 +120,7 @@ def markdown(rows, numbers=False):
 
 
 def fit(rgb, width, height):
-    """Shrinks a picture into a box; one that fits stays as it is.
-
-    Args:
-        rgb: Array of shape `(height, width, 3)`.
-        width: Of the box, in pixels.
-        height: Of the box, in pixels.
-
-    Returns:
-        Array of the same type.
-    """
+    """Shrinks a picture into a box of so many pixels; one that fits stays as it is."""
     scale = min(1, width / rgb.shape[1], height / rgb.shape[0])
     size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
@@ -142,13 +132,7 @@ def jpeg(rgb, quality=85):
 
 
 def image(data, alt="", attributes=""):
-    """Embeds JPEG bytes in a page.
-
-    Args:
-        data: Bytes.
-        alt: What the picture is, plain text.
-        attributes: More attributes, as HTML.
-    """
+    """Embeds JPEG bytes in a page; `alt` is plain text, `attributes` are HTML."""
     encoded = base64.b64encode(data).decode()
     return f'<img alt="{html.escape(alt)}" {attributes} src="data:image/jpeg;base64,{encoded}">'
 

@@ -10,7 +10,7 @@ import json
 import math
 import sys
 
-from colorization.evaluation import EvaluationError, figures
+from colorization.evaluation import EvaluationError, figures, summary
 from colorization.evaluation.metrics import artifacts, distances, intervals
 
 FORMAT = "colorization-evaluation"
@@ -32,18 +32,43 @@ PACKAGES = (
 )
 
 
-def protocol(found, limit, networks, num_variants):
-    """Everything that makes two figures comparable.
+def records(systems, label, found, limit, networks, num_variants):
+    """What a file of records holds of one set.
 
     Args:
+        systems: List of `systems.System`.
+        label: Of the set.
         found: `measure.MeasuredSet`.
         limit: Most photos taken of a set; 0 for all.
         networks: List of `features.Features`.
         num_variants: Colorings asked for.
 
     Returns:
-        Dict for JSON.
+        List of dicts, one for each system.
     """
+    shared = {
+        "warnings": summary.warnings(networks, len(found.digests)),
+        "protocol": _protocol(found, limit, networks, num_variants),
+        "versions": {"python": sys.version.split()[0]} | _versions(),
+    }
+    data = {
+        "label": label,
+        "photos": len(found.digests),
+        "left_out": {reason: len(names) for reason, names in found.left_out.items()},
+    }
+    rows = []
+    for system in systems:
+        measured = found.measured[system.name]
+        values = summary.summarize(measured, found.true_vectors, networks)
+        row = {"format": FORMAT, "version": VERSION}
+        row["system"] = {"label": system.name} | system.description
+        row["data"] = data
+        row["figures"] = {name: dataclasses.asdict(value) for name, value in values.items()}
+        rows.append(row | shared)
+    return rows
+
+
+def _protocol(found, limit, networks, num_variants):
     names = [name for name, figure in figures.FIGURES.items() if figure.of != "network"]
     names += [name for network in networks for name in network.figures]
     variants = {"number": num_variants, "seed": VARIANTS_SEED} if num_variants > 1 else {}
@@ -66,36 +91,6 @@ def protocol(found, limit, networks, num_variants):
         "figures": {name: figures.find(name).version for name in names},
         "networks": {network.name: network.protocol for network in networks},
         "variants": variants,
-    }
-
-
-def record(system, label, found, values, told, warnings):
-    """One line's object.
-
-    Args:
-        system: `systems.System`.
-        label: Of the set.
-        found: `measure.MeasuredSet`.
-        values: Dict of `summary.Value`.
-        told: The protocol.
-        warnings: Lines.
-
-    Returns:
-        Dict for `to_lines`.
-    """
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "system": {"label": system.name} | system.description,
-        "data": {
-            "label": label,
-            "photos": len(found.digests),
-            "left_out": {reason: len(names) for reason, names in found.left_out.items()},
-        },
-        "figures": {name: dataclasses.asdict(value) for name, value in values.items()},
-        "warnings": warnings,
-        "protocol": told,
-        "versions": {"python": sys.version.split()[0]} | _versions(),
     }
 
 
@@ -133,7 +128,7 @@ def read(path):
         path: Of what `evaluate --output` wrote.
 
     Returns:
-        List of dicts, as of `record`.
+        List of dicts, as of `records`.
 
     Raises:
         EvaluationError: If the file is another one, of another version, or names a figure that this
@@ -176,7 +171,7 @@ def differences(told, other, path=""):
     """Where two protocols differ.
 
     Args:
-        told: Dict as of `protocol`.
+        told: Dict.
         other: Another.
         path: What the fields' names begin with.
 

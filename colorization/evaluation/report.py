@@ -81,21 +81,21 @@ class Report:
         with self._lock:
             self.counts[name] += found
 
-    def add(self, data, found, system, rows, notes):
+    def add(self, data, found, system, rows):
         """Adds what was found of a set.
 
         Args:
             data: `data.Data`.
             found: `measure.MeasuredSet` of the systems that `watching` gave.
             system: The first of the `systems.System`.
-            rows: List of records of the set, as of `protocol.record`.
-            notes: Warnings.
+            rows: List of records of the set, as of `protocol.records`.
         """
         shown = showcase.show(data, found, system)
         heading = f"{data.label}: {len(found.digests):,} photos"
         self._sheets.append(showcase.sheet(f"{heading}, {system.name}", shown))
         counts = [f"{len(lines):,} {reason}" for reason, lines in found.left_out.items() if lines]
-        notes = [*([f"Left out: {', '.join(counts)}."] if counts else []), *notes]
+        notes = [f"Left out: {', '.join(counts)}."] if counts else []
+        notes += rows[0]["warnings"]
         maps = [
             pages.color_map(f"a* and b*, {name or 'the photos'}", count, inspection.AB_RANGE)
             for name, count in sorted(self.counts.items(), key=lambda pair: pair[0] != TRUTH)

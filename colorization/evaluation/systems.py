@@ -17,8 +17,6 @@ from colorization.evaluation.protocol import VARIANTS_SEED
 from colorization.inference.colorizer import RELEASED_MODEL, Colorizer
 from pipelines.color import bins, spaces
 
-BASELINES = ("gray", "mean", "truth")
-
 
 @dataclasses.dataclass(frozen=True)
 class System:
@@ -34,6 +32,41 @@ class System:
     name: str
     description: dict
     color: Callable
+
+
+def open_systems(model_folder, baselines, num_variants, open_folder):
+    """Opens a model and what it is compared with.
+
+    Args:
+        model_folder: Of an exported model or of a run; empty for the released model.
+        baselines: `gray`, `mean`, `truth`, and folders.
+        num_variants: Colorings of each photo.
+        open_folder: Function from such a folder to that of an exported model.
+
+    Returns:
+        List of `System`s, the model first.
+
+    Raises:
+        ModelError: If a model can't be used.
+        EvaluationError: If two would have the same name, or one can't do what is asked.
+    """
+
+    def open_model(folder):
+        exported = open_folder(folder)
+        told = {} if exported == folder else {"run": pathlib.Path(folder).absolute().name}
+        return model(exported or None, num_variants, **told)
+
+    first, description = open_model(model_folder)
+    opened = [first]
+    known = {"gray": gray, "mean": lambda: mean(description), "truth": truth}
+    opened += [known[name]() if name in known else open_model(name)[0] for name in baselines]
+    names = [system.name for system in opened]
+    if len(set(names)) < len(names):
+        raise EvaluationError(
+            "--model and --baseline must name systems of different names. Received: "
+            f"{', '.join(names)}. Leave one out, or rename its folder."
+        )
+    return opened
 
 
 def gray():

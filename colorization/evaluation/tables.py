@@ -4,19 +4,22 @@ from colorization import pages
 from colorization.evaluation import figures
 
 
-def section(heading, columns, warnings=()):
+def section(records, names):
     """Sets the figures of a set side by side, under a heading and above warnings.
 
     Args:
-        heading: Text.
-        columns: As for `rows`.
-        warnings: Lines.
+        records: List of records of the set, as of `protocol.records`.
+        names: What the table calls their systems.
 
     Returns:
         Text of Markdown.
     """
+    data = records[0]["data"]
+    columns = {name: one["figures"] for name, one in zip(names, records, strict=True)}
+    warnings = dict.fromkeys(line for one in records for line in one["warnings"])
     notes = "".join(f"\n{line}\n" for line in warnings)
-    return f"### {heading}\n\n{pages.markdown(rows(columns))}\n{notes}"
+    heading = f"### {data['label']}: {data['photos']:,} photos"
+    return f"{heading}\n\n{pages.markdown(rows(columns))}\n{notes}"
 
 
 def rows(columns):

@@ -94,16 +94,15 @@ def test_distances_of_sets_come_first_and_other_figures_of_networks_last():
 
 
 def test_the_table_is_aligned_markdown():
-    columns = {
-        "model": record(
-            psnr=(25.337, 24.9, 25.8),
-            **{"squeezenet-kid": (0.0668, 0.05, 0.08)},
-            ssim=(0.9, -0.00001, 1),
-        )["figures"],
-        "truth": record(psnr=(np.inf, np.inf, np.inf))["figures"],
-    }
-    assert tables.section("val", columns, ["Mind the gap."]) == (
-        "### val\n"
+    model = record(
+        psnr=(25.337, 24.9, 25.8),
+        **{"squeezenet-kid": (0.0668, 0.05, 0.08)},
+        ssim=(0.9, -0.00001, 1),
+    )
+    truth = record(psnr=(np.inf, np.inf, np.inf))
+    model["warnings"] = truth["warnings"] = ["Mind the gap."]
+    assert tables.section([model, truth], ["model", "truth"]) == (
+        "### val: 9 photos\n"
         "\n"
         "| figure               | better | model                   | truth |\n"
         "| -------------------- | ------ | ----------------------- | ----- |\n"

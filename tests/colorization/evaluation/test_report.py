@@ -57,12 +57,13 @@ def made(folder, picture_folder, run=None, label="album/val"):
         {
             "system": {"label": system.name},
             "figures": figures,
+            "warnings": ["<note>"],
             "protocol": PROTOCOL,
             "versions": {"python": "3"},
         }
         for system in SYSTEMS
     ]
-    page.add(dataclasses.replace(opened, label=label), found, WARM, rows, ["<note>"])
+    page.add(dataclasses.replace(opened, label=label), found, WARM, rows)
     page.write()
     return found
 
