@@ -13,11 +13,12 @@ HEIGHT = 256
 
 
 def main():
-    """Writes `demo/` and prints where the sheet lies."""
+    """Writes `demo/` and prints the path of the sheet."""
     from colorization import colorize
     from pipelines import console
 
     console.import_quietly()
+    from pipelines.color.spaces import to_gray
     from pipelines.photos import photo_files
     from pipelines.sources import opener
 
@@ -40,20 +41,6 @@ def main():
     photo_files.write_picture(path, sheet(rows, HEIGHT), overwrite=True)
     print(f"Gray, colored and original side by side: {os.path.abspath(path)}")
     return 0
-
-
-def to_gray(picture):
-    """Keeps the lightness of a uint8 picture and drops its chroma."""
-    import numpy as np
-    import tensorflow as tf
-
-    from pipelines.color import spaces
-
-    lightness = spaces.rgb_to_lab(picture)[..., :1]
-    lab = tf.concat([lightness, tf.zeros_like(lightness), tf.zeros_like(lightness)], axis=-1)
-    # One channel for all: the published white point is rounded, and may part them by a level.
-    level = np.clip(np.round(spaces.lab_to_rgb(lab).numpy()[..., 1:2] * 255), 0, 255)
-    return np.repeat(level.astype(np.uint8), 3, axis=-1)
 
 
 def sheet(rows, height):

@@ -1,16 +1,8 @@
-"""The demonstration's own parts: gray pictures and the sheet."""
+"""The sheet of the demonstration."""
 
 import numpy as np
-from skimage.color import rgb2lab
 
 from colorization import demo
-
-
-def test_to_gray_keeps_lightness_and_drops_chroma():
-    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    gray = demo.to_gray(picture)
-    assert (gray == gray[..., :1]).all()
-    assert np.abs(rgb2lab(gray)[..., 0] - rgb2lab(picture)[..., 0]).max() < 0.5
 
 
 def test_the_sheet_holds_every_picture_at_one_height():
