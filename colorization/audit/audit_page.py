@@ -150,7 +150,7 @@ def _more(count):
 def _shape_plots(found):
     shapes = [statistics.shapes(part.measures) for part in found.sets]
     for name, title in {"short side": "short side, pixels", "width / height": None}.items():
-        # By octaves: half and twice lie as far from the middle.
+        # By octaves: half and twice are equally far from the middle.
         values = [np.log2(shape[name]) for shape in shapes]
         low = min(value.min() for value in values) - 0.05
         high = max(value.max() for value in values) + 0.05

@@ -1,4 +1,4 @@
-"""How good a coloring is: what is shown to whom, measured how, and told with its protocol."""
+"""How good a coloring is: figures of models and baselines, with the protocol behind them."""
 
 from pipelines.errors import UserError
 

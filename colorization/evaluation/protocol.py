@@ -167,22 +167,22 @@ def _parse(line):
     return one
 
 
-def differences(told, other, path=""):
+def differences(protocol, other, path=""):
     """Where two protocols differ.
 
     Args:
-        told: Dict.
+        protocol: Dict.
         other: Another.
         path: What the fields' names begin with.
 
     Yields:
         The field's name, as `data.photos`, and both its values.
     """
-    for key in sorted(told.keys() | other.keys()):
-        if path in OPTIONAL and not (key in told and key in other):
+    for key in sorted(protocol.keys() | other.keys()):
+        if path in OPTIONAL and not (key in protocol and key in other):
             continue
         name = f"{path}.{key}" if path else key
-        one, two = told.get(key), other.get(key)
+        one, two = protocol.get(key), other.get(key)
         if isinstance(one, dict) and isinstance(two, dict):
             yield from differences(one, two, name)
         elif one != two:
@@ -212,11 +212,11 @@ def by_set(files):
     if len(files) > 1:
         groups = {k: group for k, group in groups.items() if len({path for path, _ in group}) > 1}
     if not groups:
-        told = "; ".join(
+        listed = "; ".join(
             f"{path} has {', '.join(sorted(found))}"
             for path, found in zip(files, labels, strict=True)
         )
-        raise EvaluationError(f"compare needs a set that is in two files. Received: {told}.")
+        raise EvaluationError(f"compare needs a set that is in two files. Received: {listed}.")
     for label, group in groups.items():
         _check_protocols(label, group)
     return groups

@@ -1,9 +1,9 @@
 """Runs side by side: what each run's network makes of its validation pictures, in figures.
 
-Figures of a run are means over its pictures; differences of two runs are taken picture by picture,
-so that what is hard for both does not separate them, and their intervals come from drawing the
-pictures anew. Runs that differ in their seed alone may be averaged first. The intervals don't say
-what another seed would have changed.
+Figures of a run are means over its pictures. Differences of two runs are taken picture by picture,
+so that what is hard for both does not separate them; their intervals come from drawing pictures
+with replacement. Runs that differ in their seed alone may be averaged first. The intervals don't
+say what another seed would have changed.
 """
 
 import dataclasses
@@ -182,9 +182,9 @@ def page(facts, outcomes, differences, networks, folder=""):
     parts += ["## Pictures\n", _SHEETS] if folder else ["## Recipes\n"]
     for name, fact in facts.items():
         own = {k: value for k, value in fact["flags"].items() if k not in common}
-        told = f", with {_words(own)}" if own else ""
+        more = f", with {_words(own)}" if own else ""
         picture = f"\n![{name}]({folder}/{name}.jpg)\n" if folder else ""
-        parts.append(f"### {name}\n\n{fact['recipe']}{told}\n{picture}")
+        parts.append(f"### {name}\n\n{fact['recipe']}{more}\n{picture}")
     return "\n".join(parts)
 
 

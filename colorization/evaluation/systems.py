@@ -24,7 +24,7 @@ class System:
 
     Args:
         name: What tables call it.
-        description: Dict of what it is, for records.
+        description: Dict for records.
         color: Function of a photo in gray and of the photo itself to a list of pictures, the
             likeliest first.
     """
@@ -53,8 +53,8 @@ def open_systems(model_folder, baselines, num_variants, open_folder):
 
     def open_model(folder):
         exported = open_folder(folder)
-        told = {} if exported == folder else {"run": pathlib.Path(folder).absolute().name}
-        return model(exported or None, num_variants, **told)
+        more = {} if exported == folder else {"run": pathlib.Path(folder).absolute().name}
+        return model(exported or None, num_variants, **more)
 
     first, description = open_model(model_folder)
     opened = [first]
@@ -88,14 +88,14 @@ def mean(description):
         description: Of a model, as `Colorizer.description` holds it.
 
     Raises:
-        EvaluationError: If the model tells of no prior.
+        EvaluationError: If the model has no prior.
     """
     prior = description.get("prior")
     if not prior:
         raise EvaluationError(
-            "--baseline=mean paints the mean color of the model's training pictures, which models "
-            f"of quantized chroma tell. Received: {description['name']}, which does not. Leave it "
-            "out."
+            "--baseline=mean paints the mean color of the model's training pictures, which only "
+            f"models of quantized chroma know. Received: {description['name']}, which does not. "
+            "Leave it out."
         )
     ab = (np.asarray(prior) @ bins.bin_centers()).astype(np.float32)
 
@@ -106,17 +106,17 @@ def mean(description):
         levels = np.clip(spaces.linear_to_srgb(linear).numpy(), 0, 1) * 255
         return [np.round(levels).astype(np.uint8)]
 
-    told = {"kind": "mean", "ab": [round(float(x), 3) for x in ab], "of": description["name"]}
-    return System("mean", told, paint)
+    described = {"kind": "mean", "ab": [round(float(x), 3) for x in ab], "of": description["name"]}
+    return System("mean", described, paint)
 
 
-def model(folder, num_variants=1, **told):
+def model(folder, num_variants=1, **more):
     """A model, by the code that `colorize` runs.
 
     Args:
         folder: Of an exported model; None takes the released one.
         num_variants: Colorings of each photo.
-        told: What else records say of it.
+        more: What else records say of it.
 
     Returns:
         Pair of the `System` and what the model's exporter wrote about it.
@@ -140,7 +140,7 @@ def model(folder, num_variants=1, **told):
     keys = ("name", "version", "epochs", "working_size", "temperature", "rarity")
     known = {key: description[key] for key in keys if key in description}
     known["weights_sha256"] = _weights_digest(folder, description["version"])
-    return System(name, {"kind": "model"} | known | told, paint), description
+    return System(name, {"kind": "model"} | known | more, paint), description
 
 
 def _weights_digest(folder, version):

@@ -10,7 +10,7 @@ import sqlite3
 
 from pipelines.errors import UserError
 
-# "CPrf": what tells the file from those of other programs, and the number of its layout.
+# "CPrf" marks the file as this program's; the number is that of its layout.
 _APPLICATION, _LAYOUT = 0x43507266, 1
 _SECONDS_TO_WAIT = 30
 _TABLES = """

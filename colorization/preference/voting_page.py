@@ -183,7 +183,7 @@ def create_app(votes, plan, picture_path):
                 with open(picture_path(question.photo, model), "rb") as file:
                     data[name] = file.read()
             except OSError:
-                flask.abort(404, "The picture is gone. Start the study again to make it anew.")
+                flask.abort(404, "The picture is gone. Restart the study to make it again.")
         # What follows the end of a JPEG file is no part of it.
         longest = max(map(len, data.values()))
         response = flask.Response(data[side].ljust(longest, b"\0"), mimetype="image/jpeg")

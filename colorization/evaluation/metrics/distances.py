@@ -81,7 +81,7 @@ def kernel_distance(features, other):
 
 
 def kernel_samples(features, other, num_resamples, seed):
-    """`kernel_distance` of sets drawn anew from the photos, for a bootstrap interval.
+    """`kernel_distance` of photos drawn with replacement, for a bootstrap interval.
 
     Pairs of a photo with its own double are left out, as a photo with itself is.
 

@@ -132,7 +132,7 @@ def ciede2000(lab, other):
     light_step = light_step / (1 + 0.015 * from_middle / np.sqrt(20 + from_middle))
     chroma_step = chroma_step / (1 + 0.045 * chroma)
     hue_step = hue_step / (1 + 0.015 * chroma * _hue_weight(hue))
-    # In blue the ellipses of equal difference lie aslant.
+    # In blue the ellipses of equal difference are tilted.
     blue = (np.mod(hue, 2 * np.pi) / _DEGREE - 275) / 25
     rotation = -2 * _saturation(chroma) * np.sin(60 * _DEGREE * np.exp(-np.square(blue)))
     squares = light_step**2 + chroma_step**2 + hue_step**2 + rotation * chroma_step * hue_step

@@ -13,7 +13,7 @@ _AT_ONCE = 100
 
 
 def bootstrap_samples(statistics, figure=lambda means: means):
-    """Figures of photos drawn anew, `NUM_RESAMPLES` times.
+    """Figures of photos drawn with replacement, `NUM_RESAMPLES` times.
 
     Equal numbers of photos are drawn alike, so that samples of two systems over the same photos
     can be subtracted.
