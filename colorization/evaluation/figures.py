@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from colorization.evaluation import EvaluationError
-from colorization.evaluation.metrics import artifacts, fidelity
+from colorization.evaluation.metrics import artifacts, colors, fidelity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,8 @@ def _ab_diversity(variants):
     return mean_over_pairs(labs, lambda *pair: mean(fidelity.ab_error(*pair)))
 
 
-_HUE = Figure("CIE units", "lower", 2, of="set")
+# Gray is a matter of chance among the few pixels of a run's pictures.
+HUE_FIGURES = tuple(f"{hue}-error" for hue in colors.HUES[:4])
 FIGURES = {
     "kid": Figure("", "lower", 1, of="network", scale=1000),
     "fid": Figure("", "lower", 1, of="network"),
@@ -90,10 +91,10 @@ FIGURES = {
         "CIE units", "lower", 2, lambda xs: min(mean(x.ab_error) for x in xs), "variants"
     ),
     "diversity-ab": Figure("CIE units", "higher", 2, _ab_diversity, "variants"),
-    # Networks, and hues, which `compare` shows for runs.
     "diversity": Figure("", "higher", 3, of="network"),
     "lpips-alex": Figure("", "lower", 4, of="network"),
-    **{f"{hue}-error": _HUE for hue in ("red", "yellow", "green", "blue")},
+    # Errors by hue, which `compare` shows for runs.
+    **dict.fromkeys(HUE_FIGURES, Figure("CIE units", "lower", 2, of="set")),
 }
 
 

@@ -13,13 +13,12 @@ import numpy as np
 
 from colorization import pages
 from colorization.evaluation import EvaluationError, measure, outputs, summary, tables
+from colorization.evaluation.figures import HUE_FIGURES
 from colorization.evaluation.metrics import colors, intervals
 from colorization.models import noise
 
 # Of the noise of variants.
 SEED = 0
-# Gray is a matter of chance among so few pixels.
-HUE_FIGURES = tuple(f"{hue}-error" for hue in colors.HUES[:4])
 # Small enough for a page.
 _NUM_SHOWN, _NUM_SHOWN_VARIANTS = 12, 4
 # What the table of all runs holds beside the figures of networks.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import color, data, metrics
 
-from colorization.evaluation.figures import FIGURES
+from colorization.evaluation.figures import FIGURES, HUE_FIGURES
 from colorization.evaluation.measure import Picture, measure
 from pipelines.color.spaces import to_gray
 
@@ -97,7 +97,7 @@ def test_the_docs_explain_every_figure_and_what_is_better():
         row[1].strip(" `").removesuffix(" x1000"): (row[2].strip(), row[3].strip()) for row in rows
     }
     for name, figure in FIGURES.items():
-        if figure is not FIGURES["red-error"]:
+        if name not in HUE_FIGURES:
             name = name if name in told else f"NETWORK-{name}"
             better = {"truth": "as truth"}.get(figure.better, figure.better)
             assert told[name] == (figure.unit, better)
