@@ -79,19 +79,16 @@ def _add_from_zero(x, y, name):
 
 
 def _conv(x, width, kernel_size=3):
-    x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False)(x)
-    return keras.layers.Activation("relu")(_normalize(x))
-
-
-def _normalize(x, **kwargs):
-    # Synchronized, so that a batch split over devices is normalized as the same batch on one.
-    return keras.layers.BatchNormalization(synchronized=True, **kwargs)(x)
+    x = keras.layers.Conv2D(width, kernel_size, padding="same")(x)
+    # Not batch norm: a few pictures with many hints would decide the statistics of all others.
+    x = keras.layers.RMSNormalization()(x)
+    return keras.layers.Activation("relu")(x)
 
 
 def _block(x, width, sees_all):
+    """A residual block that starts as nothing."""
     y = _conv(x, width)
-    y = keras.layers.Conv2D(width, 3, padding="same", use_bias=False)(y)
-    y = _normalize(y, gamma_initializer="zeros")
+    y = keras.layers.Conv2D(width, 3, padding="same", kernel_initializer="zeros")(y)
     if sees_all:
         whole = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
         whole = keras.layers.Conv2D(width // 4, 1, activation="relu")(whole)

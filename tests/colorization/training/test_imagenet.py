@@ -80,3 +80,15 @@ def test_keras_saves_and_loads_it(encoder, tmp_path):
     again = keras.saving.load_model(tmp_path / "encoder.keras")
     picture = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     np.testing.assert_array_equal(again(picture)[-1], encoder(picture)[-1])
+
+
+def test_training_moves_every_weight():
+    model = efficientnet_lite0()
+    imagenet.load_imagenet_weights(model)
+    before = [weight.numpy() for weight in model.trainable_weights]
+    network = keras.Model(model.input, model.output[-1])
+    network.compile("sgd", "mse", run_eagerly=True)
+    picture = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    network.fit(picture, np.ones((1, 2, 2, 320), np.float32), verbose=0)
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert np.any(weight.numpy() != old), weight.path
