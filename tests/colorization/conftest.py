@@ -54,7 +54,7 @@ class FinishedRun:
 
     Attributes:
         config: Its `Config`.
-        pictures: Folder of the pictures that it trained on.
+        pictures: Folder of the pictures that it trained on, but for two that are excluded.
         state: Values of the model's variables and of the optimizer's, after the last epoch.
     """
 
@@ -68,10 +68,13 @@ def finished_run(picture_folder, tmp_path_factory):
     """The one run for every test that needs some run. Copy what you change."""
     folder = tmp_path_factory.mktemp("finished")
     shutil.copytree(picture_folder, folder / "pictures")
+    excluded = (f"{folder}/pictures/{name}.png\t-\n" for name in ("01", "09"))
+    (folder / "exclude.txt").write_text("".join(excluded))
     config = Config(
         data=f"folder:{folder}/pictures",
         val_data=f"folder:{folder}/pictures",
         model_dir=str(folder / "mine"),
+        exclude=str(folder / "exclude.txt"),
         codec="quantized_ab",
         loss="quantized_crossentropy",
         generator="residual",
