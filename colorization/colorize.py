@@ -15,7 +15,7 @@ Photos keep their size, their lightness, their names and their formats; what can
 its own format becomes .png. A folder is colored with all folders in it. Damaged files are named and
 passed over, and the exit status is 1 if there were any. Ctrl-C ends a run after the photos in
 progress; files are written whole or not at all. Beside several variants of a photo comes a sheet
-that shows them all, NAME_sheet.jpg.
+that shows them all: NAME_sheet.jpg, and of other formats NAME_sheet_tif.jpg and so on.
 
 A run over a folder writes colorization.jsonl into the output folder: what became of each photo.
 """

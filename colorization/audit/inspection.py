@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from colorization.audit.tinting import Tints, measure_tints
 from pipelines.batches import pixels, survey
+from pipelines.color.gray import is_gray
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.sources import hashing
 
@@ -42,7 +43,7 @@ class Measures:
         sizes: Height and width in pixels, of shape `(num_readable, 2)`.
         num_bytes: Sizes of the files.
         contents: 64-bit digests of the files.
-        gray: Whether `survey.is_gray` holds.
+        gray: Whether `is_gray` holds.
         hashes: Of `hashing.perceptual_hashes`.
         thumbnails: uint8 sRGB of shape `(num_readable, 16, 16, 3)`.
         tints: `Tints`.
@@ -81,7 +82,7 @@ def measure(source, on_progress=lambda num_pictures: None):
         small = tf.cast(tf.round(small), tf.uint8)
         content = tf.strings.to_hash_bucket_fast(encoded, 2**62)
         num_bytes = tf.strings.length(encoded)
-        gray = survey.is_gray(picture)
+        gray = is_gray(picture)
         return position, shape, num_bytes, content, gray, small, spread
 
     rows = source.elements.enumerate().map(read, survey.PARALLEL).ignore_errors()

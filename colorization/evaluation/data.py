@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
 from colorization.evaluation.metrics.artifacts import MIN_SIZE
-from pipelines.batches import survey
+from pipelines.color.gray import is_gray
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 from pipelines.sources import exclusions, opener
@@ -111,7 +111,7 @@ def read(source, name, element):
         raise LeftOutError("damaged", f"{name}: {message}") from error
     if min(rgb.shape[:2]) < MIN_SIZE:
         raise LeftOutError("small", f"{name}: is under {MIN_SIZE} pixels on a side.")
-    if survey.is_gray(rgb):
+    if is_gray(rgb):
         raise LeftOutError("gray", f"{name}: has no colors.")
     return rgb, hashlib.sha256(encoded).hexdigest()
 

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from colorization.inference import graph, plan, sheets, tone
+from colorization.inference import graph, plan, sheets
 from colorization.inference.options import OptionError, Options
+from pipelines.color.gray import has_colors
 from pipelines.errors import UserError
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
@@ -219,7 +220,7 @@ class Colorizer:
 
     def _colored_pages(self, pages, options):
         """Yields a photo's pages in each coloring of `_colorings`, none if it is left alone."""
-        if options.keep_colored and any(tone.has_colors(page.rgb) for page in pages):
+        if options.keep_colored and any(has_colors(page.rgb) for page in pages):
             return
         mask = _mask(options)
         # Strict is no use here: pages may have unlike numbers of variants.

@@ -68,9 +68,13 @@ def variant_paths(destination, num_variants):
 
 
 def sheet_path(destination):
-    """Names the sheet of a photo's variants: `photo_sheet.jpg` for any `photo.*`."""
+    """Names the sheet of a photo's variants: `photo_sheet.jpg` for `photo.jpg`.
+
+    For `photo.tif` it is `photo_sheet_tif.jpg`, so that no two photos of a folder share a sheet.
+    """
     path = pathlib.Path(destination)
-    return path.with_name(f"{path.stem}_sheet.jpg")
+    kind = "" if path.suffix == ".jpg" else path.suffix.replace(".", "_")
+    return path.with_name(f"{path.stem}_sheet{kind}.jpg")
 
 
 def plan(inputs, output, *, num_variants=1, include=(), exclude=()):

@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from colorization.inference import threads, tone
+from colorization.inference import threads
 from colorization.preference import standings
+from pipelines.color.gray import has_colors
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
@@ -152,7 +153,7 @@ def _prepare_one(name, encoded, models, folder, only_colored):
     if not missing:
         return Prepared(name, digest)
     rgb = photo_files.decode_photo(name, encoded)[0].rgb
-    if only_colored and not tone.has_colors(rgb):
+    if only_colored and not has_colors(rgb):
         raise PictureError("has no colors, so that it can't be held beside what a model made.")
     for path, model in missing.items():
         photo_files.write_picture(path, model.paint(rgb), overwrite=True)

@@ -15,6 +15,7 @@ from pipelines.color import bins, hints
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.errors import UserError
 from pipelines.files import atomic_path
+from pipelines.sources import places
 
 
 def check_cache(where):
@@ -58,14 +59,13 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
             "--aging makes gray pictures out of color ones, and pairs have their own. Received: "
             f"--aging={options.aging} --data={source.name}. Set --aging=0."
         )
-    encoded = usable(source, found)
+    encoded, read = usable(source, found), source.read_all
     if options.cache != "none":
-        encoded = encoded.map(source.read_all, PARALLEL)
+        encoded, read = encoded.map(read, PARALLEL), tf.identity
         if options.cache == "memory":
             encoded = encoded.cache()
         else:
-            encoded = _cache_on_disk(encoded, options.cache, found)
-    read = source.read_all if options.cache == "none" else tf.identity
+            encoded, read = _cache_on_disk(encoded, options.cache, found)
     buffer = min(found.num_usable, options.shuffle_buffer)
     start = start_step * options.batch_size
     first_epoch, position = divmod(start, found.num_usable)
@@ -115,8 +115,11 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
 
 
 def _cache_on_disk(encoded, folder, found):
-    # Not `Dataset.cache`: that would take the pictures of another source for these, and stop at the
-    # lock that an interrupted run leaves.
+    """Returns the places of pictures in a file, which is made if it is missing, and their reader.
+
+    Not by `Dataset.cache`: that would take the pictures of another source for these, and stop at
+    the lock that an interrupted run leaves. And shuffling would hold pictures, not places.
+    """
     path = os.path.join(folder, f"pictures-{found.fingerprint}.tfrecord")
     is_paired = encoded.element_spec.shape.rank == 1
     if not os.path.exists(path):
@@ -128,10 +131,14 @@ def _cache_on_disk(encoded, folder, found):
         except (OSError, tf.errors.OpError) as error:
             reason = str(error).strip().splitlines()[0]
             raise UserError(f"--cache={folder} can't be written: {reason}") from error
-    pictures = tf.data.TFRecordDataset(path)
-    if is_paired:
-        pictures = pictures.batch(2, drop_remainder=True)
-    return pictures.apply(tf.data.experimental.assert_cardinality(found.num_usable))
+    found_places = np.array(places.find_places(path), object)
+    if not is_paired:
+        return tf.data.Dataset.from_tensor_slices(found_places), places.read_record
+    return tf.data.Dataset.from_tensor_slices(found_places.reshape(-1, 2, 3)), _read_pair
+
+
+def _read_pair(pair):
+    return tf.stack([places.read_record(pair[0]), places.read_record(pair[1])])
 
 
 def center_batches(source, found, size, batch_size, shard=(0, 1)):

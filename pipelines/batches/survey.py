@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.batches import pixels
+from pipelines.color.gray import is_gray
 from pipelines.errors import UserError
 from pipelines.files import atomic_write
 from pipelines.photos import formats
@@ -159,15 +160,6 @@ def _report(source, found):
             f"{len(found.gray)} are gray{also}. Point --data at others"
             + (", or lower --white_background." if also else ".")
         )
-
-
-def is_gray(picture):
-    """Whether at most a thousandth of a uint8 picture's pixels are off gray by over 10 levels."""
-    # Not `tf.reduce_max` over the channels, which takes longer than decoding.
-    red, green, blue = tf.unstack(picture, axis=-1)
-    largest = tf.maximum(tf.maximum(red, green), blue)
-    spread = largest - tf.minimum(tf.minimum(red, green), blue)
-    return tf.reduce_mean(tf.cast(spread > 10, tf.float32)) <= 0.001
 
 
 def white_share(picture):

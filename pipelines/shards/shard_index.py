@@ -15,8 +15,6 @@ import json
 FORMAT = 1
 INDEX = "index.json"
 SUFFIX = ".tfrecord"
-# Bytes of a record before and behind its data: its length, and two checksums.
-BEFORE, BEHIND = 12, 4
 # Features of an example; the last is of pairs alone.
 PICTURE, FILENAME, FORMAT_NAME = "image/encoded", "image/filename", "image/format"
 HEIGHT, WIDTH = "image/height", "image/width"

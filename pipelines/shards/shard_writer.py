@@ -114,6 +114,8 @@ def _is_of(listing, part):
 def _write_shard(part, folder, read, read_gray):
     import tensorflow as tf
 
+    from pipelines.sources import places
+
     kept = {"positions": [], "names": [], "offsets": [], "lengths": []}
     damaged, offset = [], 0
     # TensorFlow writes records on this machine, and Beam brings them to where they belong.
@@ -129,7 +131,7 @@ def _write_shard(part, folder, read, read_gray):
                     damaged.append(name)
                     continue
                 writer.write(record)
-                length = len(record) + shard_index.BEFORE + shard_index.BEHIND
+                length = places.BEFORE + len(record) + places.BEHIND
                 for key, value in zip(kept, (position, name, offset, length), strict=True):
                     kept[key].append(value)
                 offset += length

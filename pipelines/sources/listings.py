@@ -1,7 +1,7 @@
 """Listings: pictures in a fixed order, and what they are read by.
 
-Law of the file: a source reads encoded pictures, never pixels. Its listing is a digest of names and
-sizes, not of times, so that a copied folder is the same source.
+A source reads encoded pictures, never pixels. Its listing is a digest of names and sizes, not of
+times, so that a copied folder is the same source.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from pipelines.photos import formats
+from pipelines.sources import places
 
 NUM_NAMED = 10
 
@@ -23,7 +24,8 @@ class Source:
 
     Args:
         name: The specification it was opened by.
-        elements: Dataset of handles: paths, or encoded pictures; of pairs two of them, color first.
+        elements: Dataset of handles, small enough to shuffle many: paths, or places in files; of
+            pairs of files two of them, color first.
         names: One name for each element, for people.
         read: In-graph function from an element to the encoded picture, a scalar string; of a pair
             the one in color.
@@ -66,16 +68,6 @@ def read_second_file(paths):
     return tf.io.read_file(paths[1])
 
 
-def first(pictures):
-    """The picture in color of a pair of encoded pictures."""
-    return pictures[0]
-
-
-def second(pictures):
-    """The gray picture of a pair of encoded pictures."""
-    return pictures[1]
-
-
 def find_pictures(specification, path):
     """Lists the paths of all pictures in a folder and in the folders in it, sorted.
 
@@ -107,14 +99,8 @@ def find_pictures(specification, path):
 
 def from_files(specification, paths):
     """Makes a source of the files at some paths, in their order."""
-    # As bytes: a file system's names need not be UTF-8.
-    elements = tf.data.Dataset.from_tensor_slices([everywhere(path) for path in paths])
+    elements = tf.data.Dataset.from_tensor_slices([places.everywhere(path) for path in paths])
     return Source(specification, elements, paths, tf.io.read_file, digest_files(paths))
-
-
-def everywhere(path):
-    """A path as bytes that hold in any working directory, as that of a tf.data service's worker."""
-    return os.fsencode(os.path.abspath(path))
 
 
 def digest_files(paths):

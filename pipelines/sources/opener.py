@@ -1,16 +1,14 @@
 """Sources: where pictures come from, each a cheap list of elements and a way to read one.
 
-Law of the file: a source is opened in one fixed order, and what is wrong with a set of pictures is
-said before training on it.
+A source is opened in one fixed order, and what is wrong with a set of pictures is said before
+training on it.
 """
 
 import os
 import re
 
-import tensorflow as tf
-
 from pipelines.errors import UserError
-from pipelines.sources import listings, oxford, pairs, records, video
+from pipelines.sources import listings, oxford, pairs, prepared_sets, records, video
 from pipelines.sources.listings import Source, digest
 
 __all__ = ["Source", "digest", "open_source", "split_specifications"]
@@ -84,46 +82,12 @@ def _open_samples(specification, _):
     return listings.from_files(specification, [os.path.join(folder, name) for name in names])
 
 
-def _open_tfds(specification, rest):
-    import tensorflow_datasets as tfds
-
-    name, _, split = rest.partition(":")
-    split = split or "train"
-    try:
-        builder = tfds.builder(name)
-        features = builder.info.features
-        pictures = [k for k in features if isinstance(features[k], tfds.features.Image)]
-        keys = ["color", "gray"] if {"color", "gray"} <= set(pictures) else [next(iter(pictures))]
-        builder.download_and_prepare()
-        table = builder.as_dataset(
-            split=split,
-            decoders=dict.fromkeys(keys, tfds.decode.SkipDecoding()),
-            shuffle_files=False,
-            read_config=tfds.ReadConfig(interleave_cycle_length=1),
-        )
-    except StopIteration:
-        raise UserError(f"{specification} has no feature that is a picture.") from None
-    except Exception as error:
-        # TFDS raises its own, urllib's and file system errors alike.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{specification} could not be opened: {reason}") from error
-    names = [f"{specification}#{i}" for i in range(len(table))]
-    listing = digest([builder.info.full_name, split, str(len(table))])
-    if len(keys) == 1:
-        elements = table.map(lambda row: row[keys[0]])
-        return Source(specification, elements, names, tf.identity, listing)
-    elements = table.map(lambda row: tf.stack([row[key] for key in keys]))
-    return Source(
-        specification, elements, names, listings.first, listing, read_gray=listings.second
-    )
-
-
 _OPENERS = {
     "folder": _open_folder,
     "oxford17": oxford.open_split,
     "pairs": pairs.open_pairs,
     "records": records.open_records,
     "samples": _open_samples,
-    "tfds": _open_tfds,
+    "tfds": prepared_sets.open_set,
     "video": video.open_videos,
 }

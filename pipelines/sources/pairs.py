@@ -10,7 +10,7 @@ import os
 import tensorflow as tf
 
 from pipelines.errors import UserError
-from pipelines.sources import listings
+from pipelines.sources import listings, places
 from pipelines.sources.listings import Source
 
 MOST_UNMATCHED = 0.1
@@ -37,7 +37,7 @@ def open_pairs(specification, rest):
         )
     matched = match_folders(folders["color"], folders["gray"], specification)
     elements = tf.data.Dataset.from_tensor_slices(
-        [[listings.everywhere(path) for path in pair] for pair in matched]
+        [[places.everywhere(path) for path in pair] for pair in matched]
     )
     return Source(
         specification,

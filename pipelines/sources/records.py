@@ -1,8 +1,8 @@
 """Records: pictures in TFRecord shards, read one by one by the places that their index gives.
 
-Law of the file: a record is an element like a file, with a name and a place in a fixed order, which
-is that of the pictures before they were sharded. So a run on `records:` has the batches of a run on
-the folder, a damaged record costs no other, and nothing is read that is not wanted.
+A record is an element like a file, with a name and a place in a fixed order, which is that of the
+pictures before they were sharded. So a run on `records:` has the batches of a run on the folder, a
+damaged record costs no other, and nothing is read that is not wanted.
 """
 
 import fnmatch
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from pipelines.shards import shard_index
-from pipelines.sources import listings
+from pipelines.sources import listings, places
 from pipelines.sources.listings import Source
 
 _AGAIN = "Run pipelines.shard again with the flags that made them: it makes what is missing."
@@ -43,7 +43,7 @@ def open_records(specification, rest):
         entries = [e for e in index.shards if fnmatch.fnmatchcase(e.shard, pattern)]
         rows = []
         for entry in entries:
-            path = _absolute(os.path.join(folder, entry.shard))
+            path = os.path.join(folder, entry.shard)
             listing = _read_listing(specification, folder, entry)
             rows += _rows(path, listing)
             digests.append(f"{entry.shard} {entry.sha256} {_size(specification, path)}")
@@ -69,47 +69,24 @@ def open_records(specification, rest):
     )
 
 
-def read_picture(handle):
-    """Reads the encoded picture of a record, in color.
-
-    Args:
-        handle: String tensor of shape `(3,)`: path of the shard, offset and length of the record.
-
-    Returns:
-        Scalar string tensor.
-
-    Raises:
-        tf.errors.DataLossError: If the record's checksum is not that of its bytes.
-    """
-    return _read_feature(handle, shard_index.PICTURE)
+def read_picture(place):
+    """Reads the encoded picture of a record, in color."""
+    return places.read_feature(place, shard_index.PICTURE)
 
 
-def read_gray_picture(handle):
-    """Reads the encoded gray picture of a record of a pair; as `read_picture`."""
-    return _read_feature(handle, shard_index.GRAY)
+def read_gray_picture(place):
+    """Reads the encoded gray picture of a record of a pair."""
+    return places.read_feature(place, shard_index.GRAY)
 
 
-def length(handle):
-    """Bytes that the record of a handle takes, of a handle of texts."""
-    return int(handle[2])
-
-
-def _read_feature(handle, name):
-    place = tf.strings.to_number(handle[1:], tf.int64)
-    # A data set of one record, since TensorFlow has no other way to one in the middle.
-    shard = tf.raw_ops.TFRecordDatasetV2(
-        filenames=handle[:1], compression_type="", buffer_size=place[1], byte_offsets=place[:1]
-    )
-    types = {"output_types": [tf.string], "output_shapes": [[]]}
-    first = tf.raw_ops.TakeDataset(input_dataset=shard, count=1, **types)
-    (record,) = tf.raw_ops.DatasetToSingleElement(dataset=first, **types)
-    feature = tf.io.FixedLenFeature([], tf.string)
-    return tf.io.parse_single_example(record, {name: feature})[name]
+def length(place):
+    """Bytes that the record at a place, of texts, takes."""
+    return int(place[2])
 
 
 def _rows(path, listing):
     """Triples of each picture: place in the whole set, name and handle."""
-    path = os.fsencode(path)
+    path = places.everywhere(path)
     columns = listing.positions, listing.names, listing.offsets, listing.lengths
     return [
         (position, name, [path, b"%d" % offset, b"%d" % num_bytes])
@@ -156,11 +133,6 @@ def _size(specification, path):
 def _read(path):
     with tf.io.gfile.GFile(path, "rb") as file:
         return file.read()
-
-
-def _absolute(path):
-    # For tf.data service workers, which run elsewhere.
-    return path if "://" in path else os.path.abspath(path)
 
 
 def _line(error):

@@ -228,7 +228,7 @@ class TestFiles:
         photo = skimage.data.astronaut()[::8, ::8]
         photo_files.write_picture(tmp_path / "a.png", photo)
         written = undecided.colorize_file(tmp_path / "a.png", tmp_path / "b.png", num_variants=3)
-        (page,) = photo_files.read_photo(tmp_path / "b_sheet.jpg")
+        (page,) = photo_files.read_photo(tmp_path / "b_sheet_png.jpg")
         variants = [photo_files.read_picture(path) for path in written]
         expected = sheets.sheet(variants)
         assert page.rgb.shape == expected.shape and b"AISystemUsed" in page.metadata.xmp

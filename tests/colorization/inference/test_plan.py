@@ -163,10 +163,20 @@ def test_no_photo_is_written_over_by_a_variant():
 
 
 def test_no_photo_is_written_over_by_a_sheet():
-    pathlib.Path("a_sheet.jpg").touch()
-    first, _ = problems(["album/a.png", "a_sheet.jpg"], ".", num_variants=3)
-    assert first.startswith("a_sheet.jpg is itself a photo")
-    assert problems(["album/a.png", "a_sheet.jpg"], "out") == ["", ""]
+    pathlib.Path("a_sheet_png.jpg").touch()
+    first, _ = problems(["album/a.png", "a_sheet_png.jpg"], ".", num_variants=3)
+    assert first.startswith("a_sheet_png.jpg is itself a photo")
+    assert problems(["album/a.png", "a_sheet_png.jpg"], "out") == ["", ""]
+
+
+def test_no_two_photos_of_a_folder_share_a_file():
+    names = [f"scan{suffix}" for suffix in plan.WRITABLE_SUFFIXES]
+    names += ["scan.JPG", "scan.tif.jpg", "scan_sheet.jpg", "scan_sheet.tif", "scan_sheet_tif.jpg"]
+    made = [
+        path for name in names for path in (*plan.variant_paths(name, 3), plan.sheet_path(name))
+    ]
+    assert len(set(made)) == len(made) == 4 * len(names)
+    assert plan.sheet_path("out/scan.jpg") == pathlib.Path("out/scan_sheet.jpg")
 
 
 def test_existing_files_are_found():

@@ -4,12 +4,12 @@ import os
 import pathlib
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from colorization.config import Config
 from pipelines.batches import input_chain, survey
 from pipelines.color import codecs
 from pipelines.errors import UserError
@@ -187,16 +187,7 @@ def test_tfds_slices_and_joins(prepared):
 def test_tfds_gives_the_same_training_batches_again(prepared):
     def first_batches():
         source = open_source("tfds:tiny_pictures")
-        options = types.SimpleNamespace(
-            image_size=8,
-            crop_area=0.5,
-            flip=True,
-            lightness_jitter=0.0,
-            cache="none",
-            shuffle_buffer=4,
-            batch_size=4,
-            seed=1,
-        )
+        options = Config(image_size=8, depth=3, shuffle_buffer=4, batch_size=4, seed=1)
         found = survey.survey(source)
         chain = input_chain.training_batches(source, found, codecs.CODECS["lab"], options)
         return [target.numpy() for _, target in chain.take(5)]

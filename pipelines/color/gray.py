@@ -1,0 +1,67 @@
+"""Which pictures are gray: for all of training and coloring.
+
+Two questions look alike and have two rules.
+
+- `is_gray`: is there any color to learn from, or to measure? A channel that differs anywhere is
+  enough, so that a sepia print is not gray. It runs in a graph, on every picture of a set.
+- `has_colors`: was this photo taken, or painted, in color? A print in one tone was not, however
+  yellow. It looks at what parts from the tone.
+
+Which pictures of a set are in one tint is a matter of degree; `colorization.audit.tinting` measures
+it. A picture is made gray by `spaces.to_gray`.
+"""
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from pipelines.color import spaces
+
+_SPREAD, _MOST_OFF = 10, 0.001
+_SIDE = 128
+_LEVELS = 16
+_DISTANCE = 8.0
+_SHARE = 0.02
+
+
+def is_gray(picture):
+    """Whether a picture has no colors.
+
+    Args:
+        picture: uint8 array or tensor of shape `(height, width, 3)`, sRGB.
+
+    Returns:
+        Scalar bool tensor: whether the channels of at most a thousandth of the pixels are more than
+        10 levels apart.
+    """
+    # Not `tf.reduce_max` over the channels, which takes longer than decoding.
+    red, green, blue = tf.unstack(picture, axis=-1)
+    largest = tf.maximum(tf.maximum(red, green), blue)
+    spread = largest - tf.minimum(tf.minimum(red, green), blue)
+    return tf.reduce_mean(tf.cast(spread > _SPREAD, tf.float32)) <= _MOST_OFF
+
+
+def has_colors(rgb):
+    """Whether a photo is in color, rather than gray or toned.
+
+    A sepia or faded print has one color for each lightness; colors show as chroma that parts from
+    the median of its lightness. Uneven stains stronger than 8 units of ab count as colors.
+
+    Args:
+        rgb: uint8 or uint16 array of shape `(height, width, 3)`, sRGB.
+
+    Returns:
+        Whether over 2 % of the pixels, at 128 pixels a side, are more than 8 units of ab away from
+        the median ab of the pixels about as light.
+    """
+    height, width = rgb.shape[:2]
+    shrink = min(1.0, _SIDE / max(height, width))
+    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) / np.float32(
+        np.iinfo(rgb.dtype).max
+    )
+    lab = spaces.rgb_to_lab(small).numpy().reshape(-1, 3)
+    by_lightness = lab[np.argsort(lab[:, 0]), 1:]
+    levels = np.array_split(by_lightness, min(_LEVELS, len(by_lightness)))
+    parted = [np.linalg.norm(ab - np.median(ab, axis=0), axis=1) > _DISTANCE for ab in levels]
+    return bool(np.concatenate(parted).mean() > _SHARE)

@@ -1,0 +1,32 @@
+"""What is gray, and what is only toned."""
+
+import numpy as np
+import pytest
+import skimage
+import tensorflow as tf
+
+from pipelines.color import gray as rules
+from pipelines.color import spaces
+
+
+@pytest.mark.parametrize(
+    "num_off, spread, gray", [(0, 0, True), (1, 11, True), (2, 11, False), (1000, 10, True)]
+)
+def test_is_gray_allows_a_thousandth_off(num_off, spread, gray):
+    picture = np.full((50, 20, 3), 100, np.uint8)
+    picture.reshape(1000, 3)[:num_off, 0] += spread
+    assert bool(rules.is_gray(picture)) == gray
+    mapped = tf.data.Dataset.from_tensors(picture).map(rules.is_gray)
+    assert next(mapped.as_numpy_iterator()) == gray
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_toned_print_has_no_colors(dtype):
+    scale = np.iinfo(dtype).max // 255
+    photo = skimage.data.astronaut()
+    print_ = spaces.to_gray(photo)
+    sepia = np.clip(print_ * [1.0, 0.9, 0.7] + 9, 0, 255).astype(np.uint8)
+    found = [rules.has_colors(rgb.astype(dtype) * scale) for rgb in (photo, print_, sepia)]
+    assert found == [True, False, False]
+    # But there is something to learn in it: it is not gray.
+    assert not rules.is_gray(sepia) and rules.is_gray(print_)
