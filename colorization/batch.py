@@ -28,7 +28,7 @@ def define_flags():
     from absl import flags
 
     from colorization import option_flags
-    from pipelines.shards import beam_runner
+    from pipelines.shards import beam_setup
 
     flags.DEFINE_multi_string(
         "input", [], "Pattern of photos, in quotes; may be repeated. Hidden files are left out."
@@ -46,7 +46,7 @@ def define_flags():
         "Without it such files stay.",
     )
     option_flags.define_flags(flags.FLAGS)
-    beam_runner.define_flags(flags.FLAGS)
+    beam_setup.define_flags(flags.FLAGS)
 
 
 def main(arguments):
@@ -94,14 +94,14 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
         ValueError: If the request is wrong; the message is one line.
     """
     from colorization.beam import places
-    from pipelines.shards import beam_runner
+    from pipelines.shards import beam_runner, beam_setup
 
     globs, output = places.settle(patterns, output)
-    beam_runner.prepare(runner, beam_options)
+    beam_setup.prepare(runner, beam_options)
     from colorization.beam import steps, storage
 
     for path in (*(glob.pattern for glob in globs), output):
-        beam_runner.check_path(path)
+        beam_setup.check_path(path)
     batch = steps.Batch(
         globs=globs,
         output=output,
@@ -126,9 +126,10 @@ def _checked(batch):
     from colorization.beam import storage
     from colorization.inference.plan import PlanError
     from pipelines import console
+    from pipelines.shards import beam_files
 
     for glob in batch.globs:
-        if not any(storage.find(glob.pattern, 1)):
+        if not any(beam_files.find(glob.pattern, 1)):
             raise PlanError(
                 f"--input={glob.pattern}: expected a pattern of photos. Received: one that matches "
                 "no file. A folder with all folders in it is 'FOLDER/**'."

@@ -1,11 +1,11 @@
-"""Runs a part of a tf.data service, which cuts pictures for training on other machines.
+"""Runs one part of a tf.data service, which reads and crops pictures for training elsewhere.
 
 `python -m pipelines.data_service --role=dispatcher --port=5050 --workers=one:5051,two:5051`
 `python -m pipelines.data_service --role=worker --dispatcher=HOST:5050 --address=one:5051`
 
-Then training takes --data_service=HOST:5050. All machines need this program and the pictures, at
-the same paths. The connections are not encrypted and ask for no password: keep the ports within a
-network that you trust.
+Then train with --data_service=HOST:5050. All machines need this program and the pictures, at the
+same paths. The connections are neither encrypted nor authenticated: keep the ports within a network
+that you trust.
 """
 
 import socket
@@ -43,7 +43,7 @@ def run(arguments, options):
     """Runs what parsed flags describe, until it is stopped.
 
     Raises:
-        UserError: If they make no part of a service, or it can't be started.
+        UserError: If they don't describe a part of a service, or it can't be started.
     """
     from pipelines import console
 

@@ -2,13 +2,11 @@
 
 `python -m pipelines.shard --data=folder:PHOTOS --output=SHARDS [--exclude=audit/exclude.txt]`
 
-Files are kept as they are, and read back by --data=records:SHARDS. Damaged ones are counted, named
-and left out. The command can be stopped at any time: run again it keeps the shards that are whole
-and makes the others, and run once more it checks all by their SHA-256. It runs on Apache Beam
-(pip install '.[scale]'), on this machine or, by --runner, on others.
+Files are kept as they are, and --data=records:SHARDS reads them back. Damaged ones are counted,
+named and left out. The command can be stopped at any time: run again, it keeps the shards that are
+whole and makes the others; run once more, it checks all of them by SHA-256. It runs on Apache Beam
+(pip install '.[scale]'), on this machine or, with --runner, on others.
 """
-
-import sys
 
 from pipelines.errors import UserError
 
@@ -17,7 +15,7 @@ def define_flags():
     """Defines the flags of the command."""
     from absl import flags
 
-    from pipelines.shards import beam_runner
+    from pipelines.shards import beam_setup
 
     flags.DEFINE_string(
         "data",
@@ -29,7 +27,7 @@ def define_flags():
         "output",
         "",
         "Folder for the shards, on any file system that Beam knows: new, empty, or one of the same "
-        "pictures to go on with.",
+        "pictures, to resume.",
     )
     flags.DEFINE_string(
         "exclude",
@@ -41,7 +39,7 @@ def define_flags():
         "num_shards", 0, "How many to make; 0: as --shard_megabytes says.", lower_bound=0
     )
     flags.DEFINE_integer("shard_megabytes", 100, "About what a shard holds.", lower_bound=1)
-    beam_runner.define_flags(flags.FLAGS)
+    beam_setup.define_flags(flags.FLAGS)
 
 
 def main(arguments):
@@ -49,12 +47,12 @@ def main(arguments):
     from absl import flags
 
     from pipelines import console
-    from pipelines.shards import beam_runner
+    from pipelines.shards import beam_setup
 
     options = flags.FLAGS
     if arguments or not options.data or not options.output:
         raise UserError("shard takes --data=SOURCE and --output=FOLDER. See --help.")
-    beam_runner.import_beam()
+    beam_setup.import_beam()
     console.import_quietly()
     from pipelines.shards import beam_pipeline, shard_plan
 
@@ -69,7 +67,6 @@ def main(arguments):
         f"{index.num_pictures:,} pictures ({len(index.damaged)} damaged and {len(index.excluded)} "
         f"excluded left out), {index.bytes / 1e6:,.1f} MB"
     )
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Which files a batch colors and where each goes: rules on paths of any file system.
 
-Law of the file: nothing is read or written, and a path is a string, `folder/name` or
-`scheme://folder/name`: Beam's file systems have no other common ground.
+Nothing is read or written, and a path is a string, `folder/name` or `scheme://folder/name`: Beam's
+file systems have no other common ground.
 """
 
 import dataclasses
@@ -58,19 +58,14 @@ def settle(patterns, output):
             if one != two and (is_within(one, two) or is_within(two, one)):
                 raise plan.PlanError(
                     f"--input={other.pattern} and --input={glob.pattern}: one folder lies in the "
-                    "other, so that a photo might be colored twice. Give them to runs of their own."
+                    "other, so that a photo might be colored twice. Color them in separate runs."
                 )
         globs.append(glob)
     return globs, output
 
 
 def is_within(path, folder):
-    """Tells whether a path is a folder or lies in it.
-
-    Args:
-        path: Path of any file system.
-        folder: Path of any file system.
-    """
+    """Whether a path is a folder or lies in it."""
     path, folder = _absolute(path).rstrip("/"), _absolute(folder).rstrip("/")
     return path == folder or path.startswith(f"{folder}/")
 
@@ -95,14 +90,7 @@ def name(glob, path, output):
 
 
 def destination(name):
-    """Tells where a photo goes.
-
-    Args:
-        name: What `name` returned.
-
-    Returns:
-        Path below the output folder.
-    """
+    """Path below the output folder that a photo goes to, by what `name` returned."""
     return str(plan.writable(pathlib.PurePosixPath(name)))
 
 

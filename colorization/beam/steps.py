@@ -3,8 +3,8 @@
 Photos meet what they are to become by a `CoGroupByKey`, so that two photos for one name, and names
 that are taken, are found without asking for each, and so that the work is dealt out anew.
 
-Law of the file: paths travel as bytes, since names of files need not be text. Any step may be done
-twice; a photo's last effect is the renaming of a whole file.
+Paths travel as bytes, since names of files need not be text. Any step may be done twice; a photo's
+last effect is the renaming of a whole file.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ from colorization.beam import places, storage
 from colorization.inference import album, plan
 from colorization.inference.options import Options
 from pipelines import console
+from pipelines.shards import beam_files
 
 FAILED = "failed"
 DEAD_LETTERS = "dead_letters.jsonl"
@@ -85,7 +86,7 @@ def build(pipeline, batch):
 def _find_photos(glob, batch):
     """Yields pairs: the file that tells that a photo is done, and the photo."""
     num_variants = batch.options.num_variants
-    for path, changed in storage.find(glob.pattern):
+    for path, changed in beam_files.find(glob.pattern):
         name = places.name(glob, path, batch.output)
         if name is not None:
             first = plan.variant_paths(places.destination(name), num_variants)[0]
@@ -94,7 +95,7 @@ def _find_photos(glob, batch):
 
 def _find_outputs(pattern, batch):
     """Yields pairs: a file below the output folder, and when it was changed."""
-    for path, changed in storage.find(pattern):
+    for path, changed in beam_files.find(pattern):
         yield os.fsencode(path[len(batch.output) :].lstrip("/")), changed
 
 
@@ -118,8 +119,8 @@ class Choose(beam.DoFn):
             self._failed.inc()
             path, wanted = os.fsdecode(path), f"{self._batch.output}/{os.fsdecode(name)}"
             reason = (
-                f"{path}: {wanted} is where {os.fsdecode(photos[0][0])} goes. Color it in a run of "
-                "its own."
+                f"{path}: {wanted} is where {os.fsdecode(photos[0][0])} goes. Color it in a "
+                "separate run."
             )
             yield beam.pvalue.TaggedOutput(FAILED, _letter(path, reason))
         for path, name, changed in photos[:1]:

@@ -1,18 +1,12 @@
-"""Files of any file system that Apache Beam knows: read whole, written whole or not at all.
+"""Photos and the statement of a batch, on any file system that Apache Beam knows."""
 
-Law of the file: what is written gets a name that begins with a dot, and its own only when it is
-complete; a process that is killed leaves at most such a file behind.
-"""
-
-import contextlib
 import json
-import os
-import secrets
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.photos.photo_files import PictureError, expected
+from pipelines.shards import beam_files
 
 STATEMENT = "colorization.batch.json"
 
@@ -30,8 +24,7 @@ def read(path):
         PictureError: If it cannot be read.
     """
     try:
-        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            return file.read()
+        return beam_files.read(path)
     except FileNotFoundError:
         raise PictureError(f"{expected(path)}no such file. Check the path.") from None
     except OSError as error:
@@ -48,21 +41,8 @@ def write(path, pieces):
     Raises:
         PictureError: If it cannot be stored.
     """
-    folder, _ = FileSystems.split(path)
-    temporary = FileSystems.join(folder, f".{secrets.token_hex(8)}.part")
     try:
-        try:
-            with FileSystems.create(
-                temporary, compression_type=CompressionTypes.UNCOMPRESSED
-            ) as file:
-                for piece in pieces:
-                    file.write(piece)
-                _synchronize(file)
-            FileSystems.rename([temporary], [path])
-        except BaseException:
-            with contextlib.suppress(OSError):
-                FileSystems.delete([temporary])
-            raise
+        beam_files.write(path, pieces)
     except OSError as error:
         raise PictureError(f"{path}: cannot be written: {_said(error)}.") from error
 
@@ -78,7 +58,8 @@ def state(output, made_with):
         made_with: Dict of the model's name and version, and of all options that change the result.
 
     Returns:
-        Time of the statement in seconds, by the file system's own clock, as `find` gives times.
+        Time of the statement in seconds, by the file system's own clock, as `beam_files.find` gives
+        times.
 
     Raises:
         PictureError: If it cannot be written.
@@ -88,33 +69,6 @@ def state(output, made_with):
     if not FileSystems.exists(path) or read(path) != line:
         write(path, [line])
     return FileSystems.match([path])[0].metadata_list[0].last_updated_in_seconds
-
-
-def find(pattern, limit=None):
-    """Lists files that match a pattern.
-
-    Args:
-        pattern: Pattern of Beam's.
-        limit: Most files to list; default all.
-
-    Yields:
-        Pairs of a path and the time of its last change in seconds.
-
-    Raises:
-        OSError: If the folder cannot be listed.
-    """
-    for found in FileSystems.match([pattern], [limit])[0].metadata_list:
-        yield found.path, found.last_updated_in_seconds
-
-
-def _synchronize(file):
-    file.flush()
-    try:
-        number = file.fileno()
-    except (AttributeError, OSError):
-        # Not of this machine: it is stored when it is closed.
-        return
-    os.fsync(number)
 
 
 def _said(error):

@@ -75,12 +75,12 @@ def _check_size(kind, sizes):
     total = sum(height * width for height, width in sizes)
     if total > MAX_PIXELS:
         width, height = sizes[0][1], sizes[0][0]
-        received, mend = f"{width} x {height}", "Make it smaller first"
+        received, fix = f"{width} x {height}", "Make it smaller first"
         if len(sizes) > 1:
-            received, mend = f"{len(sizes)} pages from {received} on", "Split it first"
+            received, fix = f"{len(sizes)} pages from {received} on", "Split it first"
         raise PictureError(
             f"a picture may have up to {MAX_PIXELS:,} pixels. Received: {received} = {total:,}. "
-            f"{mend}."
+            f"{fix}."
         )
     if not total:
         raise ValueError(f"{kind}: no pixels")

@@ -1,4 +1,4 @@
-"""Exif blocks: read, mended in place, built from the tags of TIFF pages.
+"""Exif blocks: read, corrected in place, built from the tags of TIFF pages.
 
 What is cut short or damaged is left out. An Exif block begins with its byte order (`II` or `MM`),
 not with `Exif`.
@@ -60,7 +60,7 @@ def resolution_of(exif):
 
 
 def upright(exif, swapped):
-    """Mends an Exif block for pixels that now stand upright and look otherwise than before.
+    """Corrects an Exif block for pixels that are now upright and look different.
 
     The block keeps its layout, because makers' notes hold offsets into it. Its orientation becomes
     1, and its thumbnail, which shows the old picture, is wiped out.
@@ -70,7 +70,7 @@ def upright(exif, swapped):
         swapped: Whether width and height have changed places.
 
     Returns:
-        Bytes of the mended block, or None where it is no Exif block at all.
+        Bytes of the corrected block, or None where it is no Exif block at all.
     """
     data = bytearray(exif)
     block = tags.Block(data)

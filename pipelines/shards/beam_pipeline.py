@@ -1,8 +1,8 @@
 """The pipeline that makes the shards of a plan, and then their index.
 
-Law of the file: what comes out follows from the plan, not from how many workers made it or how
-often they were stopped. Nothing is taken for whole by its name: a shard that is there is read, and
-kept if its SHA-256 is that of its listing.
+What comes out follows from the plan, not from how many workers made it or how often they were
+stopped. Nothing is taken for whole by its name: a shard that is there is read, and kept if its
+SHA-256 is that of its listing.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ import platform
 from pipelines.batches.survey import MOST_DAMAGED
 from pipelines.errors import UserError
 from pipelines.photos import formats
-from pipelines.shards import beam_runner, shard_index, shard_writer
+from pipelines.shards import beam_files, beam_runner, beam_setup, shard_index, shard_writer
 from pipelines.sources import listings
 
 _PLAN = "plan.json"
@@ -39,10 +39,9 @@ def shard(planned, folder, runner="DirectRunner", beam_options=""):
 
     Raises:
         UserError: If the folder holds something else or can't be written, or more than 10 % of the
-            pictures are damaged.
-        UserError: As `beam_runner.run`.
+            pictures are damaged; and as `beam_runner.run`.
     """
-    beam_runner.import_beam()
+    beam_setup.import_beam()
     try:
         _open_folder(planned, folder)
         paths = _write_parts(planned, folder)
@@ -53,7 +52,7 @@ def shard(planned, folder, runner="DirectRunner", beam_options=""):
             lambda pipeline: _add_steps(pipeline, paths, step), runner, beam_options
         )
         index = _write_index(planned, folder)
-        _delete(folder, "plan*.json", f".*{shard_writer.TEMPORARY}")
+        beam_files.delete(folder, "plan*.json", f".*{beam_files.TEMPORARY}")
     except OSError as error:
         raise UserError(
             f"--output={folder} can't be written: {' '.join(str(error).split())}"
@@ -74,10 +73,11 @@ def _open_folder(planned, folder):
     """Makes a folder, or checks that what is in it is of the same plan."""
     from apache_beam.io.filesystems import FileSystems
 
-    found = [os.path.basename(path) for path in _match(folder, "*")]
-    found = [name for name in found if not name.endswith(shard_writer.TEMPORARY)]
+    found = beam_files.find(FileSystems.join(folder, "*"))
+    found = [os.path.basename(path) for path, _ in found]
+    found = [name for name in found if not name.endswith(beam_files.TEMPORARY)]
     if found:
-        # Any of these says it, should one be damaged; the shortest first.
+        # Any of these says it, in case one is damaged; the shortest first.
         told = sorted(found, key=lambda name: (name not in (_PLAN, shard_index.INDEX), name))
         told = (_told_plan(folder, name) for name in told if name.endswith(".json"))
         digest = next(filter(None, told), None)
@@ -91,19 +91,20 @@ def _open_folder(planned, folder):
         if any(name.endswith(shard_index.SUFFIX) for name in found):
             raise UserError(
                 f"{folder} holds shards of other pictures, of another list of exclusions or in "
-                "another number. Give the same flags to go on with it, or another --output."
+                "another number. Give the same flags to resume, or another --output."
             )
-        _delete(folder, "plan*.json")
+        beam_files.delete(folder, "plan*.json")
     elif not FileSystems.exists(folder):
         FileSystems.mkdirs(folder)
-    shard_writer.write_whole(folder, _PLAN, json.dumps({"plan": planned.digest}).encode())
+    content = json.dumps({"plan": planned.digest}).encode()
+    beam_files.write(FileSystems.join(folder, _PLAN), [content])
 
 
 def _told_plan(folder, name):
     from apache_beam.io.filesystems import FileSystems
 
     try:
-        return json.loads(shard_writer.read_file(FileSystems.join(folder, name)))["plan"]
+        return json.loads(beam_files.read(FileSystems.join(folder, name)))["plan"]
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -113,9 +114,10 @@ def _write_parts(planned, folder):
     from apache_beam.io.filesystems import FileSystems
 
     names = [f"plan-{part.shard.removesuffix(shard_index.SUFFIX)}.json" for part in planned.parts]
-    for part, name in zip(planned.parts, names, strict=True):
-        shard_writer.write_whole(folder, name, json.dumps(dataclasses.asdict(part)).encode())
-    return [FileSystems.join(folder, name) for name in names]
+    paths = [FileSystems.join(folder, name) for name in names]
+    for part, path in zip(planned.parts, paths, strict=True):
+        beam_files.write(path, [json.dumps(dataclasses.asdict(part)).encode()])
+    return paths
 
 
 def _write_index(planned, folder):
@@ -124,7 +126,7 @@ def _write_index(planned, folder):
     entries, damaged = [], []
     for part in planned.parts:
         name = shard_index.listing_name(part.shard)
-        data = shard_writer.read_file(FileSystems.join(folder, name))
+        data = beam_files.read(FileSystems.join(folder, name))
         listing = shard_index.load_listing(data)
         damaged += zip(*_rows_of(part, listing.damaged), strict=True)
         entries.append(
@@ -151,7 +153,7 @@ def _write_index(planned, folder):
         versions=_versions(),
         shards=entries,
     )
-    shard_writer.write_whole(folder, shard_index.INDEX, shard_index.dump(index))
+    beam_files.write(FileSystems.join(folder, shard_index.INDEX), [shard_index.dump(index)])
     return index
 
 
@@ -186,18 +188,3 @@ def _versions():
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
     return found
-
-
-def _match(folder, pattern):
-    from apache_beam.io.filesystems import FileSystems
-
-    (result,) = FileSystems.match([FileSystems.join(folder, pattern)])
-    return [metadata.path for metadata in result.metadata_list]
-
-
-def _delete(folder, *patterns):
-    from apache_beam.io.filesystems import FileSystems
-
-    for pattern in patterns:
-        if paths := _match(folder, pattern):
-            FileSystems.delete(paths)

@@ -1,6 +1,6 @@
 """The index of sharded pictures: which shards there are, and where in them each picture lies.
 
-Law of the file: a folder of shards holds `index.json` and, beside each shard, its listing. A shard
+A folder of shards holds `index.json` and, beside each shard, its listing. A shard
 is described by its listing alone, so that readers of a part of the shards read that part's. The
 index comes last: a folder without one is not finished.
 

@@ -1,6 +1,6 @@
 """Which picture goes into which shard, from names and sizes alone.
 
-Law of the file: pictures are spread by the hash of their names, so that each shard is a fair sample
+Pictures are spread by the hash of their names, so that each shard is a fair sample
 of all. A plan follows from the pictures and the number of shards, not from where they lie.
 """
 
@@ -52,8 +52,8 @@ def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
         A `Plan`.
 
     Raises:
-        UserError: If there are fewer pictures than shards, or they are of TensorFlow Datasets.
-        UserError: If `data` or `exclude` is none.
+        UserError: If there are fewer pictures than shards, or they are of TensorFlow Datasets, or
+            `data` or `exclude` is none.
     """
     if any(part.startswith("tfds:") for part in opener.split_specifications(data)):
         raise UserError(

@@ -1,28 +1,23 @@
 """What a worker does: writes one shard of pictures and its listing, each whole or not at all.
 
-Law of the file: the bytes of a shard are a function of its part of the plan and of the files that
-it names. Files are as they were, none is encoded anew.
+The bytes of a shard are a function of its part of the plan and of the files that it names. Files
+are as they were, none is encoded anew.
 
 TensorFlow and Beam are imported by the functions: a worker reads this file to find them.
 """
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
 import logging
 import os
 import pickle
-import secrets
-import shutil
 import tempfile
 
 from pipelines.errors import UserError
-from pipelines.shards import shard_index
-
-# Of files that are being written, so that what a killed worker left is known.
-TEMPORARY = ".part"
-_BLOCK = 1 << 20
+from pipelines.shards import beam_files, shard_index
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +57,7 @@ def make_shard(path, folder, readers):
 
     console.import_quietly()
     try:
-        part = Part(**json.loads(read_file(path)))
+        part = Part(**json.loads(beam_files.read(path)))
         listing = whole_listing(folder, part)
         is_new = listing is None
         if is_new:
@@ -85,20 +80,20 @@ def whole_listing(folder, part):
     if not FileSystems.exists(path) or not FileSystems.exists(listing_path):
         return None
     try:
-        listing = shard_index.load_listing(read_file(listing_path))
+        listing = shard_index.load_listing(beam_files.read(listing_path))
         if not _is_of(listing, part):
             return None
     except (ValueError, TypeError):
         return None
     digest = hashlib.sha256()
-    with open_file(path) as file:
-        while block := file.read(_BLOCK):
+    with beam_files.open_file(path) as file:
+        while block := file.read(beam_files.BLOCK):
             digest.update(block)
     return listing if digest.hexdigest() == listing.sha256 else None
 
 
 def _is_of(listing, part):
-    """Whether a listing has all pictures of a part, one behind the other."""
+    """Whether a listing has all pictures of a part, one after another."""
     damaged = set(listing.damaged)
     rows = zip(part.positions, part.names, strict=True)
     expected = [row for row in rows if row[1] not in damaged]
@@ -113,8 +108,9 @@ def _is_of(listing, part):
 
 def _write_shard(part, folder, read, read_gray):
     import tensorflow as tf
+    from apache_beam.io.filesystems import FileSystems
 
-    from pipelines.sources import places
+    from pipelines.sources import record_places
 
     kept = {"positions": [], "names": [], "offsets": [], "lengths": []}
     damaged, offset = [], 0
@@ -131,16 +127,18 @@ def _write_shard(part, folder, read, read_gray):
                     damaged.append(name)
                     continue
                 writer.write(record)
-                length = places.BEFORE + len(record) + places.BEHIND
+                length = record_places.BEFORE + len(record) + record_places.BEHIND
                 for key, value in zip(kept, (position, name, offset, length), strict=True):
                     kept[key].append(value)
                 offset += length
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            write_whole(folder, part.shard, file)
+            blocks = iter(functools.partial(file.read, beam_files.BLOCK), b"")
+            beam_files.write(FileSystems.join(folder, part.shard), blocks)
     listing = shard_index.Listing(part.shard, part.plan, offset, digest, damaged=damaged, **kept)
-    write_whole(folder, shard_index.listing_name(part.shard), shard_index.dump(listing))
+    path = FileSystems.join(folder, shard_index.listing_name(part.shard))
+    beam_files.write(path, [shard_index.dump(listing)])
     return listing
 
 
@@ -177,41 +175,3 @@ def _record(name, handle, read, read_gray):
         typed.value.extend(values)
     # Otherwise fields come in any order.
     return example.SerializeToString(deterministic=True)
-
-
-def read_file(path):
-    """The bytes of a file, on any file system that Beam knows."""
-    with open_file(path) as file:
-        return file.read()
-
-
-def open_file(path):
-    """Opens a file for reading bytes as they are, on any file system that Beam knows."""
-    from apache_beam.io.filesystem import CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
-
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-
-
-def write_whole(folder, name, contents):
-    """Writes a file, on any file system that Beam knows, whole or not at all.
-
-    Args:
-        folder: For it.
-        name: Its file name.
-        contents: Bytes, or a file open for reading them.
-    """
-    from apache_beam.io.filesystem import CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
-
-    temporary = FileSystems.join(folder, f".{name}.{secrets.token_hex(8)}{TEMPORARY}")
-    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        if isinstance(contents, bytes):
-            file.write(contents)
-        else:
-            shutil.copyfileobj(contents, file, _BLOCK)
-    path = FileSystems.join(folder, name)
-    if FileSystems.exists(path):
-        # Not every file system renames onto a file.
-        FileSystems.delete([path])
-    FileSystems.rename([temporary], [path])

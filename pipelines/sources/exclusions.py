@@ -1,8 +1,8 @@
 """Lists of pictures to leave out, as an audit writes them and training reads them.
 
-Law of the file: a line is a name, and behind a tab the reason, for people. The name of a file is
-its path; that of an element of a tfds set is as `Source.names` gives it. A name that would not
-survive as a line of text is written as a JSON string. Lines that start with `#` are comments.
+A line is a name and, after a tab, the reason. The name of a file is its path; that of an element of
+a tfds set is as `Source.names` gives it. A name that would not survive as a line of text is written
+as a JSON string. Lines that start with `#` are comments.
 """
 
 import dataclasses
@@ -93,7 +93,7 @@ def read_names(path):
 
 
 def format_line(name, reason):
-    """Writes a line of a list."""
+    """Returns a line of a list."""
     return f"{quote(name)}\t{reason}\n"
 
 
@@ -114,5 +114,5 @@ def _unquote(text, path, number):
     except ValueError as error:
         raise UserError(
             f"{path}, line {number}: a name that starts with a quotation mark is a JSON string. "
-            f"Received: {text}. Mend the line, or remove it."
+            f"Received: {text}. Correct the line, or remove it."
         ) from error

@@ -1,7 +1,7 @@
 """Perceptual hashes: which of many pictures look alike, without comparing each with each.
 
-Law of the file: a hash is 64 bits, each the sign of one low frequency of a picture's lightness. A
-smaller, recompressed or brighter copy keeps nearly all of them; mirroring turns known ones around.
+A hash is 64 bits, each the sign of one low frequency of a picture's lightness. A smaller,
+recompressed or brighter copy keeps nearly all of them; mirroring flips known ones.
 
 Sources: Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010 (hashes
 of the discrete cosine transform); Norouzi et al., "Fast search in Hamming space with multi-index

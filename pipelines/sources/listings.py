@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from pipelines.photos import formats
-from pipelines.sources import places
+from pipelines.sources import record_places
 
 NUM_NAMED = 10
 
@@ -80,7 +80,7 @@ def find_pictures(specification, path):
     """
     if not os.path.isdir(path):
         raise UserError(
-            f"{specification} needs a folder. Received: {path}, which is none. Check the path."
+            f"{specification} needs a folder. Received: {path}, which is not one. Check the path."
         )
     found = []
     for folder, folders, names in os.walk(path):
@@ -99,7 +99,9 @@ def find_pictures(specification, path):
 
 def from_files(specification, paths):
     """Makes a source of the files at some paths, in their order."""
-    elements = tf.data.Dataset.from_tensor_slices([places.everywhere(path) for path in paths])
+    elements = tf.data.Dataset.from_tensor_slices(
+        [record_places.everywhere(path) for path in paths]
+    )
     return Source(specification, elements, paths, tf.io.read_file, digest_files(paths))
 
 

@@ -27,7 +27,7 @@ def open_split(specification, rest):
 
     Args:
         specification: The whole text, for errors.
-        rest: What is behind `oxford17:`.
+        rest: What follows `oxford17:`.
 
     Returns:
         A `Source` of the split's pictures, in the order of their numbers.
@@ -47,7 +47,7 @@ def open_split(specification, rest):
             raise UserError(
                 f"{specification} needs a folder with jpg/ and datasplits.mat in it. Received: "
                 f"{folder}, which has no {path}. Unpack 17flowers.tgz there, and put "
-                "datasplits.mat beside jpg/."
+                "datasplits.mat next to jpg/."
             )
     numbers = read_splits(os.path.join(folder, "datasplits.mat"))[split]
     return listings.from_files(
@@ -85,7 +85,7 @@ def read_splits(path):
     except Exception as error:
         # Of a damaged file scipy raises whatever its bytes lead to.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path} can't be read: {reason}. {expected} Fetch it again.") from error
+        raise UserError(f"{path} can't be read: {reason}. {expected} Download it again.") from error
     missing = [key for key in SPLITS.values() if key not in tables]
     if missing:
         raise UserError(f"{path} has no table {missing[0]}. {expected}")
@@ -98,6 +98,6 @@ def _numbers(table, path, key):
     if not is_number or not len(table) or (table < 1).any() or (table != table // 1).any():
         raise UserError(
             f"{path}: table {key} holds numbers of pictures, from 1 on. Received: an array of "
-            f"{table.dtype}, {table[:3].tolist()} and so on. Fetch the file again."
+            f"{table.dtype}, {table[:3].tolist()} and so on. Download the file again."
         )
     return table.astype(int).tolist()

@@ -1,7 +1,7 @@
 """Pairs: folders of color and of gray pictures that are the same scenes, matched by name.
 
-Law of the file: the gray picture is what networks see, the color one what they learn. Names are
-paths within a folder without their suffix, so that `color/sea/1.jpg` goes with `gray/sea/1.png`.
+Networks see the gray picture and learn the color one. Names are paths within a folder without their
+suffix, so that `color/sea/1.jpg` matches `gray/sea/1.png`.
 """
 
 import logging
@@ -10,7 +10,7 @@ import os
 import tensorflow as tf
 
 from pipelines.errors import UserError
-from pipelines.sources import listings, places
+from pipelines.sources import listings, record_places
 from pipelines.sources.listings import Source
 
 MOST_UNMATCHED = 0.1
@@ -21,7 +21,7 @@ def open_pairs(specification, rest):
 
     Args:
         specification: The whole text, for errors.
-        rest: What is behind `pairs:`.
+        rest: What follows `pairs:`.
 
     Returns:
         A `Source` whose names are the paths of the color pictures.
@@ -37,7 +37,7 @@ def open_pairs(specification, rest):
         )
     matched = match_folders(folders["color"], folders["gray"], specification)
     elements = tf.data.Dataset.from_tensor_slices(
-        [[places.everywhere(path) for path in pair] for pair in matched]
+        [[record_places.everywhere(path) for path in pair] for pair in matched]
     )
     return Source(
         specification,

@@ -3,7 +3,7 @@
 import os
 
 from pipelines.errors import UserError
-from pipelines.sources import listings, places
+from pipelines.sources import listings, record_places
 from pipelines.sources.listings import Source
 
 _FORMAT = "tfrecord"
@@ -14,7 +14,7 @@ def open_set(specification, rest):
 
     Args:
         specification: The whole text, for errors.
-        rest: What is behind `tfds:`.
+        rest: What follows `tfds:`.
 
     Returns:
         A `Source` in the order of the prepared files. It is one of pairs if the set has pictures
@@ -64,16 +64,16 @@ def _rows(instructions, keys):
     """Places of the records that TFDS would read, each with the names of its pictures."""
     keys, rows = [os.fsencode(key) for key in keys], []
     for part in instructions:
-        found = places.find_places(os.fspath(part.filename))[part.skip :]
+        found = record_places.find_places(os.fspath(part.filename))[part.skip :]
         rows += [place + keys for place in (found if part.take == -1 else found[: part.take])]
     return rows
 
 
 def read_first_picture(place):
     """Reads the encoded picture of a record, in color."""
-    return places.read_feature(place, place[3])
+    return record_places.read_feature(place, place[3])
 
 
 def read_second_picture(place):
     """Reads the encoded gray picture of a record of a pair."""
-    return places.read_feature(place, place[4])
+    return record_places.read_feature(place, place[4])

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from pipelines.shards import shard_index
-from pipelines.sources import listings, places
+from pipelines.sources import listings, record_places
 from pipelines.sources.listings import Source
 
 _AGAIN = "Run pipelines.shard again with the flags that made them: it makes what is missing."
@@ -24,11 +24,11 @@ def open_records(specification, rest):
 
     Args:
         specification: The whole text, for errors.
-        rest: What is behind `records:`: a pattern of shards, of a few for a part of the pictures;
+        rest: What follows `records:`: a pattern of shards, of a few for a part of the pictures;
             or a folder of them. Of any file system that TensorFlow reads.
 
     Returns:
-        A `Source` in the order of the pictures before they were sharded, a folder behind the other.
+        A `Source` in the order of the pictures before they were sharded, one folder after another.
 
     Raises:
         UserError: If there are no such shards, or their index is missing or damaged.
@@ -71,12 +71,12 @@ def open_records(specification, rest):
 
 def read_picture(place):
     """Reads the encoded picture of a record, in color."""
-    return places.read_feature(place, shard_index.PICTURE)
+    return record_places.read_feature(place, shard_index.PICTURE)
 
 
 def read_gray_picture(place):
     """Reads the encoded gray picture of a record of a pair."""
-    return places.read_feature(place, shard_index.GRAY)
+    return record_places.read_feature(place, shard_index.GRAY)
 
 
 def length(place):
@@ -86,7 +86,7 @@ def length(place):
 
 def _rows(path, listing):
     """Triples of each picture: place in the whole set, name and handle."""
-    path = places.everywhere(path)
+    path = record_places.everywhere(path)
     columns = listing.positions, listing.names, listing.offsets, listing.lengths
     return [
         (position, name, [path, b"%d" % offset, b"%d" % num_bytes])

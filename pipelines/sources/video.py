@@ -1,8 +1,8 @@
-"""Video files as pictures: every Nth frame, near-duplicates left out, kept as files.
+"""Video files as pictures: every N-th frame, without near-duplicates, kept as files.
 
-Law of the file: a video is decoded once, from its start to its end, since going to a frame in the
-middle takes as long as decoding all before it. The frames then lie as JPEG files in a folder of the
-user's cache that is named by the video's contents, and are pictures like all others.
+A video is decoded once, from start to end, since seeking to a frame in the middle takes as long as
+decoding all before it. The frames are then JPEG files in a folder of the user's cache, named by a
+hash of the video, and are pictures like all others.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def open_videos(specification, rest):
 
     Args:
         specification: The whole text, for errors.
-        rest: What is behind `video:`. In the pattern `**` stands for any folders.
+        rest: What follows `video:`. In the pattern `**` stands for any folders.
 
     Returns:
         A `Source` of the frames' files, in the order of the videos' paths. The listing does not
@@ -58,7 +58,7 @@ def open_videos(specification, rest):
         pattern, every = rest, EVERY
     if int(every) < 1:
         raise UserError(
-            f"video:GLOB:EVERY takes every so manieth frame, 1 or more. Received: {specification}."
+            f"video:GLOB:EVERY takes every EVERY-th frame, 1 or more. Received: {specification}."
         )
     paths = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
     if not paths:
@@ -116,7 +116,7 @@ def extract(path, every, cache):
 
     Args:
         path: Of the video.
-        every: Take every so manieth frame.
+        every: Distance between frames: 10 takes every tenth.
         cache: Path of the folder in which the video's is made; it is made if it is missing.
 
     Returns:
@@ -164,11 +164,11 @@ def _fingerprint(path, every):
 
 
 def distinct_frames(path, every, on_damage=logging.warning):
-    """Reads every Nth frame of a video that does not look like one before it.
+    """Reads every N-th frame of a video that does not look like one before it.
 
     Args:
         path: Of the video.
-        every: Take every so manieth frame, from the first on.
+        every: Distance between frames, from the first on.
         on_damage: Called with a text if the video ends long before it says it does.
 
     Yields:

@@ -194,7 +194,7 @@ def test_of_two_photos_for_one_name_the_first_is_colored(run):
     status, notes, _ = run("album/a.*")
     assert (status, notes) == (1, "1 failed")
     assert list(pictures()) == ["a.png"]
-    reason = "album/a.png: out/a.png is where album/a.bmp goes. Color it in a run of its own."
+    reason = "album/a.png: out/a.png is where album/a.bmp goes. Color it in a separate run."
     assert letters() == {"album/a.png": reason}
 
 

@@ -10,7 +10,7 @@ class OxfordFlowers17(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Fetch 17flowers.tgz and datasplits.mat from "
+        "Download 17flowers.tgz and datasplits.mat from "
         "https://www.robots.ox.ac.uk/~vgg/data/flowers/17/, unpack the first, and put jpg/ and "
         "datasplits.mat into the manual folder."
     )

@@ -13,14 +13,14 @@ class VideoFramesConfig(tfds.core.BuilderConfig):
     """Which frames to take.
 
     Args:
-        every: Every so manieth.
+        every: Distance between frames: 10 takes every tenth.
     """
 
     every: int = video.EVERY
 
 
 class VideoFrames(tfds.core.GeneratorBasedBuilder):
-    """Every Nth frame of videos, near-duplicates left out."""
+    """Every N-th frame of videos, without near-duplicates."""
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = [VideoFramesConfig(name="every_10")]

@@ -9,7 +9,7 @@ import struct
 
 import tensorflow as tf
 
-# Bytes of a record before and behind its data: its length, and two checksums.
+# Bytes of a record before and after its data: its length, and two checksums.
 BEFORE, BEHIND = 12, 4
 
 
