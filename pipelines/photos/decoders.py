@@ -64,6 +64,11 @@ def decode(kind, data):
     except PictureError:
         raise
     except (pyvips.Error, ValueError, OverflowError, EOFError) as error:
+        if kind.name == "TIFF" and (unusual := tiff.unusual(data)):
+            raise PictureError(
+                f"expected a TIFF picture of 8 or 16 bits or floating-point. Received: {unusual}. "
+                "Save it as 16-bit RGB, compressed by LZW or Deflate."
+            ) from error
         raise PictureError(
             f"expected a whole {kind.name} picture. Received: {len(data):,} bytes, truncated, "
             f"damaged or of an unusual sort of {kind.name}. Copy it again, or save it as PNG."
@@ -87,6 +92,8 @@ def _check_size(kind, sizes):
 
 
 def _decode_with_vips(kind, data):
+    if kind.name == "JPEG":
+        data = headers.without_junk(data)
     if kind.name == "JPEG" and (unusual := headers.unusual_jpeg(data)):
         raise PictureError(
             "expected a baseline or progressive JPEG of 8 bits per sample. Received: "
@@ -94,12 +101,17 @@ def _decode_with_vips(kind, data):
         )
     if kind.name == "PNG" and _END_OF_PNG not in data:
         raise ValueError("the last chunk is missing")  # libpng would not mind.
+    labs = {}
     if kind.name == "TIFF":
         block = tags.Block(data)
+        tiff.refuse_raw(block)
         starts = block.starts()
+        labs = {start: lab for start in starts if (lab := tiff.lab_of(block, start))}
         # libvips writes to standard error if these go beyond its own limits.
         _check_size(kind.name, [tiff.size_of(block, start) for start in starts])
     altered, num_rows = headers.strict_jpeg(data) if kind.name == "JPEG" else (data, 0)
+    if labs:
+        altered = tiff.as_rgb(block, [position for position, _ in labs.values()])
     operation = getattr(pyvips.Image, f"{kind.reader}_buffer")
     load = functools.partial(operation, altered, access="sequential", fail_on=kind.fail_on)
     images = [load()]
@@ -121,6 +133,12 @@ def _decode_with_vips(kind, data):
             start = starts[page] if page < len(starts) else None
             tiff.check_page(block, start)
             about = _add_tiff_tags(about, block, start)
+            if tiff.has_unnamed_channel(block, start):
+                image = image[: image.bands - 1]
+            if start in labs:
+                image = icc.lab_to_srgb(image, labs[start][1])
+        if kind.name == "PNG" and (gamma := headers.png_gamma(data)):
+            image = icc.gamma_to_srgb(image, gamma)
         turn = _orientation(kind, image, about)
         pixels = _pixels(kind.name, image)[: image.height - num_rows]
         photos.append(_upright(pixels, turn, about))
@@ -131,7 +149,7 @@ def _pixels(kind, image):
     """Decodes to an array of shape `(height, width, 3 or 4)`, sRGB, uint8 or uint16."""
     colors = _COLORS.get(image.interpretation)
     if image.format in ("float", "double"):
-        image = (image * 65_535).rint().cast("ushort")
+        image = _to_sixteen_bits(image)
         image = image.copy(interpretation={1: "grey16", 3: "rgb16"}.get(colors, "multiband"))
         colors = _COLORS.get(image.interpretation)
     extra = image.bands - colors if colors else -1
@@ -146,6 +164,21 @@ def _pixels(kind, image):
     return np.frombuffer(image.write_to_memory(), dtype).reshape(
         image.height, image.width, image.bands
     )
+
+
+def _to_sixteen_bits(image):
+    """Takes floating-point levels to uint16, whether white is 1, 255 or 65535."""
+    image = image.copy_memory()  # It is read twice.
+    white, share = 1, (image > 1).avg() / 255
+    # Few and small ones are highlights above white.
+    if share > 0.1 and image.max() > 16:
+        white = next((level for level in (255, 65_535) if image.max() <= level + 0.5), None)
+    if white is None:
+        raise PictureError(
+            "expected floating-point levels from 0 to 1, 255 or 65535. Received: levels up to "
+            f"{image.max():g}. Save it as 16-bit RGB."
+        )
+    return (image * (65_535 / white)).rint().cast("ushort")
 
 
 def _orientation(kind, image, about):

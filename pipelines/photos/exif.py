@@ -13,6 +13,7 @@ from pipelines.photos import headers, tags
 _ORIENTATION = 274
 _THUMBNAIL_OFFSET, _THUMBNAIL_LENGTH = 513, 514
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 40962, 40963
+_COLOR_SPACE = 40961
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
 # Tags of a TIFF page that describe the photo, not how its pixels are stored. What an unknown tag
 # means, an offset into the old file or the old picture's layers, cannot be known.
@@ -63,7 +64,7 @@ def upright(exif, swapped):
     """Corrects an Exif block for pixels that are now upright and look different.
 
     The block keeps its layout, because makers' notes hold offsets into it. Its orientation becomes
-    1, and its thumbnail, which shows the old picture, is wiped out.
+    1, its color space sRGB, and its thumbnail, which shows the old picture, is wiped out.
 
     Args:
         exif: Bytes of the block.
@@ -85,6 +86,11 @@ def upright(exif, swapped):
     if swapped and None not in numbers and width.kind == height.kind:
         _put(block, width, numbers[1])
         _put(block, height, numbers[0])
+    if (space := children.get(_COLOR_SPACE)) and block.number(children, _COLOR_SPACE) is not None:
+        _put(block, space, 1)  # sRGB, as the pixels are now.
+    inner, _ = block.directory(block.number(children, tags.INTEROPERABILITY_POINTER))
+    if (index := inner.get(1)) and block.raw(inner, 1) == b"R03\0":  # Adobe RGB
+        data[index.position : index.position + 4] = b"R98\0"
     second = block.unpack("I", position)
     if second:
         struct.pack_into(block.order + "I", data, position, 0)

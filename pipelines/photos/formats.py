@@ -11,6 +11,8 @@ import dataclasses
 import os
 import re
 
+from pipelines.photos import headers
+
 
 @dataclasses.dataclass(frozen=True)
 class Format:
@@ -161,7 +163,8 @@ def identify(start):
     for row in FORMATS:
         if re.match(row.magic, start) and (not row.brands or row.brands & brands):
             return row
-    return None
+    # Some programs leave stray bytes before a JPEG file.
+    return FORMATS[0] if re.match(FORMATS[0].magic, headers.without_junk(start[:START])) else None
 
 
 def by_suffix(path):

@@ -5,8 +5,10 @@ A header that is cut short or damaged raises nothing; the decoder after it says 
 Source: ITU-T T.81 (JPEG segments).
 """
 
+import re
 import struct
 
+_JPEG_BEHIND_JUNK = re.compile(rb"(?s:.{0,60}?)\xff\xd8[^\xff]{0,60}\xff[\xc0-\xfe]")
 _MOST_ROWS = 65_480
 _READABLE_FRAMES = {0xC0, 0xC1, 0xC2}
 _UNREADABLE_FRAMES = {
@@ -33,14 +35,25 @@ def unusual_jpeg(data):
     return None
 
 
+def without_junk(data):
+    """Takes a few stray bytes from around the first marker of a JPEG file, which are common.
+
+    Returns:
+        Bytes that begin as JPEG files do, or `data` itself if it is none.
+    """
+    match = _JPEG_BEHIND_JUNK.match(data)
+    return b"\xff\xd8" + data[match.end() - 2 :] if match and match.end() > 4 else data
+
+
 def strict_jpeg(data):
     """Alters a JPEG file so that libvips, told to fail on warnings, fails on damage and only on it.
 
     libvips asks libjpeg for warnings before it decodes eight more rows, and so not after the last
     rows, where the loss of some bytes anywhere shows. If those are all of the last row of blocks, a
-    row of blocks is added to the header; what is decoded for it means nothing. And two oddities of
-    whole files, of which libjpeg warns, are set right: an unknown revision of JFIF, and scans that
-    name other coefficients than sequential coding has.
+    row of blocks is added to the header; what is decoded for it means nothing.
+
+    And three oddities of whole files, of which libjpeg warns, are set right: an unknown revision of
+    JFIF, scans that name other coefficients than sequential coding has, and a missing end marker.
 
     Args:
         data: Bytes of the file.
@@ -48,8 +61,9 @@ def strict_jpeg(data):
     Returns:
         `(altered, num_rows)`: bytes, and how many rows of pixels at the end mean nothing.
     """
-    altered, num_rows, frame = bytearray(data), 0, None
+    altered, num_rows, frame, scan = bytearray(data), 0, None, 0
     for marker, start, end in _jpeg_segments(data):
+        scan = end
         if marker == 0xE0 and data[start : start + 5] == b"JFIF\0" and end - start >= 14:
             altered[start + 5] = 1
         elif marker in (0xC0, 0xC1) and end - start >= 9:
@@ -64,6 +78,8 @@ def strict_jpeg(data):
             if flat and data[start] == num_components and 0 < height < _MOST_ROWS:
                 num_rows = -height % 8 + 8
                 struct.pack_into(">H", altered, frame + 1, height + num_rows)
+    if data.find(b"\xff\xd9", scan) < 0:
+        altered += b"\xff\xd9"
     return bytes(altered), num_rows
 
 
@@ -106,17 +122,43 @@ def png_resolution(data):
     Returns:
         `(horizontal, vertical)` in pixels per inch, or None where the file does not say.
     """
-    position = 8
-    while position + 21 <= len(data):
+    chunk = _png_chunks(data).get(b"pHYs", b"")
+    if len(chunk) != 9:
+        return None
+    *densities, unit = struct.unpack(">IIB", chunk)
+    known = unit == 1 and 0 not in densities
+    return tuple(per_inch(density, 0.0254) for density in densities) if known else None
+
+
+def png_gamma(data):
+    """Reads the exponent of light that a PNG file's levels have, where it is not that of sRGB.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        For example 1.0 for levels that are light itself; None where the file says nothing, says
+        1/2.2, which stands for sRGB, or names its colors otherwise.
+
+    Source: the PNG specification, 4.2.2.1.
+    """
+    chunks = _png_chunks(data)
+    if len(chunks.get(b"gAMA", b"")) != 4 or chunks.keys() & {b"sRGB", b"iCCP", b"cICP"}:
+        return None
+    gamma = struct.unpack(">I", chunks[b"gAMA"])[0] / 100_000
+    return None if gamma == 0 or abs(gamma * 2.2 - 1) < 0.05 else gamma
+
+
+def _png_chunks(data):
+    """Returns the contents of the chunks before the pixels, by name."""
+    chunks, position = {}, 8
+    while position + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, position)
-        if name == b"pHYs":
-            *densities, unit = struct.unpack_from(">IIB", data, position + 8)
-            known = unit == 1 and 0 not in densities
-            return tuple(per_inch(density, 0.0254) for density in densities) if known else None
         if name == b"IDAT":
             break
+        chunks[name] = data[position + 8 : position + 8 + min(length, 64)]
         position += 12 + length
-    return None
+    return chunks
 
 
 def per_inch(density, factor):

@@ -48,6 +48,49 @@ def to_srgb(image):
     return image
 
 
+def lab_to_srgb(image, is_signed):
+    """Converts samples of CIE L*a*b* (D50), as TIFF files hold them, to sRGB.
+
+    Args:
+        image: A `pyvips.Image` of 3 bands, 8 or 16 bits.
+        is_signed: Whether a* and b* are two's complements; else, as in ICC profiles, they have an
+            offset of 128.
+
+    Returns:
+        A `pyvips.Image` of 3 bands of sRGB, with the same bits.
+
+    Source: TIFF 6.0, section 23; ICC.1:2010, 6.3.4.
+    """
+    depth = 16 if image.format == "ushort" else 8
+    unit = 1 << (depth - 8)
+    full = 255 * unit if is_signed is False else (1 << depth) - 1
+    ab = image[1:] / unit
+    ab = (ab > 127.999).ifthenelse(ab - 256, ab) if is_signed else ab - 128
+    lab = (image[0] * (100 / full)).bandjoin(ab).copy(interpretation="lab")
+    return lab.icc_export(output_profile="srgb", depth=depth, intent="relative")
+
+
+def gamma_to_srgb(image, gamma):
+    """Converts levels that are light to the power of `gamma` to sRGB.
+
+    Args:
+        image: A `pyvips.Image` of gray or RGB, 8 or 16 bits, with or without alpha.
+        gamma: Exponent, as `headers.png_gamma` reads it.
+
+    Returns:
+        A `pyvips.Image` of the same sort.
+    """
+    colors = _BANDS[image.interpretation]
+    full = 65_535 if image.format == "ushort" else 255
+    light = (np.arange(full + 1) / full) ** (1 / gamma)
+    level = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    table = np.round(level * full).astype(np.uint16 if full > 255 else np.uint8)
+    table = pyvips.Image.new_from_memory(table, full + 1, 1, 1, image.format)
+    alpha = image[colors:] if image.bands > colors else None
+    image = image[:colors].maplut(table).copy(interpretation=image.interpretation)
+    return image if alpha is None else image.bandjoin(alpha)
+
+
 @functools.lru_cache(maxsize=16)
 def _use_of(profile, kind):
     """Tells whether a profile can and need be applied: "convert" or "none"."""

@@ -16,7 +16,13 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _PREFIXES = {"rdf": _RDF, "x": "adobe:ns:meta/", "Iptc4xmpExt": _EXTENSION}
-_THUMBNAILS = "{http://ns.adobe.com/xap/1.0/}Thumbnails"
+_STALE = ("{http://ns.adobe.com/xap/1.0/}Thumbnails", "{http://ns.adobe.com/exif/1.0/}ColorSpace")
+_STALE_SPACES = (
+    "{http://ns.adobe.com/hdr-gain-map/",
+    "{http://ns.apple.com/HDRGainMap/",
+    "{http://ns.google.com/photos/1.0/camera/}M",  # MotionPhoto, MicroVideo
+    "{http://ns.google.com/photos/1.0/container/",
+)
 _XMP_ORIENTATION = re.compile(
     rb"""(tiff:Orientation\s*(?:=\s*["']|>\s*))([1-8])(?=\s*(?:["']|<))""",
 )
@@ -39,7 +45,8 @@ def upright_xmp(xmp):
 def annotate(xmp, note):
     """Writes into an XMP packet that the photo's colors are computed, and by what.
 
-    Every other property stays, except for embedded thumbnails, which show the old picture.
+    Every other property stays, except for what is true of the old file alone: thumbnails, gain
+    maps, the film of a motion photo and the color space.
 
     Args:
         xmp: Bytes of the packet, or None. A damaged one is replaced.
@@ -63,13 +70,17 @@ def annotate(xmp, note):
     }
     names = {f"{{{_EXTENSION}}}{name}": text for name, text in properties.items()}
     for element in rdf.findall(f"{{{_RDF}}}Description"):
-        for name in (*names, _THUMBNAILS):
-            element.attrib.pop(name, None)
-            for child in element.findall(name):
-                element.remove(child)
+        for name in [key for key in element.attrib if key in names or _is_stale(key)]:
+            del element.attrib[name]
+        for child in [child for child in element if child.tag in names or _is_stale(child.tag)]:
+            element.remove(child)
     for name, text in names.items():
         ElementTree.SubElement(description, name).text = text
     return _serialize(root, prefixes)
+
+
+def _is_stale(name):
+    return name in _STALE or name.startswith(_STALE_SPACES)
 
 
 def _parse(xmp):

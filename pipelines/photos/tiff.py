@@ -21,7 +21,22 @@ from pipelines.photos.photo import PictureError
 IPTC = 33723
 _WIDTH, _HEIGHT = 256, 257
 _SAMPLES, _PLANAR_CONFIGURATION, _TILE_WIDTH = 277, 284, 322
-_BITS, _COMPRESSION = 258, 259
+_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 259, 262, 339
+_EXTRA_SAMPLES = 338
+_NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
+_RGB, _CIE_LAB, _ICC_LAB, _COLOR_FILTERS, _LINEAR_RAW = 2, 8, 9, 32803, 34892
+# Those that the libtiff in pyvips-binary may lack.
+_COMPRESSIONS = {
+    6: "JPEG of the first kind",
+    34661: "JBIG",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34892: "lossy JPEG",
+    34925: "LZMA",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+}
 _STRIP_BYTES = 1 << 20
 # A twentieth larger than at level 6, in a fifth of the time.
 _LEVEL = 2
@@ -32,6 +47,77 @@ def size_of(block, start):
     """Reads `(height, width)` of a TIFF page in pixels, 0 where the directory does not say."""
     entries, _ = block.directory(start)
     return tuple(block.number(entries, tag) or 0 for tag in (_HEIGHT, _WIDTH))
+
+
+def refuse_raw(block):
+    """Refuses raw files of cameras, whose first image is a thumbnail, or is not developed.
+
+    Raises:
+        PictureError: If the file is one.
+    """
+    entries, _ = block.directory(block.first)
+    is_reduced = (block.number(entries, _NEW_SUBFILE_TYPE) or 0) & 1
+    is_raw = _DNG_VERSION in entries or (is_reduced and _SUB_IFDS in entries)
+    if is_raw or block.number(entries, _PHOTOMETRIC) in (_COLOR_FILTERS, _LINEAR_RAW):
+        raise PictureError(
+            "expected a developed photo. Received: a raw file of a camera, such as DNG, NEF or "
+            "CR2, with the photo itself in a form that is not read. Develop it, and save it as "
+            "16-bit TIFF."
+        )
+
+
+def unusual(data):
+    """Names what a TIFF file has that its decoder does not know.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        For example `"samples of 12 bits"`, or None where nothing of it is unusual.
+    """
+    block = tags.Block(data)
+    entries, _ = block.directory(block.first)
+    bits, kind = block.number(entries, _BITS) or 1, block.number(entries, _SAMPLE_FORMAT)
+    compression = block.number(entries, _COMPRESSION)
+    if compression in _COMPRESSIONS:
+        return f"one that is compressed by {_COMPRESSIONS[compression]}"
+    if kind == 3 and bits not in (16, 32):
+        return f"floating-point samples of {bits} bits"
+    return f"samples of {bits} bits" if bits not in (1, 2, 4, 8, 16, 32) else None
+
+
+def has_unnamed_channel(block, start):
+    """Whether a page's last channel is neither color nor transparency.
+
+    Scanners keep infrared there, and Photoshop a selection.
+    """
+    entries, _ = block.directory(start)
+    values = block.values({tag: entries[tag] for tag in (_EXTRA_SAMPLES,) if tag in entries})
+    return values.get(_EXTRA_SAMPLES, (0, 0, b""))[2] == b"\0\0"
+
+
+def lab_of(block, start):
+    """Tells in which way a page holds CIE L*a*b*, which libvips reads for some depths alone.
+
+    Returns:
+        `(position, is_signed)`: where its entry says so, to be overwritten by `as_rgb`, and whether
+        a* and b* are signed; or None for a page that is not Lab of 8 or 16 bits.
+    """
+    entries, _ = block.directory(start)
+    photometric = block.number(entries, _PHOTOMETRIC)
+    if photometric in (_CIE_LAB, _ICC_LAB) and block.number(entries, _BITS) in (8, 16):
+        return entries[_PHOTOMETRIC].position, photometric == _CIE_LAB
+    return None
+
+
+def as_rgb(block, positions):
+    """Returns the file with pages of Lab said to be RGB, so that samples are read as they are."""
+    if not positions:
+        return block.data
+    altered = bytearray(block.data)
+    for position in positions:
+        struct.pack_into(f"{block.order}H", altered, position, _RGB)
+    return bytes(altered)
 
 
 def check_page(block, start):

@@ -183,7 +183,7 @@ def test_sets_that_are_done_are_kept_whatever_becomes_of_the_next(folder):
     ("options", "message", "kind"),
     [
         ({"data": "album/val"}, "Did you mean folder:album/val", UserError),
-        ({"data": "folder:none"}, "none, which is none", UserError),
+        ({"data": "folder:none"}, "none, which is not one", UserError),
         ({"features": "vgg"}, "squeezenet, inception.*Received: vgg", EvaluationError),
         ({"baseline": ["mean"], "model": "plain"}, "baseline=mean.*plain", EvaluationError),
         ({"model": "plain", "num_variants": 2}, "num_variants=1 is all.*plain", EvaluationError),

@@ -265,7 +265,7 @@ def test_a_missing_folder_is_named(paired, tmp_path):
         (f"pairs:color={tmp_path}/none,gray={paired / 'gray'}", f"{tmp_path}/none"),
         (f"pairs:color={paired / 'color'},gray=none", "none"),
     ):
-        with pytest.raises(UserError, match=f"Received: {name}, which is none"):
+        with pytest.raises(UserError, match=f"Received: {name}, which is not one"):
             open_source(spec)
     with pytest.raises(UserError, match=f"no pictures among the 0 files of {tmp_path}"):
         open_source(f"pairs:color={paired / 'color'},gray={tmp_path}")
