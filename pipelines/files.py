@@ -5,6 +5,14 @@ import os
 import secrets
 import shutil
 
+# What systems keep beside photos: thumbnails of a Synology, remains of a Mac's archive.
+_LEFT_BEHIND = ("@eaDir", "__MACOSX")
+
+
+def is_passed_over(name):
+    """Whether a file or folder is hidden, or not the user's own, by its name."""
+    return name.startswith(".") or name in _LEFT_BEHIND
+
 
 @contextlib.contextmanager
 def atomic_write(path, mode="wb", overwrite=True, **options):

@@ -10,6 +10,7 @@ import pathlib
 import re
 
 from colorization.inference import plan
+from pipelines.files import is_passed_over
 from pipelines.photos.formats import PICTURE_SUFFIXES
 
 _WILD = re.compile(r"[*?\[]")
@@ -83,7 +84,7 @@ def name(glob, path, output):
         folder, and those that do not end like a picture.
     """
     below = path[len(glob.root) :]
-    is_hidden = any(part.startswith(".") for part in below.split("/"))
+    is_hidden = any(map(is_passed_over, below.split("/")))
     if is_hidden or not below.lower().endswith(PICTURE_SUFFIXES) or is_within(path, output):
         return None
     return below

@@ -3,6 +3,7 @@
 Law of the file: nothing is read but folder listings, and nothing is written.
 """
 
+import collections
 import dataclasses
 import fnmatch
 import functools
@@ -11,6 +12,7 @@ import pathlib
 import re
 
 from pipelines.errors import UserError
+from pipelines.files import is_passed_over
 from pipelines.photos.formats import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 
@@ -187,7 +189,7 @@ def _search(folder, below, own, exclude):
     folders = []
     for entry in entries:
         name = f"{below}/{entry.name}" if below else entry.name
-        if entry.name.startswith(".") or _matches(exclude, name):
+        if is_passed_over(entry.name) or _matches(exclude, name):
             continue
         if entry.is_dir(follow_symlinks=False):
             folders.append((name, entry.path))
@@ -217,6 +219,17 @@ def writable(path):
     )
 
 
+def _apart(jobs):
+    """Gives photos that would become one PNG file names of their own: `b.bmp` is `b.bmp.png`."""
+    wanted = collections.Counter(job.destination for job in jobs)
+    return [
+        dataclasses.replace(job, destination=job.destination.with_name(f"{job.source.name}.png"))
+        if wanted[job.destination] > 1 and job.source.suffix.lower() not in WRITABLE_SUFFIXES
+        else job
+        for job in jobs
+    ]
+
+
 def _settled(jobs, num_variants):
     """Drops photos that are named twice; finds out what is there, and what would be lost."""
     # Folders repeat from photo to photo, and resolving one takes a system call for each level.
@@ -231,7 +244,7 @@ def _settled(jobs, num_variants):
     for job in jobs:
         sources.setdefault(real(job.source), job)
     taken, settled = {}, []
-    for job in sources.values():
+    for job in _apart(list(sources.values())):
         existing, problem = None, job.problem
         sheets = [sheet_path(job.destination)] if num_variants > 1 else []
         for path in variant_paths(job.destination, num_variants) + sheets:
@@ -245,7 +258,7 @@ def _settled(jobs, num_variants):
         first = taken.setdefault(real(job.destination), job)
         if not problem and first is not job:
             problem = (
-                f"{job.destination} is where {first.source} goes. Color it in a call of its own."
+                f"{job.destination} is where {first.source} goes. Color it in a separate call."
             )
         settled.append(dataclasses.replace(job, existing=existing, problem=problem))
     return settled

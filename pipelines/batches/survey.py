@@ -145,7 +145,8 @@ def _report(source, found):
         raise UserError(
             f"{source.name}: {len(found.damaged)} of {found.num_pictures} files are damaged or no "
             f"{formats.TRAINED_NAMES} pictures, more than {MOST_DAMAGED:.0%}; the first "
-            f"is {found.damaged[0]}. Remove or convert them, or point --data at the pictures."
+            f"is {found.damaged[0]}{_untrained(found.damaged[0])}. Remove or convert them, or "
+            "point --data at the pictures."
         )
     if len(found.mismatched) > most:
         raise UserError(
@@ -160,6 +161,11 @@ def _report(source, found):
             f"{len(found.gray)} are gray{also}. Point --data at others"
             + (", or lower --white_background." if also else ".")
         )
+
+
+def _untrained(name):
+    kind = formats.by_suffix(name)
+    return f", and training does not read {kind.name}" if kind and not kind.trained else ""
 
 
 def white_share(picture):

@@ -1,6 +1,7 @@
-"""Reads what libvips doesn't: BMP, by OpenCV, and PBM, PGM and PPM (P1 to P6).
+"""Reads what libvips doesn't: BMP and JPEG 2000, by OpenCV, and PBM, PGM and PPM (P1 to P6).
 
-Sources: Microsoft's bitmap headers; the Netpbm documentation (pbm, pgm, ppm), version 10.
+Sources: Microsoft's bitmap headers; ISO/IEC 15444-1 (JPEG 2000); the Netpbm documentation (pbm,
+pgm, ppm), version 10.
 """
 
 import os
@@ -17,6 +18,7 @@ from pipelines.photos.photo import MAX_PIXELS
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 import cv2  # noqa: E402
 
+_TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d+)")
 
 
@@ -60,15 +62,48 @@ def decode_bmp(data, alpha):
     Raises:
         ValueError: If the file is cut short or damaged.
     """
+    pixels = _decode(data, cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR)
+    return cv2.cvtColor(pixels, _TO_RGB[pixels.shape[-1]])
+
+
+def jpeg_2000_size(data):
+    """Reads `(height, width)` of a JPEG 2000 file in pixels, 0 where its header is cut short."""
+    place = data.find(b"\xff\x4f\xff\x51")
+    if place < 0 or place + 24 > len(data):
+        return 0, 0
+    right, bottom, left, top = struct.unpack_from(">IIII", data, place + 8)
+    return max(bottom - top, 0), max(right - left, 0)
+
+
+def decode_jpeg_2000(data):
+    """Decodes the pixels of a JPEG 2000 file.
+
+    Args:
+        data: Bytes of the file.
+
+    Returns:
+        uint8 or uint16 array of shape `(height, width, 3 or 4)`.
+
+    Raises:
+        ValueError: If the file is cut short, damaged, or of other channels.
+    """
+    pixels = _decode(data, cv2.IMREAD_UNCHANGED)
+    if pixels.ndim == 2:
+        return np.repeat(pixels[..., None], 3, axis=-1)
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[-1] not in _TO_RGB:
+        raise ValueError("other channels than gray, RGB and transparency")
+    return cv2.cvtColor(pixels, _TO_RGB[pixels.shape[-1]])
+
+
+def _decode(data, flag):
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    flag = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as error:
         raise ValueError("OpenCV cannot read it") from error
     if pixels is None:
         raise ValueError("OpenCV cannot read it")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[-1] == 4 else cv2.COLOR_BGR2RGB)
+    return pixels
 
 
 def pnm_header(data):

@@ -11,7 +11,7 @@ import io
 import numpy as np
 import pyvips
 
-from pipelines.photos import bitmaps, exif, headers, icc, metadata, tags, tiff
+from pipelines.photos import bitmaps, descriptions, headers, icc, tags, tiff
 from pipelines.photos.photo import MAX_PIXELS, Metadata, Photo, PictureError
 
 _CRITICAL, _WARNING = 8, 16
@@ -29,19 +29,9 @@ if pyvips.API_mode:
 # Finished operations would be kept, with their pixels and the bytes of their files.
 pyvips.cache_set_max(0)
 
-_PROFILE = "icc-profile-data"
 _MAX_PAGES = 1000
 _END_OF_PNG = b"IEND\xaeB`\x82"
 _COLORS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "scrgb": 3, "cmyk": 4}
-_UPRIGHT = {
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-    8: lambda pixels: np.rot90(pixels),
-}
 
 
 def decode(kind, data):
@@ -126,22 +116,22 @@ def _decode_with_vips(kind, data):
     for page in range(count):
         # The header is read only; a page's decoder goes when its pixels are there.
         image, images[page] = images[page], None
-        about = _metadata_of(image)
-        if resolution := _resolution(kind, image, data):
+        about = descriptions.metadata_of(image)
+        if resolution := descriptions.resolution(kind, image, data):
             about = dataclasses.replace(about, resolution=resolution)
         if kind.name == "TIFF":
             start = starts[page] if page < len(starts) else None
             tiff.check_page(block, start)
-            about = _add_tiff_tags(about, block, start)
+            about = descriptions.add_tiff_tags(about, block, start)
             if tiff.has_unnamed_channel(block, start):
                 image = image[: image.bands - 1]
             if start in labs:
                 image = icc.lab_to_srgb(image, labs[start][1])
         if kind.name == "PNG" and (gamma := headers.png_gamma(data)):
             image = icc.gamma_to_srgb(image, gamma)
-        turn = _orientation(kind, image, about)
+        turn = descriptions.orientation(kind, image, about)
         pixels = _pixels(kind.name, image)[: image.height - num_rows]
-        photos.append(_upright(pixels, turn, about))
+        photos.append(descriptions.upright(pixels, turn, about))
     return photos
 
 
@@ -181,76 +171,16 @@ def _to_sixteen_bits(image):
     return (image * (65_535 / white)).rint().cast("ushort")
 
 
-def _orientation(kind, image, about):
-    if kind.name == "TIFF":
-        return image.get("orientation") if image.get_typeof("orientation") else 1
-    if kind.name in ("GIF", "AVIF"):
-        return 1  # What AVIF holds is turned by its decoder.
-    turn = exif.orientation_of(about.exif) if about.exif else None
-    # Files of programs that write no Exif, as older PNG, say it in XMP alone.
-    return turn or (metadata.xmp_orientation(about.xmp) if about.xmp else None) or 1
-
-
-def _resolution(kind, image, data):
-    """Says what the file says outside Exif, and None where libvips would guess 72."""
-    if kind.name == "JPEG":
-        return headers.jfif_resolution(data)
-    if kind.name == "PNG":
-        return headers.png_resolution(data)
-    if kind.name == "TIFF" and 1 not in (image.xres, image.yres):
-        return tuple(headers.per_inch(density, 25.4) for density in (image.xres, image.yres))
-    return None
-
-
-def _metadata_of(image):
-    def blob(name):
-        return bytes(image.get(name)) if image.get_typeof(name) else None
-
-    fields = image.get_fields()
-    resources = blob("iptc-data") or blob("photoshop-data")
-    for name in fields:
-        if name.startswith("png-comment-") and name.endswith("Raw profile type iptc"):
-            resources = metadata.resources_of_text(image.get(name))
-    block = (blob("exif-data") or b"").removeprefix(b"Exif\0\0")
-    return Metadata(
-        exif=block or None,
-        xmp=blob("xmp-data"),
-        iptc=metadata.iptc_of_resources(resources) if resources else None,
-        resolution=exif.resolution_of(block),
-        tagged=_PROFILE in fields,
-    )
-
-
-def _add_tiff_tags(about, block, start):
-    """Adds what libvips does not say of a TIFF page."""
-    # Photoshop says that IPTC are long numbers, and libtiff swaps them in big-endian files.
-    iptc = block.raw(block.directory(start)[0], tiff.IPTC)
-    return dataclasses.replace(
-        about,
-        exif=exif.build(exif.descriptive_tags(block, start)),
-        iptc=(iptc and metadata.iptc_of_resources(iptc)) or about.iptc,
-    )
-
-
-def _upright(pixels, turn, about):
-    """Makes a `Photo` of pixels as they were stored, and of what the file said."""
-    swapped = turn >= 5
-    pixels = _UPRIGHT.get(turn, np.asarray)(pixels)
-    about = dataclasses.replace(
-        about,
-        exif=exif.upright(about.exif, swapped) if about.exif else None,
-        xmp=metadata.upright_xmp(about.xmp) if about.xmp else None,
-        resolution=about.resolution[::-1] if swapped and about.resolution else about.resolution,
-    )
-    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-    return Photo(np.ascontiguousarray(pixels[..., :3]), alpha, about)
-
-
 def _decode_bmp(data):
     height, width, resolution, transparent = bitmaps.bmp_header(data)
     _check_size("BMP", [(height, width)])
     pixels = bitmaps.decode_bmp(data, transparent)
-    return _upright(pixels, 1, Metadata(resolution=resolution))
+    return descriptions.upright(pixels, 1, Metadata(resolution=resolution))
+
+
+def _decode_jpeg_2000(data):
+    _check_size("JPEG 2000", [bitmaps.jpeg_2000_size(data)])
+    return descriptions.upright(bitmaps.decode_jpeg_2000(data), 1, Metadata())
 
 
 def _decode_pnm(data):
@@ -283,11 +213,16 @@ def _decode_heic(data):
     colors = 3 if image.bands > 2 else 1
     interpretation = {("uchar", 1): "b-w", ("ushort", 1): "grey16", ("ushort", 3): "rgb16"}
     image = image.copy(interpretation=interpretation.get((kind, colors), "srgb"))
-    for field, name in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", _PROFILE)):
+    for field, name in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", icc.PROFILE)):
         if value := file.info.get(field):
             image.set_type(pyvips.GValue.blob_type, name, value)
     # Its decoder has turned it upright.
-    return _upright(_pixels("HEIC", image), 1, _metadata_of(image))
+    return descriptions.upright(_pixels("HEIC", image), 1, descriptions.metadata_of(image))
 
 
-_OTHER_READERS = {"opencv": _decode_bmp, "netpbm": _decode_pnm, "pillow-heif": _decode_heic}
+_OTHER_READERS = {
+    "netpbm": _decode_pnm,
+    "opencv": _decode_bmp,
+    "openjpeg": _decode_jpeg_2000,
+    "pillow-heif": _decode_heic,
+}

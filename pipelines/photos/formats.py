@@ -37,6 +37,7 @@ class Format:
         alpha: Whether written files hold transparency.
         pages: Whether files hold several pages.
         max_side: Most pixels a side in written files.
+        read_suffixes: Further suffixes, of files that are read and not written.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Format:
     alpha: bool = True
     pages: bool = False
     max_side: int | None = None
+    read_suffixes: tuple[str, ...] = ()
 
     @property
     def is_read_by_libvips(self):
@@ -64,7 +66,7 @@ _FTYP = rb"(?s:.{4})ftyp"
 FORMATS = (
     Format(
         "JPEG",
-        (".jpg", ".jpeg"),
+        (".jpg", ".jpeg", ".jfif", ".jpe", ".jfi"),
         "image/jpeg",
         rb"\xff\xd8\xff",
         "jpegload",
@@ -74,6 +76,7 @@ FORMATS = (
         options={"Q": 95, "subsample_mode": "off"},
         alpha=False,
         max_side=65_500,
+        read_suffixes=(".mpo",),
     ),
     Format(
         "PNG",
@@ -123,12 +126,19 @@ FORMATS = (
     ),
     Format(
         "HEIC",
-        (".heic", ".heif"),
+        (".heic", ".heif", ".hif"),
         "image/heic",
         _FTYP,
         "pillow-heif",
         # AVIF, above, may have the last two as well.
         brands=frozenset(b"heic heix heim heis hevc hevx mif1 msf1".split()),
+    ),
+    Format(
+        "JPEG 2000",
+        (".jp2", ".j2k"),
+        "image/jp2",
+        rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
+        "openjpeg",
     ),
     Format("GIF", (".gif",), "image/gif", rb"GIF8[79]a", "gifload", trained="GIF"),
     Format("BMP", (".bmp",), "image/bmp", rb"BM", "opencv", trained="BMP"),
@@ -141,7 +151,12 @@ FORMATS = (
     ),
 )
 
-PICTURE_SUFFIXES = tuple(suffix for row in FORMATS for suffix in row.suffixes)
+PICTURE_SUFFIXES = tuple(suffix for row in FORMATS for suffix in row.suffixes + row.read_suffixes)
+# Of pictures that people have, and nothing here reads: JPEG XL, Photoshop, raw files of cameras.
+_UNREAD_SUFFIXES = (
+    *(".jxl", ".psd", ".psb", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf"),
+    *(".pef", ".srw"),
+)
 WRITABLE_SUFFIXES = tuple(suffix for row in FORMATS if row.writer for suffix in row.suffixes)
 # As long as the first bytes have to be for `identify`.
 START = 64
@@ -170,7 +185,13 @@ def identify(start):
 def by_suffix(path):
     """Returns the `Format` that a path's suffix names, or None."""
     suffix = os.path.splitext(path)[1].lower()
-    return next((row for row in FORMATS if suffix in row.suffixes), None)
+    rows = (row for row in FORMATS if suffix in row.suffixes + row.read_suffixes)
+    return next(rows, None)
+
+
+def list_unread(paths):
+    """Lists those paths whose suffixes are of pictures in formats that nothing here reads."""
+    return [path for path in paths if path.lower().endswith(_UNREAD_SUFFIXES)]
 
 
 def _listed(names):

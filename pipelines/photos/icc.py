@@ -11,7 +11,7 @@ import numpy as np
 import pyvips
 
 _BANDS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "cmyk": 4}
-_PROFILE = "icc-profile-data"
+PROFILE = "icc-profile-data"
 
 
 def srgb_profile():
@@ -32,15 +32,15 @@ def to_srgb(image):
         A `pyvips.Image` of 3 bands, and alpha where there was one, with the same bits.
     """
     depth = 16 if image.format == "ushort" else 8
-    tagged = image.get_typeof(_PROFILE) != 0
+    tagged = image.get_typeof(PROFILE) != 0
     bands = _BANDS[image.interpretation]
     kind = {1: "b-w", 3: "srgb", 4: "cmyk"}[bands]
-    use = _use_of(bytes(image.get(_PROFILE)), kind) if tagged else "none"
+    use = _use_of(bytes(image.get(PROFILE)), kind) if tagged else "none"
     if use == "convert":
         return _transform(image, depth, embedded=True)
     if tagged:
         image = image.copy()
-        image.remove(_PROFILE)
+        image.remove(PROFILE)
     if bands == 4:
         return _transform(image, depth, input_profile="cmyk")
     if bands == 1:
@@ -99,7 +99,7 @@ def _use_of(profile, kind):
     colors = np.array(list(itertools.product(levels, repeat=bands)), np.uint8)
     image = pyvips.Image.new_from_memory(colors, len(colors), 1, bands, "uchar")
     image = image.copy(interpretation=kind)
-    image.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+    image.set_type(pyvips.GValue.blob_type, PROFILE, profile)
     try:
         converted = _transform(image, 8, embedded=True)
         if converted.bands != 3:

@@ -123,14 +123,14 @@ def encode_photo(path, pages, note=None):
     Raises:
         PictureError: As `write_photo` does, but for what has to do with storing.
     """
-    kind = formats.by_suffix(path)
-    if kind is None or not kind.writer:
+    suffix = os.path.splitext(path)[1]
+    if suffix.lower() not in formats.WRITABLE_SUFFIXES:
         raise PictureError(
             f"{path}: a picture is written as {', '.join(formats.WRITABLE_SUFFIXES)}. "
-            f"Received: suffix={os.path.splitext(path)[1]!r}. Choose one of these suffixes."
+            f"Received: suffix={suffix!r}. Choose one of these suffixes."
         )
     try:
-        return encoders.encode(kind, list(pages), note)
+        return encoders.encode(formats.by_suffix(path), list(pages), note)
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
     except (pyvips.Error, ValueError) as error:

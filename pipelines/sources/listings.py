@@ -6,12 +6,14 @@ times, so that a copied folder is the same source.
 
 import dataclasses
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from pipelines.errors import UserError
+from pipelines.files import is_passed_over
 from pipelines.photos import formats
 from pipelines.sources import record_places
 
@@ -82,13 +84,22 @@ def find_pictures(specification, path):
         raise UserError(
             f"{specification} needs a folder. Received: {path}, which is not one. Check the path."
         )
-    found = []
+    found, linked = [], []
     for folder, folders, names in os.walk(path):
-        # Hidden folders hold thumbnails and the like. In place: `walk` stays out of what is gone.
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [os.path.join(folder, n) for n in names if not n.startswith(".")]
+        # In place: `walk` stays out of what is gone.
+        folders[:] = [name for name in folders if not is_passed_over(name)]
+        linked += [p for p in (os.path.join(folder, n) for n in folders) if os.path.islink(p)]
+        found += [os.path.join(folder, name) for name in names if not is_passed_over(name)]
     found.sort()
     pictures = [p for p in found if p.lower().endswith(formats.PICTURE_SUFFIXES)]
+    for what, paths in (
+        ("files of formats that are not read", formats.list_unread(found)),
+        ("links to folders", sorted(linked)),
+    ):
+        if paths:
+            logging.warning(
+                "%s: %d %s are left out: %s", specification, len(paths), what, name_first(paths)
+            )
     if not pictures:
         raise UserError(
             f"{specification} holds no pictures among the {len(found)} files of {path}. Expected "

@@ -140,6 +140,15 @@ def test_a_closed_folder_is_named_and_passed_over(monkeypatch):
         plan.plan(["album/1931"], "out")
 
 
+def test_photos_that_become_png_keep_apart():
+    for name in ("a.gif", "a.bmp", "c.gif", "@eaDir/d.png", "__MACOSX/e.png"):
+        pathlib.Path("album", name).parent.mkdir(exist_ok=True)
+        pathlib.Path("album", name).touch()
+    expected = ["a.bmp.png", "a.gif.png", "a.png", "b.JPG", "c.png", "1931/street.tif"]
+    found = [job.removeprefix("out/") for _, job in pairs(["album"], "out")]
+    assert sorted(found) == sorted(expected)
+
+
 def problems(*arguments, **options):
     return [job.problem for job in plan.plan(*arguments, **options).jobs]
 
@@ -149,11 +158,12 @@ def test_no_photo_is_written_over_or_twice():
     assert "itself a photo" in problems(["album/a.png"], "album/a.png")[0]
     os.link("album/a.png", "A.PNG")  # What a disk that ignores case shows.
     assert "itself a photo" in problems(["album/a.png"], "A.PNG")[0]
-    pathlib.Path("album/a.gif").touch()
-    first, second = problems(["album/a.gif", "album/a.png"], "out")
-    assert not first and "where album/a.gif goes" in second
+    pathlib.Path("album/1931/a.png").touch()
+    first, second = problems(["album/1931/a.png", "album/a.png"], "out")
+    assert not first and "where album/1931/a.png goes" in second
     pathlib.Path("face.png").touch()
-    assert "itself a photo" in problems(["face.gif", "face.png"], ".")[0]
+    first, second = problems(["face.gif", "face.png"], ".")
+    assert not first and "itself a photo" in second
 
 
 def test_no_photo_is_written_over_by_a_variant():

@@ -53,6 +53,14 @@ def test_survey_stops_at_more_than_a_tenth_damaged(num_damaged, surveyed, tmp_pa
         surveyed(tmp_path, **whole)
 
 
+def test_a_folder_of_tiff_is_not_called_damaged_alone(surveyed, tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+    with pytest.raises(
+        UserError, match="a.tif, and training does not read TIFF. Remove or convert"
+    ):
+        surveyed(tmp_path, b=(250, 0, 0))
+
+
 def test_survey_stops_where_all_is_gray(surveyed, tmp_path):
     with pytest.raises(UserError, match="needs pictures in color, and of 2 2 are gray. Point"):
         surveyed(tmp_path, a=(0, 0, 0), b=(90, 95, 100))

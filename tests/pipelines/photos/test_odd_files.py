@@ -10,7 +10,7 @@ import PIL.ImageCms
 import pytest
 import tifffile
 
-from pipelines.photos import exif, metadata, photo_files, tags
+from pipelines.photos import exif, formats, metadata, photo_files, tags
 from pipelines.photos.photo import Note, PictureError
 
 ROWS, COLUMNS = np.mgrid[:48, :64]
@@ -273,3 +273,34 @@ def test_a_mark_of_adobe_rgb_goes(order):
     if order == "<":
         inner, _ = after.directory(after.number(children, tags.INTEROPERABILITY_POINTER))
         assert after.raw(inner, 1) == b"R98\0"
+
+
+@pytest.mark.parametrize("name", ["a.jp2", "a.j2k"])
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "I;16"])
+def test_jpeg_2000(name, kind):
+    pixels = {
+        "RGB": PICTURE,
+        "RGBA": np.dstack([PICTURE, PICTURE[..., 1]]),
+        "L": PICTURE[..., 0],
+        "I;16": PICTURE[..., 0].astype(np.uint16) * 257,
+    }[kind]
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "JPEG2000", no_jp2=name == "a.j2k")
+    data = file.getvalue()
+    (photo,) = photo_files.decode_photo("file", data)
+    expected = pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
+    np.testing.assert_array_equal(photo.rgb, expected[..., :3])
+    assert (photo.alpha is not None) == (kind == "RGBA") and photo.rgb.dtype == pixels.dtype
+    for share in (0.3, 0.5, 0.9):
+        assert "whole JPEG 2000" in refused(data[: int(share * len(data))])
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".jfi", ".mpo"])
+def test_jpeg_of_rarer_names(suffix, tmp_path):
+    assert formats.by_suffix(f"a{suffix}").name == "JPEG"
+    if suffix in formats.WRITABLE_SUFFIXES:
+        photo_files.write_picture(tmp_path / f"a{suffix}", PICTURE)
+        assert (tmp_path / f"a{suffix}").read_bytes().startswith(b"\xff\xd8\xff")
+    else:
+        with pytest.raises(PictureError, match="Choose one of these suffixes"):
+            photo_files.write_picture(tmp_path / f"a{suffix}", PICTURE)

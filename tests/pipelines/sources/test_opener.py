@@ -44,6 +44,17 @@ def test_folder_skips_what_is_hidden_and_what_is_no_picture(tmp_path):
     assert relative(open_source(f"folder:{tmp_path}"), tmp_path) == ["a.jpeg", "b.PNG", "in/c.tiff"]
 
 
+def test_what_is_left_out_is_counted_or_not_the_users(tmp_path, caplog):
+    for name in ("a.png", "b.jxl", "c.DNG", "@eaDir/d.png", "__MACOSX/e.png", "._f.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"-")
+    (tmp_path / "linked").symlink_to(tmp_path)
+    assert relative(open_source(f"folder:{tmp_path}"), tmp_path) == ["a.png"]
+    unread, linked = caplog.messages
+    assert "2 files of formats that are not read are left out" in unread and "b.jxl" in unread
+    assert "1 links to folders are left out" in linked and linked.endswith("/linked")
+
+
 def test_names_need_not_be_utf8(tmp_path):
     (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(b"-")
     source = open_source(f"folder:{tmp_path}")
@@ -187,7 +198,7 @@ def test_tfds_slices_and_joins(prepared):
 def test_tfds_gives_the_same_training_batches_again(prepared):
     def first_batches():
         source = open_source("tfds:tiny_pictures")
-        options = Config(image_size=8, depth=3, shuffle_buffer=4, batch_size=4, seed=1)
+        options = Config(image_size=16, depth=4, shuffle_buffer=4, batch_size=4, seed=1)
         found = survey.survey(source)
         chain = input_chain.training_batches(source, found, codecs.CODECS["lab"], options)
         return [target.numpy() for _, target in chain.take(5)]

@@ -59,6 +59,7 @@ def options(**changes):
         crop_area=0.3,
         flip=True,
         lightness_jitter=0.0,
+        aging=0.0,
         cache="none",
         shuffle_buffer=8,
         batch_size=4,

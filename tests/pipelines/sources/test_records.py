@@ -71,6 +71,7 @@ def test_training_sees_what_it_sees_of_the_folder(mixed_shards, surveyed, mixed)
         crop_area=0.5,
         flip=True,
         lightness_jitter=0.1,
+        aging=0.0,
         cache="none",
         shuffle_buffer=20,
         batch_size=7,
