@@ -30,7 +30,7 @@ def orientation(kind, image, about):
 
 
 def resolution(kind, image, data):
-    """Says what the file says outside Exif, and None where libvips would guess 72."""
+    """Resolution that the file gives outside Exif; None where libvips would guess 72."""
     if kind.name == "JPEG":
         return headers.jfif_resolution(data)
     if kind.name == "PNG":

@@ -135,7 +135,7 @@ def descriptive_tags(block, start):
 
 
 def resolution_tags(resolution):
-    """Says a resolution in tags.
+    """Writes a resolution as tags.
 
     Args:
         resolution: `(horizontal, vertical)` in pixels per inch.

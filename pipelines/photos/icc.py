@@ -93,7 +93,7 @@ def gamma_to_srgb(image, gamma):
 
 @functools.lru_cache(maxsize=16)
 def _use_of(profile, kind):
-    """Tells whether a profile can and need be applied: "convert" or "none"."""
+    """Whether a profile can be and must be applied: "convert" or "none"."""
     bands = _BANDS[kind]
     levels = np.linspace(0, 255, {1: 256, 3: 9, 4: 5}[bands]).astype(np.uint8)
     colors = np.array(list(itertools.product(levels, repeat=bands)), np.uint8)

@@ -52,7 +52,7 @@ class Photo:
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """Says by which model a photo's colors were computed.
+    """The model that computed a photo's colors.
 
     Args:
         model: Name of the model.

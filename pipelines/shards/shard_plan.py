@@ -40,7 +40,7 @@ class Plan:
 
 
 def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
-    """Says which picture goes where, from names and sizes alone.
+    """Plans which picture goes where, from names and sizes alone.
 
     Args:
         data: As `--data`.
