@@ -76,4 +76,6 @@ def sheet(rows, height):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from pipelines import console
+
+    sys.exit(console.exit_status(main))
