@@ -6,8 +6,8 @@ here fails: a file that can't be decoded is an empty picture.
 
 import tensorflow as tf
 
-from colorization.serving import photo_headers
-from colorization.serving.photo_headers import JPEG
+from pipelines.batches import photo_headers
+from pipelines.batches.photo_headers import JPEG
 
 
 def decode(encoded, kind, depth):
@@ -37,25 +37,6 @@ def decode(encoded, kind, depth):
     decoded = attempt.with_options(options).reduce(tf.zeros([0, 0, 0], depth), lambda _, new: new)
     decoded.set_shape([None, None, None])
     return decoded
-
-
-def upright(pixels, turn):
-    """Turns pixels the way up that an Exif orientation asks for.
-
-    Args:
-        pixels: Tensor of shape `(height, width, channels)`.
-        turn: Integer scalar, 1 to 8.
-
-    Returns:
-        Tensor of the same type, whose height and width have changed places from orientation 5 on.
-    """
-    is_swapped = turn >= 5
-    over = tf.reduce_any(turn == [3, 4, 7, 8])
-    across = tf.reduce_any(turn == [2, 3, 6, 7])
-    pixels = tf.transpose(pixels, tf.where(is_swapped, [1, 0, 2], [0, 1, 2]))
-    turned = tf.reverse(pixels, tf.boolean_mask([0, 1], tf.stack([over, across])))
-    turned.set_shape([None, None, None])
-    return turned
 
 
 def encode(pixels, alpha, kind):

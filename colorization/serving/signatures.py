@@ -11,7 +11,8 @@ save what was traced before beside them.
 import tensorflow as tf
 
 from colorization.inference import options
-from colorization.serving import client_signature, photo_bytes, photo_headers
+from colorization.serving import client_signature, photo_bytes
+from pipelines.batches import photo_headers
 
 
 def signatures(graph):
@@ -130,7 +131,7 @@ def _recolor_at(depth, graph, encoded, header, item, seed, count):
     pixels = photo_bytes.decode(encoded, header.kind, depth)
     problem = tf.strings.join([item, ": the file is damaged or cut short"])
     with tf.control_dependencies([tf.debugging.Assert(tf.size(pixels) > 0, [problem])]):
-        pixels = photo_bytes.upright(pixels, header.turn)
+        pixels = photo_headers.upright(pixels, header.turn)
     rgb, alpha = pixels[None, ..., :3], pixels[..., 3:]
     rgb.set_shape([1, None, None, 3])
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from pipelines.batches import pixels
 
 
-def random_resized_crop(encoded, seed, size, smallest_area, flip):
+def random_resized_crop(encoded, seed, size, smallest_area, flip, turn=None):
     """Cuts a random part of a picture and resizes it.
 
     Args:
@@ -16,6 +16,8 @@ def random_resized_crop(encoded, seed, size, smallest_area, flip):
         smallest_area: Share of the picture's area that is drawn at least, in `(0, 1]`. What of the
             drawn window lies outside the picture, or makes it longer than 4:3, is cut away.
         flip: Whether to mirror half of the results.
+        turn: The Exif orientation of the picture or of each of the pair, as for
+            `pixels.decode_window`.
 
     Returns:
         uint8 tensor of shape `(size, size, 3)`, or of a pair `(size, size, 6)`.
@@ -30,7 +32,7 @@ def random_resized_crop(encoded, seed, size, smallest_area, flip):
     def window(shape):
         return _random_window(shape, draws[:4], smallest_area)
 
-    crop = resize(pixels.decode_window(encoded, window, size), size)
+    crop = resize(pixels.decode_window(encoded, window, size, turn), size)
     if flip:
         # Not `crop[:, ::-1]`, which takes longer than the resizing.
         crop = tf.cond(draws[4] < 0.5, lambda: tf.reverse(crop, [1]), lambda: crop)
@@ -49,12 +51,13 @@ def _random_window(shape, draws, smallest_area):
     return tf.concat([start, window], axis=0)
 
 
-def center_crop(encoded, size):
+def center_crop(encoded, size, turn=None):
     """Cuts the central square of a picture and resizes it.
 
     Args:
         encoded: As for `random_resized_crop`.
         size: Height and width of the result, in pixels.
+        turn: As for `random_resized_crop`.
 
     Returns:
         uint8 tensor of shape `(size, size, 3)`, or of a pair `(size, size, 6)`.
@@ -67,7 +70,7 @@ def center_crop(encoded, size):
         square = tf.repeat(tf.reduce_min(shape), 2)
         return tf.concat([(shape - square) // 2, square], axis=0)
 
-    return resize(pixels.decode_window(encoded, window, size), size)
+    return resize(pixels.decode_window(encoded, window, size, turn), size)
 
 
 def resize(picture, size):

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.batches import aging, augment, distributed
-from pipelines.batches.survey import PARALLEL, usable
+from pipelines.batches.survey import PARALLEL, usable, usable_turns
 from pipelines.color import bins, hints
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.errors import UserError
@@ -66,6 +66,7 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
             encoded = encoded.cache()
         else:
             encoded, read = _cache_on_disk(encoded, options.cache, found)
+    elements = _with_turns(encoded, source, found)
     buffer = min(found.num_usable, options.shuffle_buffer)
     start = start_step * options.batch_size
     first_epoch, position = divmod(start, found.num_usable)
@@ -73,12 +74,17 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
     def one_pass(epoch):
         # Sets the seed of this function's graph alone: the order follows from it and the epoch.
         tf.random.set_seed(options.seed + 1)
-        return encoded.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
+        return elements.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
 
     def crop(index, element):
         seed = tf.stack([tf.cast(options.seed, tf.int64), index])
         picture = augment.random_resized_crop(
-            read(element), seed, options.image_size, options.crop_area, options.flip
+            read(element["picture"]),
+            seed,
+            options.image_size,
+            options.crop_area,
+            options.flip,
+            element.get("turn"),
         )
         if options.aging:
             # Shifted off the seeds of the crops, as those of steps below.
@@ -112,6 +118,14 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
         batches = pictures.map(crop, PARALLEL).batch(size, drop_remainder=True)
     steps = tf.data.Dataset.range(start_step, forever)
     return _prefetch(tf.data.Dataset.zip(steps, batches).map(encode))
+
+
+def _with_turns(pictures, source, found):
+    """Puts the orientation beside every picture of a source, if any picture has one."""
+    turns = usable_turns(found, source.read_gray is not None)
+    if turns is None:
+        return pictures.map(lambda picture: {"picture": picture})
+    return tf.data.Dataset.zip({"picture": pictures, "turn": turns})
 
 
 def _cache_on_disk(encoded, folder, found):
@@ -157,9 +171,10 @@ def center_batches(source, found, size, batch_size, shard=(0, 1)):
     """
 
     def crop(element):
-        return augment.center_crop(source.read_all(element), size)
+        picture = source.read_all(element["picture"])
+        return augment.center_crop(picture, size, element.get("turn"))
 
-    pictures, (number, count) = usable(source, found), shard
+    pictures, (number, count) = _with_turns(usable(source, found), source, found), shard
     if count > 1:
         numbered = pictures.enumerate()
         numbered = numbered.filter(lambda i, _: i // batch_size % count == number)

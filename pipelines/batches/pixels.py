@@ -7,11 +7,13 @@ import functools
 
 import tensorflow as tf
 
+from pipelines.batches import photo_headers
+
 
 def decode_in_graph(encoded):
     """Decodes one file's bytes inside a graph, as `tf.data` needs it.
 
-    Orientation is left as stored: a training set is cropped and flipped anyway.
+    Orientation is left as stored.
 
     Args:
         encoded: Scalar string tensor: a whole JPEG, PNG, GIF, BMP or opaque WebP file.
@@ -28,19 +30,21 @@ def decode_in_graph(encoded):
     return picture
 
 
-def decode_window(encoded, choose_window, size):
-    """Decodes a part of a picture inside a graph, no finer than a crop of `size` pixels needs.
+def decode_window(encoded, choose_window, size, turn=None):
+    """Decodes a part of an upright picture inside a graph, no finer than a crop needs it.
 
     Of a JPEG only the rows and columns of the window are decoded, and at a half, a quarter or an
     eighth of the size if the window's shorter side is then still `size` or more.
 
-    Of a pair the same window of both is decoded; they must be of one size.
+    Of a pair the same window of both is decoded; upright they must be of one size.
 
     Args:
         encoded: Scalar string tensor, as for `decode_in_graph`, or two of them, of shape `(2,)`.
         choose_window: Function from a picture's int32 `[height, width]` to its window's int32
-            `[top, left, height, width]`, in pixels of the whole picture.
+            `[top, left, height, width]`, in pixels of the whole, upright picture.
         size: Height and width that the window will be resized to, in pixels.
+        turn: Integer tensor: the Exif orientation, 1 to 8; of a pair both, of shape `(2,)`. None:
+            the pictures are stored upright.
 
     Returns:
         uint8 tensor of shape `(height, width, 3)`, or of a pair `(height, width, 6)`.
@@ -49,7 +53,13 @@ def decode_window(encoded, choose_window, size):
         tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the window is.
     """
     if getattr(encoded, "shape", ()) == (2,):
-        return _decode_windows(encoded, choose_window, size)
+        return _decode_windows(encoded, choose_window, size, turn)
+    if turn is not None:
+        return tf.cond(
+            turn > 1,
+            lambda: _decode_turned(encoded, choose_window, size, turn),
+            lambda: decode_window(encoded, choose_window, size),
+        )
 
     def at_ratio(window, ratio):
         return tf.image.decode_and_crop_jpeg(encoded, window // ratio, channels=3, ratio=ratio)
@@ -71,9 +81,39 @@ def decode_window(encoded, choose_window, size):
     return picture
 
 
-def _decode_windows(pair, choose_window, size):
+def _decode_turned(encoded, choose_window, size, turn):
+    is_swapped, over, across = photo_headers.describe_turn(turn)
+
+    def stored_window(shape):
+        """The window in pixels of the picture as it is stored."""
+        shape = tf.where(is_swapped, shape[::-1], shape)
+        window = choose_window(shape)
+        start, lengths = window[:2], window[2:]
+        start = tf.where(tf.stack([over, across]), shape - start - lengths, start)
+        return tf.where(
+            is_swapped,
+            tf.concat([start[::-1], lengths[::-1]], axis=0),
+            tf.concat([start, lengths], axis=0),
+        )
+
+    picture = photo_headers.upright(decode_window(encoded, stored_window, size), turn)
+    picture.set_shape([None, None, 3])
+    return picture
+
+
+def _decode_windows(pair, choose_window, size, turn):
     parts = tf.unstack(pair)
-    # Reduction moves a JPEG by less than a pixel: the same for both, if both are reduced.
+    turns = [None, None] if turn is None else tf.unstack(turn)
+    # Reduction moves a JPEG by less than a pixel: the same for both, if both are reduced and
+    # turned alike.
     alike = tf.reduce_all([tf.io.is_jpeg(part) for part in parts])
+    if turn is not None:
+        alike &= turns[0] == turns[1]
     finest = tf.where(alike, size, tf.int32.max // 8)
-    return tf.concat([decode_window(part, choose_window, finest) for part in parts], axis=-1)
+    return tf.concat(
+        [
+            decode_window(part, choose_window, finest, one)
+            for part, one in zip(parts, turns, strict=True)
+        ],
+        axis=-1,
+    )

@@ -12,7 +12,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from pipelines.batches import pixels
+from pipelines.batches import photo_headers, pixels
 from pipelines.color.gray import is_gray
 from pipelines.errors import UserError
 from pipelines.files import atomic_write
@@ -41,6 +41,8 @@ class Survey:
         excluded: Names that `exclusions.exclude` had left out of the source.
         mismatched: Names of pairs whose two pictures differ in size.
         not_white: Names of pictures whose border is less white than was asked for.
+        turned: Lists of a position and the Exif orientation of its picture, of a pair those of
+            both, for the elements that are not stored upright.
     """
 
     listing: str
@@ -52,6 +54,7 @@ class Survey:
     excluded: list = dataclasses.field(default_factory=list)
     mismatched: list = dataclasses.field(default_factory=list)
     not_white: list = dataclasses.field(default_factory=list)
+    turned: list = dataclasses.field(default_factory=list)
 
     @property
     def num_usable(self):
@@ -76,24 +79,28 @@ def survey(source, white_background=0.0):
 
     def inspect(position, element):
         encoded = source.read(element)
-        picture = pixels.decode_in_graph(encoded)
+        picture, turn = _decode_upright(encoded)
+        turns = [turn]
         is_mismatched, is_not_white = False, False
         if source.read_gray:
             gray = source.read_gray(element)
-            sizes = [tf.shape(pixels.decode_in_graph(part)) for part in (encoded, gray)]
-            is_mismatched = tf.reduce_any(sizes[0] != sizes[1])
+            gray_picture, gray_turn = _decode_upright(gray)
+            is_mismatched = tf.reduce_any(tf.shape(picture) != tf.shape(gray_picture))
             encoded = tf.strings.join([encoded, gray])
+            turns.append(gray_turn)
         if white_background:
             is_not_white = white_share(picture) < white_background
         # The first that holds is what is said.
         flaws = tf.stack([is_mismatched, is_gray(picture), is_not_white])
-        return position, flaws, tf.strings.to_hash_bucket_fast(encoded, 2**62)
+        return position, flaws, tf.strings.to_hash_bucket_fast(encoded, 2**62), tf.stack(turns)
 
     rows = source.elements.enumerate().map(inspect, PARALLEL).ignore_errors()
-    good, digest = set(), 0
+    good, digest, turned = set(), 0, []
     flawed = {"mismatched": [], "gray": [], "not_white": []}
-    for position, flaws, content in rows.as_numpy_iterator():
+    for position, flaws, content, turns in rows.as_numpy_iterator():
         good.add(int(position))
+        if np.any(turns != 1):
+            turned.append([int(position), *turns.tolist()])
         flaw = next((name for name, holds in zip(flawed, flaws, strict=True) if holds), None)
         if flaw:
             flawed[flaw].append(int(position))
@@ -106,10 +113,19 @@ def survey(source, white_background=0.0):
         num_pictures=len(source.names),
         skipped=sorted(position for positions in flawed.values() for position in positions),
         excluded=source.excluded,
+        turned=turned,
         **{name: [source.names[i] for i in positions] for name, positions in flawed.items()},
     )
     _report(source, found)
     return found
+
+
+def _decode_upright(encoded):
+    turn = photo_headers.read_orientation(encoded)
+    picture = pixels.decode_in_graph(encoded)
+    picture = tf.cond(turn > 1, lambda: photo_headers.upright(picture, turn), lambda: picture)
+    picture.set_shape([None, None, 3])
+    return picture, turn
 
 
 _FLAWS = {
@@ -202,3 +218,22 @@ def usable(source, found):
     kept = kept.filter(lambda element, usable: usable)
     kept = kept.map(lambda element, usable: element)
     return kept.apply(tf.data.experimental.assert_cardinality(found.num_usable))
+
+
+def usable_turns(found, is_paired):
+    """Exif orientations of the elements that `usable` gives.
+
+    Args:
+        found: A `Survey`.
+        is_paired: Whether the elements are pairs.
+
+    Returns:
+        Dataset of int32 scalars, or of pairs of them; None where every picture is stored upright.
+    """
+    if not found.turned:
+        return None
+    turns = np.ones((found.num_pictures, 2 if is_paired else 1), np.int32)
+    for position, *orientations in found.turned:
+        turns[position] = orientations
+    turns = np.delete(turns, found.skipped, axis=0)
+    return tf.data.Dataset.from_tensor_slices(turns if is_paired else turns[:, 0])

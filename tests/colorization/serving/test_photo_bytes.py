@@ -11,7 +11,8 @@ import skimage.data
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from colorization.serving import photo_bytes, photo_headers
+from colorization.serving import photo_bytes
+from pipelines.batches import photo_headers
 
 PHOTO = Image.fromarray(skimage.data.astronaut()[::8, ::6])
 GRAY = PHOTO.convert("L")
@@ -29,7 +30,7 @@ def decoder(depth):
     def decode(encoded):
         about = photo_headers.read_header(encoded)
         pixels = photo_bytes.decode(encoded, about.kind, depth)
-        return photo_bytes.upright(pixels, about.turn)
+        return photo_headers.upright(pixels, about.turn)
 
     return decode
 

@@ -1,10 +1,10 @@
-"""What an encoded photo says of itself, read inside a graph before it is decoded.
+"""Headers of encoded photos, read inside a graph before the photos are decoded.
 
-Law of the file: a file is a scalar string tensor, whole. Nothing here fails: bytes beyond the end
-of a file count as 0.
+A file is a scalar string tensor, whole. Nothing here fails: bytes past the end of a file count
+as 0.
 
 Sources: ITU-T T.81 (JPEG segments); CIPA DC-008 (Exif); W3C PNG, third edition; CompuServe GIF89a;
-Microsoft's bitmap headers.
+Microsoft's bitmap headers; Google's WebP container specification.
 """
 
 import collections
@@ -50,12 +50,59 @@ def read_header(encoded):
             tf.strings.join([f"up to {MAX_PIXELS:,} pixels were expected, not ", shape]),
         ),
     )
-    turn = tf.cond(
+    return Header(kind, height, width, depth == 16, _turn_if_any(encoded, exif), problem)
+
+
+def read_orientation(encoded):
+    """Reads the Exif orientation of a JPEG, PNG or WebP file.
+
+    Args:
+        encoded: Scalar string tensor.
+
+    Returns:
+        int64 scalar from 1 to 8; 1, upright, where the file names none.
+    """
+    starts = tf.stack([_starts_with(encoded, start) for start in _STARTS[:2]])
+    is_webp = _starts_with(encoded, b"RIFF") & (text(encoded, 8, 4) == b"WEBP")
+    which = tf.where(tf.reduce_any(starts), tf.argmax(starts, output_type=tf.int32), 2)
+    readers = [
+        lambda: _jpeg_header(encoded)[2],
+        lambda: _png_header(encoded)[2],
+        lambda: tf.cond(is_webp, lambda: _webp_exif(encoded), lambda: tf.constant(0, tf.int64)),
+    ]
+    return _turn_if_any(encoded, tf.switch_case(which, readers))
+
+
+def upright(pixels, turn):
+    """Turns pixels the way up that an Exif orientation asks for.
+
+    Args:
+        pixels: Tensor of shape `(height, width, channels)`.
+        turn: Integer scalar, 1 to 8.
+
+    Returns:
+        Tensor of the same type, whose height and width have changed places from orientation 5 on.
+    """
+    is_swapped, over, across = describe_turn(turn)
+    pixels = tf.transpose(pixels, tf.where(is_swapped, [1, 0, 2], [0, 1, 2]))
+    turned = tf.reverse(pixels, tf.boolean_mask([0, 1], tf.stack([over, across])))
+    turned.set_shape([None, None, None])
+    return turned
+
+
+def describe_turn(turn):
+    """Whether an orientation swaps height and width, and then mirrors rows, and columns."""
+    over = tf.reduce_any(turn == [3, 4, 7, 8])
+    across = tf.reduce_any(turn == [2, 3, 6, 7])
+    return turn >= 5, over, across
+
+
+def _turn_if_any(encoded, exif):
+    return tf.cond(
         exif > 0,
         lambda: _turn(encoded, tf.cast(exif, tf.int32)),
         lambda: tf.constant(1, tf.int64),
     )
-    return Header(kind, height, width, depth == 16, turn, problem)
 
 
 def _starts_with(encoded, start):
@@ -116,6 +163,25 @@ def _jpeg_header(encoded):
     height, width = number(encoded, frame + 1, 2), number(encoded, frame + 3, 2)
     is_known = tf.reduce_any(number(encoded, frame + 5, 1) == [1, 3]) & (frame > 0)
     return _numbers(height, width, exif, 8, tf.where(is_known, 0, 1))
+
+
+def _webp_exif(encoded):
+    """Offset of the Exif block of a WebP file; 0 where there is none."""
+
+    def next_chunk(at, _):
+        name, length = text(encoded, at, 4), number(encoded, at + 4, 4, big=False)
+        # Some writers put the JPEG marker before the block.
+        is_marked = text(encoded, at + 8, 6) == b"Exif\0\0"
+        exif = tf.where(name == b"EXIF", tf.where(is_marked, at + 14, at + 8), 0)
+        return _forward(encoded, at, 8 + length + length % 2), exif
+
+    def goes_on(at, exif):
+        return (exif == 0) & (text(encoded, at, 4) != b"")
+
+    _, exif = tf.while_loop(
+        goes_on, next_chunk, (12, 0), parallel_iterations=1, maximum_iterations=_MOST_PARTS
+    )
+    return tf.cast(exif, tf.int64)
 
 
 def _turn(encoded, exif):
