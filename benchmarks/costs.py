@@ -31,14 +31,15 @@ def main(_):
     console.import_quietly()
     import tensorflow as tf
 
-    from colorization import build
     from colorization.flags import parse_flagfile
+    from pipelines.batches import survey
+    from pipelines.sources import opener
 
     config = parse_flagfile("colorization/recipes/chroma.flags")
     tracemalloc.start()
-    source = build.open_source(_DATA.value)
+    source = opener.open_source(_DATA.value)
     names = tracemalloc.get_traced_memory()[0]
-    source, found = build.open_pictures(_DATA.value)
+    found = survey.survey(source)
     both = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     count = len(source.names)
@@ -63,11 +64,11 @@ def _tell(name, count, work):
 
 
 def _measure_chain(source, found, config):
-    from colorization import build
+    from colorization.training.networks import build_codec
     from pipelines.batches import input_chain
 
     config = dataclasses.replace(config, cache="none")
-    chain = iter(input_chain.training_batches(source, found, build.build_codec(config), config))
+    chain = iter(input_chain.training_batches(source, found, build_codec(config), config))
     next(chain)
     count = _PICTURES.value // config.batch_size
     _tell("chain", count * config.batch_size, lambda: [next(chain) for _ in range(count)])
@@ -119,11 +120,12 @@ def _step(config):
     import numpy as np
     import tensorflow as tf
 
-    from colorization import build
+    from colorization.training.networks import build_codec, build_networks
 
     keras.utils.set_random_seed(0)
-    codec = build.build_codec(config)
-    model, _ = build.build_model(config, 1000, np.full(codec.num_outputs, 1 / codec.num_outputs))
+    codec = build_codec(config)
+    prior = np.full(codec.num_outputs, 1 / codec.num_outputs)
+    model = build_networks(config, 1000, prior).model
     shape = (config.batch_size, config.image_size, config.image_size, 3)
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     data = iter(tf.data.Dataset.from_tensors(codec.encode(tf.constant(pictures))).repeat())
@@ -136,18 +138,19 @@ def _count_operations(recipe):
     from tensorflow.python.framework import convert_to_constants
     from tensorflow.python.profiler import model_analyzer, option_builder
 
-    from colorization import build
     from colorization.flags import parse_flagfile
+    from colorization.training.networks import build_networks
 
     config = parse_flagfile(f"colorization/recipes/{recipe}.flags")
     config = dataclasses.replace(config, precision="float32")
     uniform = None if config.is_adversarial else [1 / 261] * 261
-    model, generator = build.build_model(config, 1000, uniform)
-    networks = {"generator": generator}
+    built = build_networks(config, 1000, uniform)
+    networks = {"generator": built.generator}
     if config.is_adversarial:
-        networks["discriminator"] = model.discriminator
+        networks["discriminator"] = built.model.discriminator
     for name, network in networks.items():
-        specs = [tf.TensorSpec([1, config.image_size, config.image_size, 1])]
+        channels = built.codec.condition_channels
+        specs = [tf.TensorSpec([1, config.image_size, config.image_size, channels])]
         if name == "discriminator":
             specs.append(tf.TensorSpec([1, config.image_size, config.image_size, 2]))
         function = tf.function(lambda *x, network=network: network(x if x[1:] else x[0]))

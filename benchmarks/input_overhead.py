@@ -12,9 +12,10 @@ import time
 import keras
 from absl import app, flags
 
-from colorization import build
 from colorization.flags import config_from_flags, define_config_flags
-from pipelines.batches import input_chain
+from colorization.training.networks import build_networks
+from pipelines.batches import input_chain, survey
+from pipelines.sources import opener
 
 _ROUNDS = flags.DEFINE_integer("rounds", 6, "Times that the two are measured by turns.")
 _STEPS = flags.DEFINE_integer("steps", 12, "Steps of a round.")
@@ -38,11 +39,12 @@ def main(_):
     """Prints both step times and their ratio."""
     config = config_from_flags()
     keras.utils.set_random_seed(config.seed)
-    source, found = build.open_pictures(config.data)
-    codec = build.build_codec(config)
-    prior = build.build_prior(source, found) if config.is_quantized else None
-    model, _ = build.build_model(config, 1000, prior)
-    real = input_chain.training_batches(source, found, codec, config)
+    source = opener.open_source(config.data)
+    found = survey.survey(source)
+    prior = input_chain.measure_prior(source, found) if config.is_quantized else None
+    built = build_networks(config, 1000, prior)
+    model = built.model
+    real = input_chain.training_batches(source, found, built.codec, config)
     cached = real.take(1).cache().repeat()
     times = {"real": [], "cached": []}
     for turn in range(_ROUNDS.value + 1):

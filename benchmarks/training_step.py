@@ -22,9 +22,9 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
-from colorization import build
 from colorization.flags import parse_flagfile
 from colorization.losses import ADVERSARIAL_LOSSES, RECONSTRUCTION_LOSSES
+from colorization.training.networks import build_codec, build_networks
 
 _ROUNDS = flags.DEFINE_integer("rounds", 6, "Times that all are measured by turns.")
 _STEPS = flags.DEFINE_integer("steps", 4, "Steps of a round.")
@@ -99,11 +99,11 @@ def _model_and_batch(case, xla=False):
     keras.utils.set_random_seed(0)
     if not xla:
         tf.config.experimental.enable_op_determinism()
-    bins = build.build_codec(config).num_outputs
-    model, _ = build.build_model(config, 1000, np.full(bins, 1 / bins))
+    bins = build_codec(config).num_outputs
+    model = build_networks(config, 1000, np.full(bins, 1 / bins)).model
     shape = (config.batch_size, config.image_size, config.image_size, 3)
     pictures = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    return config, model, build.build_codec(config).encode(tf.constant(pictures))
+    return config, model, build_codec(config).encode(tf.constant(pictures))
 
 
 def _our_step(case, xla=False):

@@ -14,15 +14,11 @@ Directories are runs of `colorization.train`. Every run's network colors the pic
 sheet of pictures for each run beside the tables.
 """
 
-import dataclasses
 import os
 import pathlib
 import sys
 
 _RECIPES = pathlib.Path(__file__).parent / "recipes"
-# Flags that say where things are, and those that don't change the outcome.
-_LOCAL = ("model_dir", "data", "val_data", "exclude", "encoder_weights", "feature_weights")
-_LOCAL += ("cache", "keep_checkpoints", "dry_run", "monitor_every", "monitor_pictures")
 
 
 def define_flags():
@@ -131,21 +127,20 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
     Returns:
         Pair of a text of Markdown and a dict of uint8 sheets, by the name of the run.
     """
-    from colorization import build, flags
     from colorization.evaluation import features as networks
     from colorization.evaluation import runs
+    from colorization.training import restore
+    from colorization.training.networks import build_codec
 
     opened = networks.open_features(features)
     # All are opened before the first is measured, so that a mistake in the last shows at once.
-    configs = {
-        name: flags.parse_flagfile(build.recipe_path(folder)) for name, folder in folders.items()
-    }
+    configs = {name: restore.read_recipe(folder) for name, folder in folders.items()}
     outcomes, facts = {}, {}
     for name, folder in folders.items():
         config = configs[name]
-        network, epoch = build.trained_generator(config, folder)
+        network, epoch = restore.trained_generator(config, folder)
         pictures, digest = _validation(config, folder)
-        codec = build.build_codec(config)
+        codec = build_codec(config)
         outcomes[name] = runs.measure_run(network, codec, pictures, digest, opened, num_variants)
         facts[name] = _facts(config, folder, epoch)
         print(f"{name}: {len(pictures)} pictures measured.", file=sys.stderr, flush=True)
@@ -159,25 +154,23 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
 
 def _validation(config, folder):
     """A run's validation pictures, cut to the size of its crops, and a digest of them."""
-    from colorization import build
     from colorization.evaluation import EvaluationError
-    from pipelines.batches import input_chain
+    from colorization.training import pictures, state
 
     if not config.val_data:
         raise EvaluationError(f"compare measures runs that have --val_data. Received: {folder}.")
-    source, found = build.open_pictures(
-        config.val_data, folder, "val_survey", config.white_background
-    )
+    source = pictures.open_source(config.val_data)
+    found = state.Run(folder).survey(source, "val_survey", config.white_background)
     if found.num_usable < 2:
         raise EvaluationError(f"compare needs at least 2 pictures. Received: {source.name}.")
-    cut = input_chain.center_batches(source, found, config.image_size, found.num_usable)
-    return next(cut.as_numpy_iterator()), f"{found.fingerprint} {config.image_size}"
+    cut = pictures.cut_centers(source, found, config.image_size, found.num_usable)
+    return cut, f"{found.fingerprint} {config.image_size}"
 
 
 def _facts(config, folder, epoch):
     """What stands beside a run's figures."""
     from colorization.evaluation import data
-    from colorization.training import run_directory
+    from colorization.training import state
     from pipelines.batches import survey
     from pipelines.sources import opener
 
@@ -191,19 +184,22 @@ def _facts(config, folder, epoch):
         "flags": differing,
         "data": ", ".join(map(data.label, opener.split_specifications(config.data))),
         "steps": epoch * steps,
-        "seconds": run_directory.seconds(folder, epoch),
+        "seconds": state.total_seconds(folder, epoch),
     }
 
 
 def nearest_recipe(config):
     """As `runs.nearest_recipe`, of a `Config` and all recipes of the project."""
     from colorization import flags
+    from colorization.config import knobs
     from colorization.evaluation import runs
 
+    # Where things lie, and what leaves the outcome as it is.
+    neutral = {*knobs(local=True), *knobs(free=True), "monitor_every", "monitor_pictures"}
+
     def lines(config):
-        names = [field.name for field in dataclasses.fields(config)]
-        texts = zip(names, flags.format_flags(config).splitlines(), strict=True)
-        return {name: text for name, text in texts if name not in _LOCAL}
+        texts = zip(vars(config), flags.format_flags(config).splitlines(), strict=True)
+        return {name: text for name, text in texts if name not in neutral}
 
     recipes = {path.stem: flags.parse_flagfile(str(path)) for path in sorted(_RECIPES.iterdir())}
     return runs.nearest_recipe(lines(config), {k: lines(v) for k, v in recipes.items()})

@@ -18,9 +18,32 @@ CODECS = (
     "quantized_ab",
     "hinted_ab",
 )
-# Codecs that predict bins, and the network that does.
-QUANTIZED_GENERATORS = {"quantized_ab": "residual", "hinted_ab": "chroma"}
-GENERATORS = ("unet", "pretrained_unet", "colornet", "encoder_decoder", "residual", "chroma")
+
+
+@dataclasses.dataclass(frozen=True)
+class Generator:
+    """What is known of a generator before it is built; its module in `models` says the rest.
+
+    Args:
+        size_multiple: Pixels that height and width of its input are multiples of; None: 2 ** depth.
+        codec: The only codec that it goes with, whose bins it predicts at a quarter of the size.
+            Empty: it predicts any other codec's target, at the size of the input.
+    """
+
+    size_multiple: int | None
+    codec: str = ""
+
+
+GENERATORS = {
+    "unet": Generator(None),
+    "pretrained_unet": Generator(32),
+    "colornet": Generator(16),
+    "encoder_decoder": Generator(32),
+    "residual": Generator(16, codec="quantized_ab"),
+    "chroma": Generator(32, codec="hinted_ab"),
+}
+# Codec of bins: the generator that predicts them.
+_BINS = {about.codec: name for name, about in GENERATORS.items() if about.codec}
 ENCODERS = ("mobilenet_v2", "resnet50")
 DOWNSAMPLINGS = ("max_pool", "strided")
 UPSAMPLINGS = ("transposed", "resize")
@@ -48,12 +71,26 @@ MIN_MONITORED_SIZE = 35
 
 
 class ConfigError(UserError):
-    """A value or a combination of values that no run can have. The message says how to mend it."""
+    """A value or a combination of values that no run can have. The message says how to fix it."""
 
 
-def knob(default, text, choices=None, minimum=None, maximum=None):
-    """Declares a field of `Config`: a default and what a reader of `--help` must know."""
-    metadata = {"help": text, "choices": choices, "minimum": minimum, "maximum": maximum}
+def knob(default, text, choices=None, minimum=None, maximum=None, **about):
+    """Declares a field of `Config`.
+
+    Args:
+        default: Its value unless a recipe says otherwise.
+        text: What a reader of `--help` must know.
+        choices: The values it may have; None for any.
+        minimum: Its lower bound, included.
+        maximum: Its upper bound, included.
+        **about: `of`: the networks that it belongs to, generators by name or `"discriminator"`; it
+            is refused where there is none of them. `spared`: it is passed over there instead, so
+            that one set of flags can shrink every recipe. `local`: it names something on the run's
+            machine, which means nothing elsewhere. `free`: the result does not depend on it, so
+            that it may change when a run is resumed.
+    """
+    bounds = {"help": text, "choices": choices, "minimum": minimum, "maximum": maximum}
+    metadata = bounds | {"of": (), "spared": False, "local": False, "free": False} | about
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -61,106 +98,193 @@ def knob(default, text, choices=None, minimum=None, maximum=None):
 class Config:
     """What a run is. A recipe states only what differs from these defaults."""
 
-    model_dir: str = knob("", "Directory of the run: made if absent, resumed if it holds one.")
+    model_dir: str = knob(
+        "",
+        "Directory of the run: created if missing, resumed if it holds a run.",
+        local=True,
+        free=True,
+    )
     data: str = knob(
         "",
         "Training pictures: folder:PATH (recursive), pairs:color=PATH,gray=PATH (matched by name), "
         "records:GLOB (shards of pipelines.shard), "
-        "oxford17:PATH[:SPLIT], video:GLOB[:EVERY] (every tenth frame, or so manieth), "
+        "oxford17:PATH[:SPLIT], video:GLOB[:EVERY] (every EVERY-th frame, by default every tenth), "
         "tfds:NAME[:SPLIT] (prepared under the environment's TFDS_DATA_DIR, by default "
         "~/tensorflow_datasets), or samples. Several, separated by commas, are joined.",
+        local=True,
     )
-    val_data: str = knob("", "Validation pictures, as --data. Empty: no validation.")
+    val_data: str = knob("", "Validation pictures, like --data. Empty: no validation.", local=True)
     exclude: str = knob(
         "",
-        "File that names pictures of --data to leave out, one a line, as colorization.audit writes "
-        "it. Empty: none.",
+        "File that lists pictures of --data to leave out, one per line, as colorization.audit "
+        "writes it. Empty: none.",
+        local=True,
     )
     white_background: float = knob(
         0.0,
-        "Leave out pictures whose upper edge and upper sides are white in a smaller share than "
-        "this; 0: none. Of drawn faces 0.2 keeps those on white.",
+        "Leave out pictures whose top edge and upper sides are white over a smaller share than "
+        "this; 0: none. For drawn faces, 0.2 keeps those on a white background.",
         minimum=0,
         maximum=1,
     )
 
-    codec: str = knob("lab", "What the networks see of a picture.", CODECS)
-    generator: str = knob("unet", "The network that colors.", GENERATORS)
-    base_filters: int = knob(64, "Width of the generator's first level.", minimum=1)
-    depth: int = knob(8, "Times that `unet` halves the picture.", minimum=2, maximum=12)
-    dropout: float = knob(0.5, "Dropout of `unet`, in its coarse blocks.", minimum=0, maximum=0.95)
-    encoder: str = knob("mobilenet_v2", "The encoder of `pretrained_unet`.", ENCODERS)
+    codec: str = knob("lab", "What the networks see of a picture, and predict.", CODECS)
+    generator: str = knob("unet", "The network that colors.", tuple(GENERATORS))
+    start_from: str = knob(
+        "",
+        "Weights that the generator starts from: the directory of a run, for its averaged weights; "
+        "that of an exported model with a generator.weights.h5; or such a file (.weights.h5 or "
+        ".keras). Read once, before the first epoch. Empty: random ones.",
+        local=True,
+    )
+    base_filters: int = knob(
+        64,
+        "Width of the generator's first level.",
+        minimum=1,
+        of=("unet", "pretrained_unet", "colornet", "encoder_decoder", "residual"),
+        spared=True,
+    )
+    depth: int = knob(
+        8,
+        "Times that `unet` halves the picture.",
+        minimum=2,
+        maximum=12,
+        of=("unet",),
+        spared=True,
+    )
+    dropout: float = knob(
+        0.5,
+        "Dropout rate in the coarse blocks of `unet`.",
+        minimum=0,
+        maximum=0.95,
+        of=("unet",),
+        spared=True,
+    )
+    encoder: str = knob(
+        "mobilenet_v2", "The encoder of `pretrained_unet`.", ENCODERS, of=("pretrained_unet",)
+    )
     encoder_weights: str = knob(
         "",
-        "Initial weights of the encoder of `pretrained_unet` or `chroma`: imagenet, or a file of "
-        "them. Empty: random ones.",
+        "Initial weights of the encoder of `pretrained_unet` or `chroma`: imagenet, or a weights "
+        "file. Empty: random ones.",
+        of=("pretrained_unet", "chroma"),
+        local=True,
     )
-    downsampling: str = knob("max_pool", "How `colornet` halves the picture.", DOWNSAMPLINGS)
-    upsampling: str = knob("transposed", "How `colornet` doubles it.", UPSAMPLINGS)
+    downsampling: str = knob(
+        "max_pool", "How `colornet` halves the picture.", DOWNSAMPLINGS, of=("colornet",)
+    )
+    upsampling: str = knob(
+        "transposed", "How `colornet` doubles it.", UPSAMPLINGS, of=("colornet",)
+    )
     leaky_slope: float = knob(
-        0.0, "Slope of `colornet`'s activations below zero; 0: ReLU.", minimum=0, maximum=1
+        0.0,
+        "Slope of the activations of `colornet` below zero; 0: ReLU.",
+        minimum=0,
+        maximum=1,
+        of=("colornet",),
     )
     noise_size: int = knob(
-        0, "Length of the noise that `colornet` is conditioned on; 0: none.", minimum=0
+        0,
+        "Length of the noise vector that `colornet` is conditioned on; 0: no noise.",
+        minimum=0,
+        of=("colornet",),
     )
     noise_injection: str = knob(
         "modulation",
-        "How noise gets in: modulation of every level of the decoder, or a map joined to the "
-        "condition.",
+        "How noise enters `colornet`: modulation of every decoder level, or a map concatenated to "
+        "the condition.",
         NOISE_INJECTIONS,
+        of=("colornet",),
     )
     discriminator: str = knob(
         "none",
-        "The network that judges patches or the whole picture; none trains without.",
+        "The network that judges patches or the whole picture; none: no adversarial training.",
         DISCRIMINATORS,
     )
-    discriminator_filters: int = knob(64, "Width of the discriminator's first level.", minimum=1)
-    discriminator_depth: int = knob(
-        3, "Times that the discriminator halves the picture.", minimum=1, maximum=8
+    discriminator_filters: int = knob(
+        64,
+        "Width of the discriminator's first level.",
+        minimum=1,
+        of=("discriminator",),
+        spared=True,
     )
-    discriminator_norm: bool = knob(True, "Batch norm in the discriminator.")
+    discriminator_depth: int = knob(
+        3,
+        "Times that the discriminator halves the picture.",
+        minimum=1,
+        maximum=8,
+        of=("discriminator",),
+        spared=True,
+    )
+    discriminator_norm: bool = knob(
+        True,
+        "Use batch normalization in the discriminator.",
+        of=("discriminator",),
+        spared=True,
+    )
     discriminator_dropout: float = knob(
-        0.0, "Dropout of the discriminator `whole`.", minimum=0, maximum=0.95
+        0.0,
+        "Dropout rate of the discriminator `whole`.",
+        minimum=0,
+        maximum=0.95,
+        of=("discriminator",),
+        spared=True,
     )
 
-    loss: str = knob("l1", "Distance of prediction and target.", LOSSES)
-    loss_weight: float = knob(1.0, "Weight of the loss beside the adversarial one.", minimum=0)
+    loss: str = knob("l1", "Distance between prediction and target.", LOSSES)
+    loss_weight: float = knob(1.0, "Weight of --loss beside the adversarial loss.", minimum=0)
     adversarial_loss: str = knob("cross_entropy", "Pair of adversarial losses.", ADVERSARIAL_LOSSES)
     label_smoothing: float = knob(
         0.0,
-        "Real labels are drawn from U(1 - label_smoothing, 1), fake ones from U(0, "
+        "Real labels are drawn from U(1 - label_smoothing, 1) and fake ones from U(0, "
         "label_smoothing), for each picture.",
         minimum=0,
         maximum=0.5,
+        of=("discriminator",),
     )
     gradient_penalty: float = knob(
-        0.0, "Weight of the penalty on slopes of the discriminator other than 1.", minimum=0
+        0.0,
+        "Weight of the penalty on discriminator slopes other than 1.",
+        minimum=0,
+        of=("discriminator",),
     )
     perceptual_weight: float = knob(
-        0.0, "Weight of the distance of features beside the loss.", minimum=0
+        0.0,
+        "Weight of the perceptual distance beside --loss.",
+        minimum=0,
+        of=("discriminator",),
     )
     feature_weights: str = knob(
         "",
-        "File of the network that --perceptual_weight takes features of: weights of SqueezeNet 1.1 "
-        "(.h5), or any Keras model (.keras) of RGB in [0, 255]. With SqueezeNet --monitor_every "
-        "measures squeezenet-kid too.",
+        "File of the feature network of --perceptual_weight: SqueezeNet 1.1 weights (.h5), or any "
+        "Keras model (.keras) of RGB in [0, 255]. With SqueezeNet, --monitor_every also measures "
+        "squeezenet-kid.",
+        local=True,
     )
     pretrain_epochs: int = knob(
-        0, "Epochs of the generator alone, before the adversary.", minimum=0
+        0,
+        "Epochs that train the generator alone, before adversarial training.",
+        minimum=0,
+        of=("discriminator",),
     )
     generator_every: int = knob(
-        1, "Update the generator at every so manieth step of adversarial training.", minimum=1
+        1,
+        "Update the generator at every N-th step of adversarial training.",
+        minimum=1,
+        of=("discriminator",),
     )
-    discriminator_every: int = knob(1, "Likewise the discriminator.", minimum=1)
+    discriminator_every: int = knob(
+        1, "Update the discriminator at every N-th step of it.", minimum=1, of=("discriminator",)
+    )
     uniform_share: float = knob(
         0.5,
-        "Share of the uniform prior in class weights: 1 weighs all colors alike.",
+        "Share of the uniform prior in the class weights: 1 weighs all colors alike.",
         minimum=0,
         maximum=1,
     )
     temperature: float = knob(
         0.38,
-        "Of the annealed mean: 1 gives the mean color, toward 0 the likeliest.",
+        "Temperature of the annealed mean: 1 gives the mean color, toward 0 the likeliest.",
         minimum=0.01,
         maximum=1,
     )
@@ -168,15 +292,15 @@ class Config:
     image_size: int = knob(256, "Height and width of the training crops, in pixels.", minimum=16)
     crop_area: float = knob(
         0.5,
-        "Smallest share of a picture's area that is drawn for a crop; the crop is what of it lies "
-        "in the picture, no longer than 4:3.",
+        "Smallest share of a picture's area that a crop is drawn from; what lies outside of the "
+        "picture, or is longer than 4:3, is cut off.",
         minimum=0.01,
         maximum=1,
     )
     flip: bool = knob(True, "Mirror half of the crops.")
     lightness_jitter: float = knob(
         0.0,
-        "Largest change of lightness gamma and range in training, as a share; chroma stays.",
+        "Largest change of the gamma and range of lightness, as a share; chroma is unchanged.",
         minimum=0,
         maximum=0.5,
     )
@@ -188,76 +312,85 @@ class Config:
         maximum=1,
     )
     cache: str = knob(
-        "none", "Keep encoded pictures: none, memory, or a folder, for later runs too."
+        "none",
+        "Where encoded pictures are cached: none, memory, or a folder, which later runs use too.",
+        local=True,
     )
-    shuffle_buffer: int = knob(50_000, "Pictures among which the next is drawn.", minimum=1)
+    shuffle_buffer: int = knob(
+        50_000, "Number of pictures among which the next one is drawn.", minimum=1
+    )
     data_service: str = knob(
         "",
-        "HOST:PORT of the dispatcher of a tf.data service (pipelines.data_service), whose workers "
+        "HOST:PORT of the dispatcher of a tf.data service (pipelines.data_service) whose workers "
         "read and crop the pictures. Empty: this process does.",
+        local=True,
+        free=True,
     )
 
-    batch_size: int = knob(16, "Pictures in a step, over all devices together.", minimum=1)
-    epochs: int = knob(20, "Epochs to train.", minimum=1)
+    batch_size: int = knob(16, "Pictures per step, over all devices together.", minimum=1)
+    epochs: int = knob(
+        20, "Epochs to train. Raised, a finished run continues; it can't be lowered.", minimum=1
+    )
     steps_per_epoch: int = knob(
         0,
-        "Steps between two checkpoints, sheets and lines of history. 0: one pass over the data.",
+        "Steps between checkpoints, sample sheets and rows of history. 0: one pass over the data.",
         minimum=0,
     )
     seed: int = knob(
-        0, "Fixes initial weights, order, crops and dropout.", minimum=0, maximum=2**32 - 1
+        0, "Seed of initial weights, order, crops and dropout.", minimum=0, maximum=2**32 - 1
     )
 
-    learning_rate: float = knob(2e-4, "Of both optimizers, at its peak.", minimum=0)
-    beta_1: float = knob(0.5, "Adam's decay of the mean.", minimum=0, maximum=0.9999)
-    beta_2: float = knob(0.999, "Adam's decay of the variance.", minimum=0, maximum=0.999999)
+    learning_rate: float = knob(2e-4, "Peak learning rate of both optimizers.", minimum=0)
+    beta_1: float = knob(0.5, "Adam's decay rate of the mean.", minimum=0, maximum=0.9999)
+    beta_2: float = knob(0.999, "Adam's decay rate of the variance.", minimum=0, maximum=0.999999)
     weight_decay: float = knob(0.0, "Decoupled weight decay (AdamW).", minimum=0)
-    clip_norm: float = knob(0.0, "Largest global norm of the gradient; 0: no clipping.", minimum=0)
-    schedule: str = knob("constant", "Course of the learning rate.", SCHEDULES)
-    warmup_steps: int = knob(0, "Steps of linear warm-up (not for plateau).", minimum=0)
-    decay_epochs: int = knob(10, "Epochs between the drops of `step`.", minimum=1)
+    clip_norm: float = knob(0.0, "Largest global gradient norm; 0: no clipping.", minimum=0)
+    schedule: str = knob("constant", "Learning-rate schedule over the steps of the run.", SCHEDULES)
+    warmup_steps: int = knob(
+        0, "Steps of linear warm-up, from an optimizer's first; not for plateau.", minimum=0
+    )
+    decay_epochs: int = knob(10, "Epochs between drops of `step`.", minimum=1)
     decay_factor: float = knob(
         0.5, "Factor of the drops of `step` and `plateau`.", minimum=0.01, maximum=0.99
     )
     monitor: str = knob(
         "auto",
-        "What `plateau` and --early_stopping take for progress, and by which the best checkpoint "
-        "is kept beside the latest; auto: val_loss, or loss without --val_data, and no best "
+        "The measure of progress for `plateau` and --early_stopping, and for the best checkpoint, "
+        "which is kept beside the latest; auto: val_loss, or loss without --val_data, and no best "
         "checkpoint.",
         MONITORS,
     )
     monitor_every: int = knob(
         0,
-        "Measure the figures of the evaluation on pictures of --val_data every so many epochs; 0: "
-        "never.",
+        "Measure the metrics of the evaluation on --val_data after every N-th epoch; 0: never.",
         minimum=0,
     )
     monitor_pictures: int = knob(
-        64, "Pictures that they are measured on, the same at every time.", minimum=2
+        64, "Number of pictures that they are measured on, always the same ones.", minimum=2
     )
     patience: int = knob(
         3,
-        "Epochs without progress before `plateau` drops; those that do not measure --monitor "
-        "count for nothing.",
+        "Epochs without progress before `plateau` drops; epochs that do not measure --monitor are "
+        "not counted.",
         minimum=1,
     )
     early_stopping: int = knob(
-        0, "Epochs without progress before the run stops, counted alike; 0: never.", minimum=0
+        0, "Epochs without progress before the run stops, counted likewise; 0: never.", minimum=0
     )
     ema: float = knob(
         0.0,
-        "Momentum of averaged generator weights, used for sheets and export; 0: no average.",
+        "Momentum of the averaged generator weights, which sheets and export use; 0: no average.",
         minimum=0,
         maximum=0.99999,
     )
 
-    precision: str = knob("float32", "Of layers; variables stay in float32.", PRECISIONS)
+    precision: str = knob("float32", "Precision of layers; variables stay in float32.", PRECISIONS)
     xla: bool = knob(False, "Compile steps with XLA.")
     logical_devices: int = knob(
-        0, "Train over so many logical CPU devices; 0: every visible GPU, or the CPU.", minimum=0
+        0, "Number of logical CPU devices to train on; 0: every visible GPU, or the CPU.", minimum=0
     )
-    keep_checkpoints: int = knob(3, "Latest checkpoints kept.", minimum=1)
-    dry_run: bool = knob(False, "Print the plan, run one step, write nothing.")
+    keep_checkpoints: int = knob(3, "Number of checkpoints kept.", minimum=1, free=True)
+    dry_run: bool = knob(False, "Print the plan, run one step, write nothing.", free=True)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -274,7 +407,7 @@ class Config:
     @property
     def is_quantized(self):
         """Whether the network predicts bins of chroma."""
-        return self.codec in QUANTIZED_GENERATORS
+        return self.codec in _BINS
 
     @property
     def measures_features(self):
@@ -285,32 +418,45 @@ class Config:
     @property
     def size_multiple(self):
         """Pixels that height and width of the generator's input must be a multiple of."""
-        return {
-            "unet": 2**self.depth,
-            "pretrained_unet": 32,
-            "encoder_decoder": 32,
-            "chroma": 32,
-        }.get(self.generator, 16)
+        return GENERATORS[self.generator].size_multiple or 2**self.depth
 
 
-# Knobs that mean nothing without what they belong to.
-_OF_COLORNET = ("noise_size", "leaky_slope", "downsampling", "upsampling")
-_OF_PRETRAINED = ("encoder",)
-_WITH_PRETRAINED_ENCODERS = ("pretrained_unet", "chroma")
-_ADVERSARIAL = (
-    "pretrain_epochs",
-    "label_smoothing",
-    "gradient_penalty",
-    "perceptual_weight",
-    "generator_every",
-    "discriminator_every",
-)
+def knobs(**about):
+    """Names of the knobs that say this of themselves, such as `knobs(local=True)`.
+
+    `of` takes the name of one network: `knobs(of="unet")`.
+    """
+    fields = dataclasses.fields(Config)
+    if "of" in about:
+        return [field.name for field in fields if about["of"] in field.metadata["of"]]
+    ((key, value),) = about.items()
+    return [field.name for field in fields if field.metadata[key] == value]
 
 
-def _set(config, *names):
-    """Those of the knobs that are not at their defaults."""
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    return [name for name in names if getattr(config, name) != defaults[name]]
+def _misplaced(config):
+    """The first knob that is set and belongs to networks which are not there; None without one."""
+    networks = {config.generator} | ({"discriminator"} if config.is_adversarial else set())
+    for field in dataclasses.fields(config):
+        owners = field.metadata["of"]
+        is_set = getattr(config, field.name) != field.default
+        if owners and is_set and not field.metadata["spared"] and not networks & set(owners):
+            return field
+    return None
+
+
+def _describe_misplaced(config):
+    field = _misplaced(config)
+    owners = field.metadata["of"]
+    if owners == ("discriminator",):
+        return (
+            f"--{field.name} belongs to adversarial training, and there is none. "
+            "Set --discriminator=patch or whole, or leave it out."
+        )
+    names = " and ".join(f"`{owner}`" for owner in owners)
+    return (
+        f"--{field.name} belongs to {names}. Received: --generator={config.generator}. "
+        f"Set --generator={owners[0]}, or leave it out."
+    )
 
 
 # Each: when it is wrong, and what to say.
@@ -327,53 +473,31 @@ _CROSS_CHECKS = (
     (
         lambda c: c.is_quantized != (c.loss == "quantized_crossentropy"),
         lambda c: (
-            f"--codec={' or '.join(QUANTIZED_GENERATORS)} and --loss=quantized_crossentropy go "
+            f"--codec={' or '.join(_BINS)} and --loss=quantized_crossentropy go "
             f"together. Received: --codec={c.codec} --loss={c.loss}. Set both, or neither."
         ),
     ),
     (
-        lambda c: (
-            c.is_quantized and (c.is_adversarial or c.generator != QUANTIZED_GENERATORS[c.codec])
-        ),
+        lambda c: c.is_quantized and (c.is_adversarial or c.generator != _BINS[c.codec]),
         lambda c: (
             f"--codec={c.codec} predicts bins: it takes "
-            f"--generator={QUANTIZED_GENERATORS[c.codec]} and --discriminator=none. Received: "
+            f"--generator={_BINS[c.codec]} and --discriminator=none. Received: "
             f"--generator={c.generator} --discriminator={c.discriminator}."
         ),
     ),
     (
-        lambda c: c.is_adversarial and c.generator in ("residual", "chroma"),
+        lambda c: c.is_adversarial and GENERATORS[c.generator].codec,
         lambda c: (
             f"A discriminator judges predictions at the picture's own size, and `{c.generator}` "
             "predicts at a quarter of it. Set --generator=unet, or --discriminator=none."
         ),
     ),
+    (_misplaced, _describe_misplaced),
     (
-        lambda c: not c.is_adversarial and _set(c, *_ADVERSARIAL),
+        lambda c: c.start_from and c.encoder_weights,
         lambda c: (
-            f"--{_set(c, *_ADVERSARIAL)[0]} belongs to adversarial training, and there is none. "
-            "Set --discriminator=patch or whole, or leave it out."
-        ),
-    ),
-    (
-        lambda c: c.generator != "colornet" and _set(c, *_OF_COLORNET),
-        lambda c: (
-            f"--{_set(c, *_OF_COLORNET)[0]} is of `colornet`. Received: --generator={c.generator}. "
-            "Set --generator=colornet, or leave it out."
-        ),
-    ),
-    (
-        lambda c: c.generator != "pretrained_unet" and _set(c, *_OF_PRETRAINED),
-        lambda c: (
-            f"--{_set(c, *_OF_PRETRAINED)[0]} is of `pretrained_unet`. Received: "
-            f"--generator={c.generator}. Set --generator=pretrained_unet, or leave it out."
-        ),
-    ),
-    (
-        lambda c: c.encoder_weights and c.generator not in _WITH_PRETRAINED_ENCODERS,
-        lambda c: (
-            f"--encoder_weights is of `pretrained_unet` and `chroma`. Received: "
-            f"--generator={c.generator}. Set --generator=pretrained_unet, or leave it out."
+            "--start_from gives all weights of the generator, its encoder's too. Received: "
+            f"--encoder_weights={c.encoder_weights}. Leave one of the two out."
         ),
     ),
     (
@@ -437,7 +561,7 @@ _CROSS_CHECKS = (
         ),
     ),
     (
-        lambda c: not c.monitor_every and _set(c, "monitor_pictures"),
+        lambda c: c.monitor_pictures != Config.monitor_pictures and not c.monitor_every,
         lambda c: (
             "--monitor_pictures belongs to --monitor_every. Set --monitor_every=1, or leave it out."
         ),

@@ -1,7 +1,8 @@
 """Exports a run, as SavedModel or for phones: `python -m colorization.export --model_dir=RUN`.
 
 --format=saved_model writes TF Serving's layout, OUTPUT/VERSION/, which needs none of this code.
-OUTPUT's last part is the model's name. Its signatures:
+OUTPUT's last part is the model's name. Beside the SavedModel lies generator.weights.h5, which
+--start_from of the training command takes. Its signatures:
 
   serving_default  image_bytes: strings of shape (batch,), each a whole JPEG, PNG, GIF or BMP file,
                    of any sizes. Returns image_bytes: the photos in color, upright, at their own
@@ -30,20 +31,6 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-
-# Knobs that say where things lie on the machine of the run.
-_LOCAL = tuple(
-    f"--{name}="
-    for name in (
-        "cache",
-        "data",
-        "encoder_weights",
-        "exclude",
-        "feature_weights",
-        "model_dir",
-        "val_data",
-    )
-)
 
 NUM_EXAMPLES = 100
 FORMATS = ("saved_model", "tflite")
@@ -167,11 +154,14 @@ def export(
         ExportError: If the version exists or can't be written.
     """
     from colorization.serving import saved_model
+    from colorization.training import restore
 
     sizes = (working_size, temperature, rarity)
     graph, description = open_run(model_dir, *sizes, checkpoint=checkpoint)
     version = version or saved_model.next_version(output)
-    return saved_model.save(graph, output, version, description)
+    path = saved_model.save(graph, output, version, description)
+    restore.publish_weights(model_dir, checkpoint, os.path.join(path, restore.WEIGHTS))
+    return path
 
 
 def export_tflite(
@@ -238,9 +228,9 @@ def export_tflite(
 
 def is_run(folder):
     """Whether a folder is the directory of a run."""
-    from colorization.training import run_directory
+    from colorization.training import state
 
-    return bool(folder) and os.path.isfile(os.path.join(folder, run_directory.RECIPE))
+    return bool(folder) and os.path.isfile(os.path.join(folder, state.RECIPE))
 
 
 @contextlib.contextmanager
@@ -294,11 +284,13 @@ def open_run(
         ConfigError: As `export`.
         TrainingError: As `export`.
     """
-    from colorization import build, flags
-    from colorization.config import ConfigError
+    from colorization import flags
+    from colorization.config import ConfigError, knobs
     from colorization.inference.graph import ColorizationGraph
+    from colorization.training import restore
+    from colorization.training.networks import build_codec
 
-    config = flags.parse_flagfile(build.recipe_path(model_dir))
+    config = restore.read_recipe(model_dir)
     if temperature:
         config = dataclasses.replace(config, temperature=temperature)
     size = working_size or config.image_size
@@ -309,9 +301,10 @@ def open_run(
                 f"{flag} is a multiple of {config.size_multiple} for `{config.generator}`. "
                 f"Received: {'x'.join(map(str, lengths))}."
             )
-    network, epoch = build.trained_generator(config, model_dir, rarity, checkpoint)
-    codec = build.build_codec(config)
-    graph = ColorizationGraph(network, codec, size, config.size_multiple)
+    network, epoch = restore.trained_generator(config, model_dir, rarity, checkpoint)
+    graph = ColorizationGraph(network, build_codec(config), size, config.size_multiple)
+    # What lies on the run's machine means nothing elsewhere.
+    local = tuple(f"--{name}=" for name in knobs(local=True))
     description = {
         "codec": config.codec,
         "epochs": epoch,
@@ -320,9 +313,9 @@ def open_run(
         "temperature": config.temperature if config.is_quantized else None,
         "rarity": rarity if config.is_quantized else None,
         "recipe": [
-            line for line in flags.format_flags(config).splitlines() if not line.startswith(_LOCAL)
+            line for line in flags.format_flags(config).splitlines() if not line.startswith(local)
         ],
-        "prior": build.kept_prior(config, model_dir),
+        "prior": restore.kept_prior(config, model_dir),
     }
     return graph, description
 

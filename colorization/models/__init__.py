@@ -1,20 +1,8 @@
 """Networks: builders of functional Keras models, on any Keras backend."""
 
-from colorization.models.chroma import chroma
-from colorization.models.colornet import colornet
-from colorization.models.encoder_decoder import encoder_decoder
-from colorization.models.patch import patch
-from colorization.models.pretrained import pretrained_unet
-from colorization.models.residual import residual
-from colorization.models.unet import unet
-from colorization.models.whole import whole
+import importlib
 
-GENERATORS = {
-    "chroma": chroma,
-    "colornet": colornet,
-    "encoder_decoder": encoder_decoder,
-    "pretrained_unet": pretrained_unet,
-    "residual": residual,
-    "unet": unet,
-}
-DISCRIMINATORS = {"patch": patch, "whole": whole}
+
+def builder(name):
+    """The function that builds a network: of its name, in a module of its name."""
+    return getattr(importlib.import_module(f"colorization.models.{name}"), name)

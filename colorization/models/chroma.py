@@ -7,7 +7,9 @@ from colorization.models.efficientnet_lite import efficientnet_lite0
 from colorization.models.hint_layers import PoolHints, SpreadHints
 
 
-def chroma(num_outputs, widths=(64, 96, 128, 160), levels=(-1.0, 1.0), name="chroma"):
+def chroma(
+    num_outputs, widths=(64, 96, 128, 160), levels=(-1.0, 1.0), condition_channels=4, name="chroma"
+):
     """Builds a colorizer that predicts at a quarter of the size, for sizes divisible by 32.
 
     The encoder sees the gray picture in all three of its channels. The decoder brings its last
@@ -20,6 +22,7 @@ def chroma(num_outputs, widths=(64, 96, 128, 160), levels=(-1.0, 1.0), name="chr
         num_outputs: Channels of the prediction.
         widths: Of the decoder at a quarter, an eighth, a sixteenth and a thirty-second of the size.
         levels: Values of the condition that are black and white.
+        condition_channels: Channels of the condition: lightness, a, b and mask of the hints.
         name: Name of the model.
 
     Returns:
@@ -30,7 +33,7 @@ def chroma(num_outputs, widths=(64, 96, 128, 160), levels=(-1.0, 1.0), name="chr
     Deep Priors", 2017, in what they are; how they enter is this project's own.
     """
     encoder = efficientnet_lite0()
-    condition = keras.Input((None, None, 4), name="condition")
+    condition = keras.Input((None, None, condition_channels), name="condition")
     black, white = levels
     gray = (condition[..., :1] - black) * (255 / (white - black))
     taps = encoder(keras.ops.concatenate([gray] * 3, axis=-1))[1:]

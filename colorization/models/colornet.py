@@ -5,10 +5,6 @@ import keras
 from colorization.models.bilinear import BilinearUpsampling2D
 from colorization.models.noise import NoiseMap, modulate
 
-DOWNSAMPLINGS = ("max_pool", "strided")
-UPSAMPLINGS = ("transposed", "resize")
-NOISE_INJECTIONS = ("modulation", "map")
-
 
 def colornet(
     num_outputs,
@@ -20,6 +16,7 @@ def colornet(
     output_activation="linear",
     noise_size=0,
     noise_map_size=0,
+    condition_channels=1,
     name="colornet",
 ):
     """Builds an encoder-decoder with skips for pictures of any size divisible by `2 ** depth`.
@@ -39,16 +36,18 @@ def colornet(
             level and every level of the decoder, so that no way to the prediction leads past it.
         noise_map_size: If not 0, noise is projected to a map of this height and width instead,
             and joined to the condition.
+        condition_channels: Channels of the condition.
         name: Name of the model.
 
     Returns:
-        A functional `keras.Model` from a condition `(batch, height, width, 1)`, or a list of it and
-        of noise `(batch, noise_size)`, to `(batch, height, width, num_outputs)`, in float32.
+        A functional `keras.Model` from a condition `(batch, height, width, condition_channels)`,
+        or a list of it and of noise `(batch, noise_size)`, to `(batch, height, width,
+        num_outputs)`, in float32.
 
     Source: Ronneberger et al., "U-Net", 2015, as the published ColorNet has it: padded, with batch
     norm, on one channel.
     """
-    condition = x = keras.Input((None, None, 1), name="condition")
+    condition = x = keras.Input((None, None, condition_channels), name="condition")
     noise = keras.Input((noise_size,), name="noise") if noise_size else None
     inputs = [condition, noise] if noise_size else condition
     if noise_size and noise_map_size:

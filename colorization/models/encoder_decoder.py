@@ -5,7 +5,13 @@ import keras
 DEPTH = 5
 
 
-def encoder_decoder(num_outputs, base_filters=64, output_activation="tanh", name="encoder_decoder"):
+def encoder_decoder(
+    num_outputs,
+    base_filters=64,
+    output_activation="tanh",
+    condition_channels=1,
+    name="encoder_decoder",
+):
     """Builds a generator for pictures of any size divisible by 32.
 
     Five strided 3x3 convolutions of widths 64-128-256-512-512 halve the picture; transposed ones
@@ -15,16 +21,17 @@ def encoder_decoder(num_outputs, base_filters=64, output_activation="tanh", name
         num_outputs: Channels of the prediction.
         base_filters: Width after the first halving; it doubles up to eight times.
         output_activation: Name of the activation of the prediction.
+        condition_channels: Channels of the condition.
         name: Name of the model.
 
     Returns:
-        A functional `keras.Model` from `(batch, height, width, 1)` to
+        A functional `keras.Model` from `(batch, height, width, condition_channels)` to
         `(batch, height, width, num_outputs)`, in float32.
 
     Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017,
     as the published conditional GAN to RGB changes it.
     """
-    condition = x = keras.Input((None, None, 1), name="condition")
+    condition = x = keras.Input((None, None, condition_channels), name="condition")
     skips = []
     for level in range(DEPTH):
         x = encode(x, base_filters * min(2**level, 8))

@@ -1,6 +1,6 @@
 """Noise as a second input of a generator: how it gets in, and how a network is called that has it.
 
-Law of the file: noise has the shape `(batch, noise_size)` and comes from N(0, 1). A network without
+Noise has the shape `(batch, noise_size)` and comes from N(0, 1). A network without
 noise has the condition as its only input; zeros are the noise of a plain coloring.
 """
 

@@ -5,7 +5,9 @@ import keras
 from colorization.models.bilinear import BilinearUpsampling2D
 
 
-def residual(num_outputs, base_filters=32, num_blocks=(0, 1, 2, 4), name="residual"):
+def residual(
+    num_outputs, base_filters=32, num_blocks=(0, 1, 2, 4), condition_channels=1, name="residual"
+):
     """Builds a fully convolutional encoder-decoder for pictures of any size divisible by 16.
 
     A strided stem and strided stages halve the picture four times; blocks at the coarsest level
@@ -17,10 +19,11 @@ def residual(num_outputs, base_filters=32, num_blocks=(0, 1, 2, 4), name="residu
         num_outputs: Channels of the prediction.
         base_filters: Width at half the size; each halving doubles it.
         num_blocks: Residual blocks at a half, a quarter, an eighth and a sixteenth of the size.
+        condition_channels: Channels of the condition.
         name: Name of the model.
 
     Returns:
-        A functional `keras.Model` from `(batch, height, width, 1)` to
+        A functional `keras.Model` from `(batch, height, width, condition_channels)` to
         `(batch, height / 4, width / 4, num_outputs)`, linear, in float32.
 
     Source: He et al., "Identity Mappings in Deep Residual Networks", 2016; Hu et al.,
@@ -28,7 +31,7 @@ def residual(num_outputs, base_filters=32, num_blocks=(0, 1, 2, 4), name="residu
     Artifacts", 2016.
     """
     filters = [base_filters * 2**level for level in range(len(num_blocks))]
-    condition = keras.Input((None, None, 1), name="condition")
+    condition = keras.Input((None, None, condition_channels), name="condition")
     x = keras.layers.Conv2D(filters[0], 5, strides=2, padding="same", use_bias=False)(condition)
     x = _normalize(x)
     skips = []

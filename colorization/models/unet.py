@@ -9,6 +9,7 @@ def unet(
     base_filters=64,
     output_activation="tanh",
     dropout=0.5,
+    condition_channels=1,
     name="unet",
 ):
     """Builds an encoder-decoder with skips for pictures of any size divisible by `2 ** depth`.
@@ -23,17 +24,18 @@ def unet(
         output_activation: Name of the activation of the prediction.
         dropout: Share of activations dropped in training, in the widest levels of the decoder
             other than the innermost.
+        condition_channels: Channels of the condition.
         name: Name of the model.
 
     Returns:
-        A functional `keras.Model` from `(batch, height, width, 1)` to
+        A functional `keras.Model` from `(batch, height, width, condition_channels)` to
         `(batch, height, width, num_outputs)`, in float32.
 
     Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017,
     section 6.1.1. Weights as its code has them: N(0, 0.02), and N(1, 0.02) for batch norm's scale.
     """
     widths = [base_filters * min(2**level, 8) for level in range(depth)]
-    condition = keras.Input((None, None, 1), name="condition")
+    condition = keras.Input((None, None, condition_channels), name="condition")
     x = _halve(condition, widths[0])
     skips = []
     for level in range(1, depth):

@@ -15,7 +15,7 @@ def whole(
     dropout=0.0,
     name="whole",
 ):
-    """Builds a convolutional encoder with a dense layer behind it.
+    """Builds a convolutional encoder followed by a dense layer.
 
     Args:
         size: Height and width of the pictures, in pixels: the dense layer knows every place.

@@ -199,6 +199,11 @@ class AdversarialModel(keras.Model):
         return {name: self._means[name].result() for name in names}
 
 
+def assemble_model(generator, discriminator=None):
+    """The model that trains a generator, against a discriminator if there is one."""
+    return generator if discriminator is None else AdversarialModel(generator, discriminator)
+
+
 def _share_of_replica(loss):
     # Gradients are summed over replicas, each of which sees its share of the batch.
     return loss / tf.distribute.get_strategy().num_replicas_in_sync

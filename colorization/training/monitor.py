@@ -1,14 +1,17 @@
-"""Figures of the evaluation during training, and what is made of them: losses do not tell.
+"""Metrics of the evaluation during training, and what follows them: losses do not tell enough.
 
-Law of the file: an epoch either measures a figure or says nothing of it. What is monitored is told
-by name whether more of it is better; inside, it is turned so that less always is.
+An epoch either measures a metric or does not log it. Whether more of it is better follows from its
+name; inside, it is turned so that less always is.
 """
 
 import keras
 
+from colorization.config import ConfigError
 from colorization.evaluation import measure, outputs, summary
+from colorization.evaluation.features import open_squeezenet
 from colorization.evaluation.figures import FIGURES
-from colorization.training.averaging import averaged_weights
+from colorization.training.optimizer import averaged_weights
+from colorization.training.state import Checkpoints, checkpoint_folder
 
 
 def badness(name, value):
@@ -92,7 +95,7 @@ class StopEarly(Following, keras.callbacks.EarlyStopping):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Saves the state behind the epoch that did best so far.
+    """Saves the state after the epoch that did best so far.
 
     Which one that is follows from the rows of the history alone, so that an interruption changes
     nothing. Among epochs that did equally well it is the first.
@@ -101,7 +104,7 @@ class KeepBest(keras.callbacks.Callback):
         monitor: What the epochs are held against each other by.
         history: `callbacks.History`; comes before this among the callbacks.
         saved: `Checkpoints` that keep one. They come before the run's own: a run that is killed
-            between the two goes on from the epoch before, and does this one again.
+            between the two resumes from the epoch before, and repeats this one.
     """
 
     def __init__(self, monitor, history, saved):
@@ -120,3 +123,47 @@ class KeepBest(keras.callbacks.Callback):
             # NaN is neither good nor in the way of what is.
             if now < float("inf") and not any(bad <= now for bad in earlier):
                 self.saved.on_epoch_end(epoch)
+
+
+def open_features(config):
+    """Opens the networks that the metrics of a run need: SqueezeNet or none.
+
+    Raises:
+        UserError: If `--feature_weights` holds other weights.
+    """
+    return [open_squeezenet(config.feature_weights)] if config.measures_features else []
+
+
+def build_figures(config, built, pictures, features):
+    """Makes the callbacks that measure metrics on validation pictures.
+
+    Args:
+        config: The run's `Config`.
+        built: Its `Networks`.
+        pictures: Its `Pictures`.
+        features: As `open_features` returns them.
+
+    Returns:
+        List: empty if the run does not measure metrics.
+
+    Raises:
+        ConfigError: If there are fewer than 2 usable pictures.
+    """
+    if not config.monitor_every:
+        return []
+    source, survey = pictures.validation
+    if survey.num_usable < 2:
+        raise ConfigError(
+            f"--monitor_every measures at least 2 pictures in color. Received: {source.name}, "
+            f"which has {survey.num_usable}."
+        )
+    taken, every = pictures.measured(), config.monitor_every
+    return [Figures(built.generator, built.codec, taken, every, features)]
+
+
+def build_best(config, run, model, history):
+    """Makes the callbacks that keep the best checkpoint, if `--monitor` says what is best."""
+    if config.monitor == "auto":
+        return []
+    saved = Checkpoints(model, checkpoint_folder(run.model_dir, "best"), 1)
+    return [KeepBest(config.monitor, history, saved)]

@@ -1,7 +1,7 @@
 """Batches that other machines cut: the training chain on the workers of a tf.data service.
 
-Law of the file: the batches are those of a run without a service, in the same order. Each worker
-makes every so manieth step's, they are taken in turn, and a step that is missing stops the run.
+The batches are those of a run without a service, in the same order. Of N workers each makes every
+N-th step's batch; they are taken in turn, and a missing step stops the run.
 
 Source: Audibert et al., "tf.data service: A Case for Disaggregating ML Input Data Processing", 2023
 (static sharding).
@@ -213,7 +213,7 @@ def _watch(service, is_over):
 
 def _failed(service, reason):
     return (
-        f"--data_service={service.address}: {reason}. Mend it, and run the same command to go on "
+        f"--data_service={service.address}: {reason}. Fix it, and run the same command to resume "
         "from the last checkpoint, with the service or without."
     )
 

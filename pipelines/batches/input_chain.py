@@ -1,7 +1,7 @@
 """The input chain: shuffle, repeat, read, crop, batch, encode, prefetch.
 
-Law of the file: the batch of a step is a function of the seed and of the step alone, so that a
-run can start at any step as if it had never stopped.
+The batch of a step is a function of the seed and the step alone, so that a run can start at any
+step as if it had never stopped.
 """
 
 import os

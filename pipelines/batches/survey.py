@@ -1,7 +1,7 @@
 """Surveys: what is in a source, found out before training on it.
 
-Law of the file: every picture is read once. What is of no use is counted, named and left out; too
-much damage stops the run.
+Every picture is read once. What can't be used is counted, named and left out; too much damage stops
+the run.
 """
 
 import dataclasses
@@ -187,7 +187,7 @@ def _untrained(name):
 def white_share(picture):
     """Share of the border of a uint8 picture that is white, in `[0, 1]`.
 
-    The border is that of the upper half alone: what is drawn mostly goes on beyond the lower edge.
+    The border is that of the upper half alone: drawn figures mostly extend past the lower edge.
     """
     height, width = tf.unstack(tf.shape(picture)[:2])
     thickness = BORDER * tf.cast(tf.minimum(height, width), tf.float32)

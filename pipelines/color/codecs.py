@@ -59,6 +59,18 @@ class Codec:
         """Channels of a network's prediction."""
         return 2 if self.target == "ab" else 3
 
+    @property
+    def levels(self):
+        """Values of the condition that are black and white."""
+        white = 100.0 if self.condition == "lightness" else 1.0
+        return tuple(self.condition_scaling.apply(value) for value in (0.0, white))
+
+    @property
+    def target_activation(self):
+        """The activation whose range is that of the target: 0 to 1, or -1 to 1."""
+        lowest = -128.0 if self.target == "ab" else 0.0
+        return "sigmoid" if self.target_scaling.apply(lowest) >= 0 else "tanh"
+
     def encode(self, rgb):
         """Splits pictures.
 

@@ -1,12 +1,13 @@
 """Config: what no run can have is refused at the door, by the name of its flag."""
 
 import dataclasses
+import inspect
 import subprocess
 import sys
 
 import pytest
 
-from colorization import config
+from colorization import config, models
 from colorization.config import Config, ConfigError
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
@@ -107,18 +108,27 @@ CROSS_CHECKS = {
     ),
     "a knob of another network": (
         {"noise_size": 10},
-        "--noise_size is of `colornet`. Received: --generator=unet",
+        "--noise_size belongs to `colornet`. Received: --generator=unet",
         {"noise_size": 10, "generator": "colornet"},
     ),
     "an encoder of another network": (
         {"encoder": "resnet50"},
-        "--encoder is of `pretrained_unet`. Received: --generator=unet",
+        "--encoder belongs to `pretrained_unet`. Received: --generator=unet",
         {"encoder": "resnet50", "generator": "pretrained_unet"},
     ),
     "weights of another network": (
         {"encoder_weights": "imagenet"},
-        "--encoder_weights is of `pretrained_unet` and `chroma`. Received: --generator=unet",
+        "--encoder_weights belongs to `pretrained_unet` and `chroma`. Received: --generator=unet",
         {"encoder_weights": "imagenet", "generator": "pretrained_unet"},
+    ),
+    "two origins of weights": (
+        {
+            "start_from": "runs/a",
+            "encoder_weights": "imagenet",
+            "generator": "pretrained_unet",
+        },
+        "--start_from gives all weights .* Leave one of the two out",
+        {"start_from": "runs/a", "generator": "pretrained_unet"},
     ),
     "a penalty beside batch norm": (
         {"discriminator": "whole", "gradient_penalty": 10.0},
@@ -236,6 +246,50 @@ def is_refused(values):
     except ConfigError:
         return True
     return False
+
+
+OWNED = [name for name, field in FIELDS.items() if field.metadata["of"]]
+STRICT = [name for name in OWNED if not FIELDS[name].metadata["spared"]]
+
+
+def other_value(field):
+    """A value that is not the default."""
+    if field.type is bool:
+        return not field.default
+    if field.metadata["choices"]:
+        return next(x for x in field.metadata["choices"] if x != field.default)
+    if field.type is str:
+        return "a"
+    return field.default + 1 if field.metadata["maximum"] is None else field.metadata["maximum"]
+
+
+@pytest.mark.parametrize("name", OWNED)
+def test_a_knob_names_networks_that_there_are(name):
+    assert set(FIELDS[name].metadata["of"]) <= {*config.GENERATORS, "discriminator"}
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_a_knob_of_another_network_is_refused(name):
+    owners = FIELDS[name].metadata["of"]
+    there = {"generator": next(x for x in ("encoder_decoder", "colornet") if x not in owners)}
+    with pytest.raises(ConfigError, match=f"^--{name} belongs to "):
+        Config(**there, **{name: other_value(FIELDS[name])})
+
+
+@pytest.mark.parametrize("name", sorted(set(OWNED) - set(STRICT)))
+def test_a_knob_that_shrinks_every_recipe_is_passed_over(name):
+    Config(generator="residual", **{name: other_value(FIELDS[name])})
+
+
+@pytest.mark.parametrize("name", config.GENERATORS)
+def test_every_knob_of_a_generator_reaches_it(name):
+    # How noise gets in is told by the size of its map.
+    told = set(config.knobs(of=name)) - {"noise_injection"}
+    taken = inspect.signature(models.builder(name)).parameters
+    if name == "chroma":
+        # Training reads its weights.
+        told -= {"encoder_weights"}
+    assert told <= set(taken)
 
 
 def test_properties():

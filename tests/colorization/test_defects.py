@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import colorization
-from colorization import build, flags
+from colorization import flags
+from colorization.training.networks import build_codec, build_discriminator, build_generator
 
 RECIPES = {
     path.stem: flags.parse_flagfile(str(path))
@@ -24,9 +25,9 @@ COLORNETS = [name for name, config in RECIPES.items() if config.generator == "co
 @functools.cache
 def layers(recipe):
     config = dataclasses.replace(RECIPES[recipe], base_filters=4, discriminator_filters=4)
-    networks = [build.build_generator(config, pretrained=False)]
+    networks = [build_generator(config, pretrained=False)]
     if config.is_adversarial:
-        networks.append(build.build_discriminator(config))
+        networks.append(build_discriminator(config))
     return [layer for network in networks for layer in network.layers]
 
 
@@ -50,6 +51,6 @@ def test_nothing_is_lost_by_taking_the_largest(recipe):
 @pytest.mark.parametrize("recipe", [x for x in RECIPES if not RECIPES[x].is_quantized])
 def test_a_network_that_says_nothing_says_no_color(recipe):
     # With chroma scaled from 0 to 1 a timid network makes pictures green, and reds are far away.
-    codec = build.build_codec(RECIPES[recipe])
+    codec = build_codec(RECIPES[recipe])
     said = np.zeros((1, 2, 2, codec.num_outputs), np.float32)
     np.testing.assert_allclose(codec.ab(said), 0, atol=0.05)

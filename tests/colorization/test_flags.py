@@ -65,6 +65,7 @@ QUANTIZED = Config(
 
 CRITIC = Config(
     generator="colornet",
+    start_from="runs/older",
     downsampling="strided",
     upsampling="resize",
     leaky_slope=0.2,

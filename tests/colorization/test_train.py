@@ -19,7 +19,7 @@ from colorization import export, flags, train
 from colorization.config import Config, ConfigError
 from colorization.evaluation import EvaluationError
 from colorization.training import monitor
-from colorization.training.checkpoints import Checkpoints, TrainingError
+from colorization.training.state import Checkpoints, TrainingError
 from pipelines.errors import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -259,8 +259,26 @@ def test_tensorboard_reads_the_losses(finished_run):
 
 
 def test_another_recipe_is_refused_with_the_differing_flags(finished_run):
-    with pytest.raises(TrainingError, match="--epochs=4 there, --epochs=5 here"):
-        train.train(dataclasses.replace(finished_run.config, epochs=5))
+    with pytest.raises(TrainingError, match="--epochs=4 there, --epochs=3 here"):
+        train.train(dataclasses.replace(finished_run.config, epochs=3))
+
+
+@pytest.mark.slow
+def test_a_finished_run_continues_to_raised_epochs(finished_run, tmp_path, capsys):
+    """On the cosine of the new length, whose end is the new last epoch."""
+    shutil.copytree(finished_run.config.model_dir, tmp_path / "run")
+    raised = dataclasses.replace(finished_run.config, model_dir=str(tmp_path / "run"), epochs=6)
+    train.train(raised)
+    said = capsys.readouterr().out
+    assert "raised from 4 to 6. The rest follows the cosine of 6 epochs" in said
+    assert "Resuming after epoch 4" in said
+    rows, earlier = (_history(path) for path in (tmp_path / "run", finished_run.config.model_dir))
+    assert rows[:4] == earlier and len(rows) == 6
+    # Of an epoch's three steps the next one's rate is logged.
+    expected = [1e-3 * (1 + np.cos(np.pi * epoch / 6)) / 2 for epoch in (5, 6)]
+    found = [float(row["learning_rate"]) for row in rows[4:]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
+    assert flags.parse_flagfile(tmp_path / "run/recipe.flags") == raised
 
 
 def test_a_foreign_directory_is_refused(pictures, tmp_path):

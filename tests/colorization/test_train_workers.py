@@ -136,7 +136,7 @@ def test_a_lost_worker_ends_the_other_and_the_job_goes_on(picture_folder, tmp_pa
     assert said.startswith("Error: Lost worker 1 (") and said.count("\n") == 1
 
     outputs = finish(start([config | {"model_dir": tmp_path / "two"}] * 2))
-    assert "Resuming behind epoch" in outputs[0][0]
+    assert "Resuming after epoch" in outputs[0][0]
     train.train(Config(**config, model_dir=str(tmp_path / "one")))
     np.testing.assert_allclose(
         losses(tmp_path / "two"), losses(tmp_path / "one"), rtol=1e-5, atol=1e-5

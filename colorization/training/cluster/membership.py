@@ -1,6 +1,6 @@
 """The workers of a run: which machines train together, and which of them this process is.
 
-Law of the file: standard library only; what the environment says is checked before anything starts.
+Standard library only; what the environment says is checked before anything starts.
 Worker 0 is the chief, which alone writes into the run directory.
 """
 
@@ -17,11 +17,11 @@ _FIRST_PORT, _NUM_PORTS, _PORTS_PER_JOB = 15_000, 16_000, 16
 
 
 class ClusterError(UserError):
-    """Workers that can't train together, or no longer. The message says how to mend it."""
+    """Workers that can't train together, or no longer. The message says how to fix it."""
 
 
 class LostWorkerError(ClusterError):
-    """Another worker of the run is gone. The same command goes on behind the last checkpoint."""
+    """Another worker of the run is gone. The same command resumes from the last checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,20 +104,20 @@ def _from_tf_config(text):
     if not set(jobs) <= set(_JOBS):
         raise _wrong(f"whose cluster has {', '.join(sorted(set(jobs) - set(_JOBS)))}", text)
     if not all(isinstance(jobs[job], list) for job in jobs) or len(jobs.get("chief", [])) > 1:
-        raise _wrong("whose jobs are no lists, or name several chiefs", text)
+        raise _wrong("whose jobs are not lists, or name several chiefs", text)
     task = config.get("task")
     if not isinstance(task, dict) or not {"type", "index"} <= set(task):
         raise _wrong("which has no task with type and index", text)
     job, index = task["type"], task["index"]
     if job not in jobs:
-        raise _wrong(f"whose task is of type {job!r}, which its cluster has not", text)
+        raise _wrong(f"whose task is of type {job!r}, which its cluster lacks", text)
     # Some launchers write the index as text.
     if not re.fullmatch(r"\d+", str(index)) or int(index) >= len(jobs[job]):
         raise _wrong(f"whose task index is {index!r}, of {len(jobs[job])} in {job}", text)
     addresses = [address for name in _JOBS for address in jobs.get(name, [])]
     for address in addresses:
         if not re.fullmatch(r"\S+:\d{1,5}", str(address)):
-            raise _wrong(f"which holds {address!r}, no HOST:PORT", text)
+            raise _wrong(f"which holds {address!r}, not HOST:PORT", text)
     if len(set(addresses)) < len(addresses):
         raise _wrong("which names a worker twice", text)
     before = len(jobs.get("chief", [])) if job == "worker" else 0
@@ -128,8 +128,8 @@ def _wrong(what, text):
     shown = text if len(text) <= 200 else text[:200] + "..."
     return ClusterError(
         'TF_CONFIG is {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", '
-        f'"index": NUMBER}}}}, if need be with a job "chief". Received: {shown} {what}. Mend it, '
-        "or unset it to train on this machine alone."
+        f'"index": NUMBER}}}}, optionally with a job "chief". Received: {shown} {what}. Correct '
+        "it, or unset it to train on this machine alone."
     )
 
 

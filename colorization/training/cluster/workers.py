@@ -1,7 +1,6 @@
 """What the workers of a cluster do together: connect, wait, agree, share the input, and end.
 
-Law of the file: every worker calls the same functions in the same order, for each of them may wait
-for all others. Of one worker alone each does nothing.
+Every worker calls the same functions in the same order, since each of them may wait for all others.
 """
 
 import contextlib
@@ -15,7 +14,17 @@ import tensorflow as tf
 from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context
 
-from colorization.training.cluster.membership import ClusterError, LostWorkerError
+from colorization.training.cluster.membership import (
+    ClusterError,
+    LostWorkerError,
+    check_share,
+)
+from colorization.training.cluster.rendezvous import wait_for_all
+from colorization.training.cluster.synchronized import (
+    SynchronizedAdversarialModel,
+    SynchronizedModel,
+)
+from colorization.training.process import Process
 
 # A worker that is silent for so long is lost. TensorFlow's own default is longer than a minute.
 _HEARTBEAT_SECONDS = 20
@@ -23,8 +32,43 @@ _HEARTBEAT_SECONDS = 20
 _FAREWELL_SECONDS = 10
 
 
+def join(config, cluster):
+    """Connects this process with the other workers of a run.
+
+    Args:
+        config: The run's `Config`.
+        cluster: Its `Cluster`, of several workers, all of whom are waited for.
+
+    Returns:
+        The `Workers`.
+
+    Raises:
+        ClusterError: If the run can't be divided among the workers, or they can't connect.
+    """
+    for name in ("logical_devices", "xla"):
+        if getattr(config, name):
+            raise ClusterError(
+                f"--{name} is for one machine. Received: a cluster of {cluster.num_workers} "
+                f"workers. Leave --{name} out, or unset TF_CONFIG."
+            )
+    check_share(cluster, config.batch_size, cluster.num_workers)
+    _announce(cluster)
+    wait_for_all(cluster)
+    strategy = connect(cluster)
+    check_share(cluster, config.batch_size, strategy.num_replicas_in_sync)
+    return Workers(cluster, strategy)
+
+
+def _announce(cluster):
+    me = cluster.name(cluster.index)
+    if cluster.is_chief:
+        print(f"{me} waits for all of {', '.join(cluster.addresses)}", flush=True)
+    else:
+        print(f"{me} follows {cluster.name(0)}", flush=True)
+
+
 def connect(cluster):
-    """Connects the workers of a cluster; waits until all of them are there.
+    """Connects the workers of a cluster, all of whom are there.
 
     Args:
         cluster: A `Cluster` of several workers.
@@ -37,10 +81,6 @@ def connect(cluster):
         LostWorkerError: If the others do not let it in, as when they have not noticed its last end.
     """
     me = cluster.name(cluster.index)
-    if cluster.is_chief:
-        print(f"{me} waits for all of {', '.join(cluster.addresses)}", flush=True)
-    else:
-        print(f"{me} follows {cluster.name(0)}", flush=True)
     # The strategy takes the service that it finds; only here the time can be set by which a lost
     # worker is noticed.
     context.context().configure_coordination_service(
@@ -78,8 +118,8 @@ def connect(cluster):
 
 
 @contextlib.contextmanager
-def telling_of_losses(cluster):
-    """Turns what TensorFlow raises within when another worker ends into an error that names it.
+def reporting_losses(cluster):
+    """Turns what TensorFlow raises when another worker ends into an error that names it.
 
     Raises:
         LostWorkerError: In place of TensorFlow's error.
@@ -90,12 +130,12 @@ def telling_of_losses(cluster):
         is_loss = isinstance(error, tf.errors.UnavailableError) or "Collective ops is aborted" in (
             error.message or ""
         )
-        if cluster.num_workers == 1 or not is_loss:
+        if not is_loss:
             raise
         raise LostWorkerError(
             f"Lost {_lost(cluster, error.message)}, so that {cluster.name(cluster.index)} ends, "
             "too. What the lost worker said last tells why. Start the same command on all workers "
-            "again: training goes on behind the last checkpoint."
+            "again: training resumes from the last checkpoint."
         ) from error
 
 
@@ -112,16 +152,17 @@ def _first_line(error):
     return (error.message or str(error)).strip().partition("\n")[0][:160]
 
 
-class Workers:
-    """The workers of a run, connected.
+class Workers(Process):
+    """The connected workers of a run, of which this process is one.
 
     Args:
-        cluster: A `Cluster`, of one worker too.
+        cluster: The `Cluster`.
         strategy: The strategy that they train under.
     """
 
     def __init__(self, cluster, strategy):
-        self.cluster, self.strategy = cluster, strategy
+        super().__init__(strategy)
+        self.cluster = cluster
         # A function, since outside of one TensorFlow traces every call anew.
         self._gather = tf.function(
             lambda row: strategy.gather(row, axis=0),
@@ -134,13 +175,32 @@ class Workers:
         return self.cluster.is_chief
 
     @property
-    def are_several(self):
-        """Whether there are others."""
-        return self.cluster.num_workers > 1
+    def shard(self):
+        """This worker's number and the number of workers."""
+        return self.cluster.shard
+
+    @property
+    def description(self):
+        """What trains, for people."""
+        return f"{super().description} of {self.cluster.num_workers} workers"
+
+    def guard(self):
+        """Context within which the loss of another worker is an error that names it."""
+        return reporting_losses(self.cluster)
+
+    def assemble(self, generator, discriminator=None):
+        """The Keras model that trains a generator, against a discriminator if there is one."""
+        if discriminator is None:
+            return SynchronizedModel(generator.input, generator.output)
+        return SynchronizedAdversarialModel(generator, discriminator)
+
+    def callbacks(self):
+        """Callbacks of `fit` that come before those that act on the logs."""
+        return [ChiefsLogs(self)]
 
     @contextlib.contextmanager
     def chief_first(self):
-        """Lets the chief do what is within while the others wait; they do the same after it."""
+        """Lets the chief run the block while the others wait; they run it afterwards."""
         if not self.is_chief:
             self.wait()
         yield
@@ -160,8 +220,7 @@ class Workers:
         Returns:
             float64 array of shape `(num_workers, len(numbers))`, the same on every worker.
         """
-        row = np.asarray([numbers], np.float64)
-        return self._gather(row).numpy() if self.are_several else row
+        return self._gather(np.asarray([numbers], np.float64)).numpy()
 
     def agree(self, facts):
         """Checks that all workers are about to train the same.
@@ -195,10 +254,8 @@ class Workers:
             is_endless: Which of the two. Each device takes an equal part of a share, or a batch.
 
         Returns:
-            Dataset; a distributed one if there are several workers.
+            The distributed dataset.
         """
-        if not self.are_several:
-            return batches
         if is_endless:
             # Known to have no end, it needs no agreement on it at each step.
             forever = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
@@ -213,17 +270,15 @@ class Workers:
         """Steps of one pass over pictures whose whole batches are dealt out to all devices.
 
         Returns:
-            Integer; None for one worker, whose pass ends where its data do.
+            Integer.
         """
-        if not self.are_several:
-            return None
         return math.ceil(num_pictures / batch_size / self.strategy.num_replicas_in_sync)
 
 
 class ChiefsLogs(keras.callbacks.Callback):
-    """Puts the chief's figures in the place of each worker's own, so that all decide alike.
+    """Replaces each worker's metrics by the chief's, so that all decide alike.
 
-    Figures of the evaluation may differ in their last digits between processors of two kinds.
+    Metrics of the evaluation may differ in their last digits between processors of two kinds.
 
     Args:
         workers: The `Workers`.
@@ -234,5 +289,5 @@ class ChiefsLogs(keras.callbacks.Callback):
         self.workers = workers
 
     def on_epoch_end(self, epoch, logs=None):
-        """Takes the chief's figures of the epoch."""
+        """Takes the chief's metrics of the epoch."""
         logs.update(zip(logs, self.workers.gather(list(logs.values()))[0], strict=True))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import skimage.data
 
-from colorization import build
 from colorization.audit import __main__ as command
 from colorization.audit import findings
+from colorization.training import pictures
 from pipelines.batches import survey
 from pipelines.sources import opener
 from tests import command_line
@@ -67,7 +67,7 @@ def test_training_takes_the_list(photos, tmp_path, monkeypatch):
     command.write(found, str(tmp_path))
     # The list is good from everywhere.
     monkeypatch.chdir(tmp_path)
-    source = build.open_source(f"folder:{photos}/train", str(tmp_path / "exclude.txt"))
+    source = pictures.open_source(f"folder:{photos}/train", str(tmp_path / "exclude.txt"))
     assert [os.path.basename(name) for name in source.names] == ["a.jpg", "d.jpg"]
     assert survey.survey(source).num_usable == 2
 

@@ -17,7 +17,7 @@ from colorization.inference import graph
 from colorization.inference.colorizer import Colorizer
 from colorization.serving import saved_model
 from colorization.serving.saved_model import ExportError
-from colorization.training.checkpoints import TrainingError
+from colorization.training.state import TrainingError
 from pipelines.color import codecs
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from colorization.losses import ADVERSARIAL_LOSSES
 from colorization.training.adversarial import AdversarialModel
-from colorization.training.averaging import averaged_weights
 from colorization.training.callbacks import DropOnPlateau, Phases
+from colorization.training.optimizer import averaged_weights
 
 
 def _linear(inputs, name):

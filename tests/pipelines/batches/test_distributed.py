@@ -195,7 +195,7 @@ def test_a_lost_worker_ends_training_in_a_line(pictures):
         lost = next(iter(workers))
         workers.pop(lost)._stop()
         _, errors = process.communicate()
-        line = f"Error: --data_service={address}: 1 of 2 workers answer. Mend it, and run"
+        line = f"Error: --data_service={address}: 1 of 2 workers answer. Fix it, and run"
         assert process.returncode == 1 and errors.splitlines()[-1].startswith(line)
         # Come back, it is as good as new.
         workers[lost] = worker(lost, address.rpartition(":")[2])
@@ -216,7 +216,7 @@ def test_a_worker_that_starts_anew_is_not_mistaken(pictures):
         port = next(iter(workers))
         workers.pop(port)._stop()
         workers[port] = worker(port, address.rpartition(":")[2])
-        message = f"--data_service={address}: a worker of the data service was lost. Mend it"
+        message = f"--data_service={address}: a worker of the data service was lost. Fix it"
         with (
             pytest.raises(distributed.ServiceError, match=message) as caught,
             distributed.guard(service),

@@ -52,17 +52,17 @@ def test_a_cluster_of_one_is_none():
         (tf_config({"worker": ["a:1", "b:1"]}, index=2)["TF_CONFIG"], "task index is 2, of 2"),
         (tf_config({"worker": ["a:1", "b:1"]}, index=-1)["TF_CONFIG"], "task index is -1"),
         (tf_config({"worker": ["a:1", "b:1"], "ps": ["c:1"]})["TF_CONFIG"], "cluster has ps"),
-        (tf_config({"worker": "a:1"})["TF_CONFIG"], "no lists"),
+        (tf_config({"worker": "a:1"})["TF_CONFIG"], "not lists"),
         (tf_config({"worker": ["a:1"], "chief": ["b:1", "c:1"]})["TF_CONFIG"], "several chiefs"),
-        (tf_config({"worker": ["a:1", "b"]})["TF_CONFIG"], "'b', no HOST:PORT"),
-        (tf_config({"worker": ["a:1", 7]})["TF_CONFIG"], "7, no HOST:PORT"),
+        (tf_config({"worker": ["a:1", "b"]})["TF_CONFIG"], "'b', not HOST:PORT"),
+        (tf_config({"worker": ["a:1", 7]})["TF_CONFIG"], "7, not HOST:PORT"),
         (tf_config({"worker": ["a:1", "a:1"]})["TF_CONFIG"], "a worker twice"),
     ],
 )
 def test_a_tf_config_that_is_none_is_refused_in_one_line(text, said):
     with pytest.raises(ClusterError, match=said) as raised:
         find_cluster({"TF_CONFIG": text})
-    assert "\n" not in str(raised.value) and "Mend it, or unset it" in str(raised.value)
+    assert "\n" not in str(raised.value) and "Correct it, or unset it" in str(raised.value)
 
 
 def slurm(**variables):

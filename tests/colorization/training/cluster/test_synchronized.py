@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from colorization.training.cluster.synchronized import SynchronizedModel
-from colorization.training.optimizers import AdamW
+from colorization.training.optimizer import AdamW
 
 RANDOM = np.random.default_rng(0)
 CONDITION = RANDOM.normal(size=(10, 8, 8, 1)).astype("float32")

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization import build
 from colorization.config import Config
-from colorization.training import run_directory
-from colorization.training.checkpoints import TrainingError
 from colorization.training.cluster.membership import Cluster, ClusterError, LostWorkerError
-from colorization.training.cluster.workers import ChiefsLogs, Workers, telling_of_losses
+from colorization.training.cluster.workers import (
+    ChiefsLogs,
+    Workers,
+    join,
+    reporting_losses,
+)
+from colorization.training.process import Process
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -27,13 +30,13 @@ class Rows(Workers):
         return np.stack([np.array(numbers) + row for row in self.rows])
 
 
-def test_one_worker_waits_for_nobody():
-    alone = Workers(Cluster(), tf.distribute.get_strategy())
-    with alone.chief_first():
+def test_one_process_waits_for_nobody():
+    alone = Process(tf.distribute.get_strategy())
+    with alone.guard(), alone.chief_first():
         alone.agree({"flags": "--seed=1"})
-    np.testing.assert_array_equal(alone.gather([3.0, 4.5]), [[3.0, 4.5]])
     dataset = tf.data.Dataset.range(3)
     assert alone.feed(dataset) is dataset and alone.count_steps(10, 4) is None
+    assert alone.is_chief and alone.shard == (0, 1)
 
 
 def test_digests_pass_between_workers_unharmed():
@@ -88,15 +91,17 @@ def fail(kind, message):
     ],
 )
 def test_a_lost_worker_is_named_in_one_line(kind, message, lost):
-    with pytest.raises(LostWorkerError, match=lost) as raised, telling_of_losses(THREE):
+    with pytest.raises(LostWorkerError, match=lost) as raised, reporting_losses(THREE):
         fail(kind, message)
     assert "\n" not in str(raised.value)
 
 
 def test_other_errors_stay_what_they_are():
-    with pytest.raises(tf.errors.InvalidArgumentError), telling_of_losses(THREE):
+    with pytest.raises(tf.errors.InvalidArgumentError), reporting_losses(THREE):
         fail(tf.errors.InvalidArgumentError, "a bug")
-    with pytest.raises(tf.errors.UnavailableError), telling_of_losses(Cluster()):
+    # Alone there is nobody to lose.
+    alone = Process(tf.distribute.get_strategy())
+    with pytest.raises(tf.errors.UnavailableError), alone.guard():
         fail(tf.errors.UnavailableError, "a bucket")
 
 
@@ -110,17 +115,4 @@ def test_other_errors_stay_what_they_are():
 )
 def test_what_no_cluster_can_train_is_refused_before_it_connects(knobs, said):
     with pytest.raises(ClusterError, match=said):
-        build.build_strategy(Config(**({"batch_size": 12} | knobs)), THREE)
-
-
-def test_only_the_chief_makes_a_run_directory(tmp_path):
-    path = tmp_path / "run"
-    with pytest.raises(TrainingError, match="a file system that all workers share"):
-        run_directory.open_run(path, "--seed=1\n", None, is_chief=False)
-    assert not path.exists()
-    run_directory.open_run(path, "--seed=1\n", None)
-    before = sorted(path.rglob("*"))
-    run_directory.open_run(path, "--seed=1\n", lambda path: "--seed=1\n", is_chief=False)
-    with pytest.raises(TrainingError, match="--seed=1 there, --seed=2 here"):
-        run_directory.open_run(path, "--seed=2\n", lambda path: "--seed=1\n", is_chief=False)
-    assert sorted(path.rglob("*")) == before
+        join(Config(**({"batch_size": 12} | knobs)), THREE)

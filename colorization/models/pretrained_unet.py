@@ -1,4 +1,4 @@
-"""A U-Net whose encoder has learned to know things before."""
+"""A U-Net with a pretrained encoder."""
 
 import keras
 
@@ -40,6 +40,7 @@ def pretrained_unet(
     encoder_weights=None,
     levels=(0.0, 255.0),
     output_activation="tanh",
+    condition_channels=1,
     name="pretrained_unet",
 ):
     """Builds an encoder-decoder with skips for pictures of any size divisible by 32.
@@ -55,10 +56,11 @@ def pretrained_unet(
             application without its top, or None for random ones.
         levels: Values of the condition that are black and white.
         output_activation: Name of the activation of the prediction.
+        condition_channels: Channels of the condition; the encoder sees the first.
         name: Name of the model.
 
     Returns:
-        A functional `keras.Model` from `(batch, height, width, 1)` to
+        A functional `keras.Model` from `(batch, height, width, condition_channels)` to
         `(batch, height, width, num_outputs)`, in float32.
 
     Source: Ronneberger et al., "U-Net", 2015; the encoder trained before as in Shariatnia,
@@ -71,9 +73,9 @@ def pretrained_unet(
             # So that a batch split over devices is normalized as the same batch on one.
             layer.synchronized = True
     base = keras.Model(base.input, [base.get_layer(tap).output for tap in taps], name=encoder)
-    condition = keras.Input((None, None, 1), name="condition")
+    condition = keras.Input((None, None, condition_channels), name="condition")
     black, white = levels
-    gray = (condition - black) * (255 / (white - black))
+    gray = (condition[..., :1] - black) * (255 / (white - black))
     *skips, x = base(preprocess(keras.ops.concatenate([gray] * 3, axis=-1)))
     for level in reversed(range(len(taps))):
         x = BilinearUpsampling2D()(x)

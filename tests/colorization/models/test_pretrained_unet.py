@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from colorization import build
 from colorization.config import Config, ConfigError
-from colorization.models.pretrained import ENCODERS, pretrained_unet
+from colorization.models.pretrained_unet import ENCODERS, pretrained_unet
+from colorization.training.networks import build_generator
+from pipelines.color import codecs
 
 pytestmark = pytest.mark.slow
 
@@ -50,11 +51,11 @@ def test_weights_that_are_none_are_refused_in_one_line(received):
     with pytest.raises(
         ConfigError, match="--encoder_weights is imagenet, or a file .* mobilenet_v2"
     ):
-        build.build_generator(config)
+        build_generator(config)
 
 
 @pytest.mark.parametrize(
     "codec, levels", [("lab", (-1, 1)), ("gray_ab", (0, 1)), ("lab_128", (0, 100 / 128))]
 )
 def test_black_and_white_are_those_of_the_codec(codec, levels):
-    assert build._levels(build.build_codec(Config(codec=codec))) == pytest.approx(levels)
+    assert codecs.CODECS[codec].levels == pytest.approx(levels)

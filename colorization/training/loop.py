@@ -1,0 +1,128 @@
+"""Training, from a `Config` to the last epoch, in the order in which it happens."""
+
+import sys
+
+import keras
+import tensorflow as tf
+
+from colorization.flags import format_flags
+from colorization.training import callbacks, monitor, networks, restore, state
+from colorization.training.pictures import Pictures
+from pipelines.batches import distributed, survey
+
+
+def train(config, workers):
+    """Trains as a `Config` says, from the latest checkpoint of its run directory if there is one.
+
+    Args:
+        config: The `Config`.
+        workers: The `Process` that trains, or the `Workers` of a cluster.
+
+    Returns:
+        The model, as after the last epoch.
+    """
+    run = state.Run("" if config.dry_run else config.model_dir, workers.is_chief)
+    # Opened first: a flag that names nothing usable leaves no directory behind.
+    pictures, features = Pictures(config), monitor.open_features(config)
+    weights, origin = None, None
+    if not run.has_checkpoint:
+        weights, origin = restore.starting_weights(config)
+    _agree_on_inputs(config, workers, pictures)
+    with workers.chief_first():
+        run.open(config)
+        pictures.look(run)
+        run.write_environment(pictures.survey.fingerprint, config.seed, origin)
+
+    keras.utils.set_random_seed(config.seed)
+    tf.config.experimental.enable_op_determinism()
+    prior = None
+    if config.is_quantized:
+        with workers.chief_first():
+            prior = run.prior(pictures.measure_prior)
+    with workers.strategy.scope():
+        built = networks.build_networks(config, pictures.steps_per_epoch, prior, workers.assemble)
+        if weights is not None:
+            built.generator.set_weights(weights)
+    figures = monitor.build_figures(config, built, pictures, features)
+    if workers.is_chief:
+        _print_plan(config, workers, pictures, built)
+    with distributed.guard(pictures.service):
+        if config.dry_run:
+            return _run_one_step(workers, pictures, built)
+        return _fit(config, workers, run, pictures, built, figures)
+
+
+def _agree_on_inputs(config, workers, pictures):
+    facts = {"flags": format_flags(config), "pictures": pictures.source.listing}
+    workers.agree(facts | {"versions": f"{tf.__version__} {keras.__version__}"})
+
+
+def _fit(config, workers, run, pictures, built, figures):
+    """Runs the epochs that are left."""
+    checkpoints = state.Checkpoints(
+        built.model, state.checkpoint_folder(run.model_dir), config.keep_checkpoints
+    )
+    epoch = checkpoints.restore()
+    followers = callbacks.build_followers(config)
+    history = callbacks.History(run.model_dir, epoch, followers, workers.is_chief)
+    # Or it was killed after its last checkpoint, before it could be marked.
+    is_finished = run.is_finished or history.has_stopped(built.model)
+    workers.agree({"checkpoints": f"{epoch} {is_finished}"})
+    if epoch and workers.is_chief:
+        print(f"{'Finished' if is_finished else 'Resuming'} after epoch {epoch}.", flush=True)
+
+    steps = pictures.steps_per_epoch
+    around = [callbacks.StopAtNonFiniteLoss(steps), *figures, *workers.callbacks()]
+    around += [*followers, history]
+    if config.is_adversarial:
+        every = config.generator_every, config.discriminator_every
+        around.insert(0, callbacks.Phases(config.pretrain_epochs, *every, steps))
+    if workers.is_chief:
+        sheet = callbacks.SampleSheet(built, pictures.shown(), run.path("samples"))
+        best = monitor.build_best(config, run, built.model, history)
+        around += [sheet, *best, checkpoints]
+
+    batches = pictures.training_batches(built.codec, epoch * steps, workers.shard)
+    checks, check_steps = None, None
+    if pictures.validation:
+        checks = workers.feed(pictures.validation_batches(built.codec, workers.shard))
+        check_steps = workers.count_steps(pictures.num_validated, config.batch_size)
+    verbose = 1 if sys.stdout.isatty() else 2
+    built.model.fit(
+        workers.feed(batches, is_endless=True),
+        initial_epoch=epoch,
+        # A run that stopped early has no epochs left, whatever its recipe says.
+        epochs=epoch if is_finished else config.epochs,
+        steps_per_epoch=steps,
+        validation_data=checks,
+        validation_steps=check_steps,
+        callbacks=around,
+        shuffle=False,
+        verbose=verbose if workers.is_chief else 0,
+    )
+    if workers.is_chief:
+        run.mark_finished()
+    workers.wait()
+    return built.model
+
+
+def _run_one_step(workers, pictures, built):
+    batches = pictures.training_batches(built.codec, shard=workers.shard)
+    fed = workers.feed(batches, is_endless=True)
+    logs = built.model.fit(fed, steps_per_epoch=1, shuffle=False, verbose=0).history
+    print("One step:", ", ".join(f"{name} {values[0]:.4f}" for name, values in logs.items()))
+    print("Dry run: nothing written.")
+    return built.model
+
+
+def _print_plan(config, workers, pictures, built):
+    surveyed = pictures.survey
+    print(
+        f"{config.generator}: {built.generator.count_params():,} parameters, codec "
+        f"{config.codec}, {workers.description}\n"
+        f"{surveyed.num_usable:,} pictures ({survey.describe_skipped(surveyed)}, "
+        f"{len(surveyed.excluded)} excluded), {config.epochs} epochs of "
+        f"{pictures.steps_per_epoch} steps of {config.batch_size} pictures, "
+        f"{config.image_size} px",
+        flush=True,
+    )

@@ -1,0 +1,226 @@
+"""A run's generator, alone; and the files of weights that other runs start from."""
+
+import json
+import os
+import tempfile
+
+import h5py
+import keras
+import numpy as np
+import tensorflow as tf
+
+from colorization import models
+from colorization.config import ConfigError, knobs
+from colorization.flags import format_flags, parse_flagfile
+from colorization.training import state
+from colorization.training.networks import build_discriminator, build_generator
+from colorization.training.optimizer import build_optimizer
+from pipelines.color import bins
+from pipelines.files import atomic_path
+
+# Of a published model's weights, beside its SavedModel.
+WEIGHTS = "generator.weights.h5"
+
+
+def read_recipe(model_dir):
+    """Reads the `Config` of a run.
+
+    Raises:
+        ConfigError: If the directory holds no run of this program.
+    """
+    path = os.path.join(model_dir, state.RECIPE)
+    if not os.path.isfile(path):
+        raise ConfigError(
+            f"--model_dir names the directory of a run of colorization.train. Received: "
+            f"{model_dir}, which has no {state.RECIPE}."
+        )
+    return parse_flagfile(path)
+
+
+def kept_prior(config, model_dir):
+    """The prior that a run measured, as a list; None for codecs without bins."""
+    return state.Run(model_dir).prior().tolist() if config.is_quantized else None
+
+
+def trained_generator(config, model_dir, rarity=1.0, checkpoint="latest"):
+    """Loads a run's generator with averaged weights, in float32.
+
+    Nothing but the checkpoint is read: neither what the weights started from nor the pictures.
+
+    Args:
+        config: The run's `Config`.
+        model_dir: Its directory.
+        rarity: How much of the class weights of training the predictions keep, for quantized
+            codecs: at 1 rare colors stay as likely as the weights made them, at 0 the network says
+            how likely they are.
+        checkpoint: `"latest"` or `"best"`.
+
+    Returns:
+        A pair of the network and the number of epochs it has trained.
+
+    Raises:
+        TrainingError: If the run has no such checkpoint, or a damaged one.
+    """
+    path = tf.train.latest_checkpoint(state.checkpoint_folder(model_dir, checkpoint))
+    if not path and checkpoint == "best":
+        raise state.TrainingError(
+            f"{model_dir} keeps no best checkpoint, or none yet: --monitor of the training command "
+            f"says what is best. Received: --monitor={config.monitor}. Set --checkpoint=latest."
+        )
+    if not path:
+        raise state.TrainingError(
+            f"{model_dir} has no checkpoint yet: train for at least one epoch."
+        )
+    network = build_generator(config, precision="float32", pretrained=False)
+    held = state.numbered(network.variables)
+    optimizer = build_optimizer(config, 1)
+    optimizer.build(network.trainable_variables)
+    if config.ema:
+        before = len(network.variables)
+        if config.is_adversarial:
+            before += len(build_discriminator(config).variables)
+        held |= state.numbered(optimizer.variables, before)
+    state.restore(tf.train.Checkpoint(**held), path, whole=False)
+    optimizer.finalize_variable_values(network.trainable_variables)
+    if config.is_quantized and rarity < 1:
+        # Trained with weights, the network's odds are the true ones times the weights.
+        weights = bins.class_weights(kept_prior(config, model_dir), config.uniform_share)
+        bias = network.get_layer("prediction").bias
+        bias.assign(bias - (1 - rarity) * np.log(np.where(weights > 0, weights, 1)))
+    return network, state.checkpoint_epoch(path)
+
+
+def publish_weights(model_dir, checkpoint, path):
+    """Writes a run's averaged weights for `--start_from`, kernels in half precision.
+
+    The file tells the flags that made the network. Its class weights are those of training, so that
+    it can be trained further whatever the exported model keeps of them.
+
+    Args:
+        model_dir: Directory of the run.
+        checkpoint: `"latest"` or `"best"`.
+        path: Path of the file.
+    """
+    config = read_recipe(model_dir)
+    network, _ = trained_generator(config, model_dir, checkpoint=checkpoint)
+    with tempfile.TemporaryDirectory() as folder, atomic_path(path) as temporary:
+        whole = os.path.join(folder, WEIGHTS)
+        network.save_weights(whole)
+        with h5py.File(whole) as source, h5py.File(temporary, "w") as target:
+            _copy_halved(source, target)
+            target.attrs["recipe"] = json.dumps(_network_flags(config))
+
+
+def _copy_halved(source, target):
+    for name, value in source.attrs.items():
+        target.attrs[name] = value
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            _copy_halved(item, target.create_group(name))
+            continue
+        data = item[()]
+        # Variances and biases, of one dimension, are few and reach farther than half precision.
+        if data.ndim > 1 and data.dtype == np.float32:
+            data = data.astype(np.float16)
+        target.create_dataset(name, data=data)
+
+
+def starting_weights(config):
+    """Reads the weights that `--start_from` names.
+
+    Args:
+        config: The `Config` of the run that starts.
+
+    Returns:
+        A pair of a list of arrays, as `set_weights` takes it, and a dict that describes their
+        origin; a pair of None without `--start_from`.
+
+    Raises:
+        UserError: If there are no weights, or they are of another network.
+    """
+    place = config.start_from
+    if not place:
+        return None, None
+    if os.path.isfile(os.path.join(place, state.RECIPE)):
+        theirs = read_recipe(place)
+        _check_network(config, _network_flags(theirs), place)
+        trained, epoch = trained_generator(theirs, place)
+        weights, origin = trained.get_weights(), {"path": os.path.abspath(place), "epochs": epoch}
+    else:
+        path = place if os.path.isfile(place) else _find_weights(place)
+        read = _read_model if path.endswith(".keras") else _read_weights
+        weights, origin = read(config, path), {"path": os.path.abspath(path)}
+    own = build_generator(config, precision="float32", pretrained=False).weights
+    if [weight.shape for weight in own] != [weight.shape for weight in weights]:
+        raise _unfitting(config, place, "their number or shapes differ")
+    return weights, origin
+
+
+def _find_weights(place):
+    versions = os.listdir(place) if os.path.isdir(place) else []
+    numbered = sorted((name for name in versions if name.isdecimal()), key=int, reverse=True)
+    for folder in (place, *(os.path.join(place, name) for name in numbered)):
+        path = os.path.join(folder, WEIGHTS)
+        if os.path.isfile(path):
+            return path
+    raise ConfigError(
+        "--start_from names the directory of a run, that of an exported model with a "
+        f"{WEIGHTS}, or a file of weights (.weights.h5 or .keras). Received: {place}, which is "
+        f"{'neither' if versions else 'not there' if not os.path.exists(place) else 'empty'}."
+    )
+
+
+def _read_weights(config, path):
+    network = build_generator(config, precision="float32", pretrained=False)
+    try:
+        with h5py.File(path) as file:
+            told = json.loads(file.attrs.get("recipe", "{}"))
+        _check_network(config, told, path)
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise _unfitting(config, path, error) from error
+    return network.get_weights()
+
+
+def _read_model(config, path):
+    # Imports the layers that the file may name.
+    models.builder(config.generator)
+    try:
+        return keras.models.load_model(path, compile=False).get_weights()
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        reason = str(error).strip().partition("\n")[0][:160]
+        raise ConfigError(
+            f"--start_from={path} is no Keras model that can be read: {reason}"
+        ) from error
+
+
+def _unfitting(config, path, reason):
+    reason = str(reason).strip().partition("\n")[0][:160]
+    return ConfigError(
+        f"--start_from={path} does not hold weights of `{config.generator}` as these flags make "
+        f"it: {reason}. Start from a model of the same network, or give its flags."
+    )
+
+
+def _network_flags(config):
+    """The flags that decide what the generator's weights are, by name."""
+    names = {"codec", "generator", *knobs(of=config.generator)} - {"dropout", *knobs(local=True)}
+    lines = zip(vars(config), format_flags(config).splitlines(), strict=True)
+    return {name: line for name, line in lines if name in names}
+
+
+def _check_network(config, theirs, place):
+    ours = _network_flags(config)
+    differing = [
+        f"{theirs.get(name, 'none')} there, {ours.get(name, 'none')} here"
+        for name in {**theirs, **ours}
+        if theirs and theirs.get(name) != ours.get(name)
+    ]
+    if differing:
+        more = "; ..." if len(differing) > 3 else ""
+        raise ConfigError(
+            f"--start_from={place} is another network: {'; '.join(differing[:3])}{more}. "
+            "Give the same flags, or start from another."
+        )

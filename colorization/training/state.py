@@ -1,0 +1,293 @@
+"""The state of a run: its directory, and the checkpoints in it.
+
+The directory says what was asked, of which pictures, and with which versions. A checkpoint is all
+that the next step depends on, at the end of an epoch: networks, optimizers with their averages and
+counts, and the states of dropout. Schedules and the input chain are functions of the step. All of
+it is written in one piece or not at all.
+"""
+
+import csv
+import importlib.metadata
+import json
+import os
+import re
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from colorization.config import knobs
+from colorization.flags import format_flags, parse_flagfile
+from pipelines.batches import survey
+from pipelines.errors import UserError
+from pipelines.files import atomic_write, write_text
+
+RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished"
+PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "opencv-python-headless")
+
+
+class TrainingError(UserError):
+    """A run that can't continue. The message says how to fix it."""
+
+
+class Run:
+    """The directory of a run. A dry run has none: nothing is read from it or written to it.
+
+    Args:
+        model_dir: Path of the directory; empty for a dry run.
+        is_chief: Whether this process writes. Of several workers one does, before the others come.
+    """
+
+    def __init__(self, model_dir, is_chief=True):
+        self.model_dir, self.is_chief = model_dir, is_chief
+
+    def path(self, *names):
+        """Path of something in the directory; None if there is no directory."""
+        return os.path.join(self.model_dir, *names) if self.model_dir else None
+
+    def open(self, config):
+        """Makes the directory, or checks that it holds this run; notes a raised `--epochs`.
+
+        Args:
+            config: The `Config` that was asked for.
+
+        Raises:
+            TrainingError: If the directory holds another run, or something else; or if it is
+                missing and others write it.
+        """
+        if not self.model_dir:
+            return
+        path = self.path(RECIPE)
+        if os.path.exists(path):
+            earlier = parse_flagfile(path)
+            _compare(self.model_dir, earlier, config)
+            if self.is_chief and config.epochs > earlier.epochs:
+                self._raise_epochs(config, earlier)
+        elif not self.is_chief:
+            raise TrainingError(
+                "--model_dir is in a file system that all workers share, under one path. Received: "
+                f"{self.model_dir}, where this worker finds no {RECIPE} of the chief's. Share it."
+            )
+        elif os.path.exists(self.model_dir) and (
+            not os.path.isdir(self.model_dir) or os.listdir(self.model_dir)
+        ):
+            raise TrainingError(
+                "--model_dir is a new directory, or one that this command made. Received: "
+                f"{self.model_dir}, which has no {RECIPE}. Choose another."
+            )
+        if self.is_chief:
+            self._make(config)
+
+    def _make(self, config):
+        try:
+            os.makedirs(self.path("samples"), exist_ok=True)
+            if not os.path.exists(self.path(RECIPE)):
+                write_text(self.path(RECIPE), format_flags(config))
+        except OSError as error:
+            raise TrainingError(
+                f"--model_dir={self.model_dir} can't be made: {error.strerror}."
+            ) from error
+
+    def _raise_epochs(self, config, earlier):
+        if os.path.exists(self.path(FINISHED)):
+            os.remove(self.path(FINISHED))
+        write_text(self.path(RECIPE), format_flags(config))
+        course = (
+            f" The rest follows the cosine of {config.epochs} epochs."
+            if config.schedule == "cosine"
+            else ""
+        )
+        print(f"--epochs is raised from {earlier.epochs} to {config.epochs}.{course}", flush=True)
+
+    @property
+    def is_finished(self):
+        """Whether the run has had its last epoch, be it by early stopping."""
+        return os.path.exists(self.path(FINISHED))
+
+    def mark_finished(self):
+        """Notes that the run has had its last epoch."""
+        write_text(self.path(FINISHED), "")
+
+    @property
+    def has_checkpoint(self):
+        """Whether there is a checkpoint to resume from."""
+        return bool(self.model_dir and tf.train.latest_checkpoint(self.path("checkpoints")))
+
+    def write_environment(self, fingerprint, seed, start=None):
+        """Notes the versions, the data, the seed, and what the weights came from.
+
+        Args:
+            fingerprint: Of the training pictures.
+            seed: Of the run.
+            start: Dict that describes the weights that the run starts from; None keeps what an
+                earlier start noted.
+        """
+        if not self.model_dir or not self.is_chief:
+            return
+        versions = {name: _version(name) for name in PACKAGES}
+        versions["python"] = sys.version.split()[0]
+        facts = {"versions": versions, "data_fingerprint": fingerprint, "seed": seed}
+        if start is None and os.path.exists(self.path(ENVIRONMENT)):
+            with open(self.path(ENVIRONMENT)) as file:
+                start = json.load(file).get("started_from")
+        if start is not None:
+            facts["started_from"] = start
+        write_text(self.path(ENVIRONMENT), json.dumps(facts, indent=1) + "\n")
+
+    def survey(self, source, name="survey", white_background=0.0):
+        """Surveys a source, or reads the survey that the run keeps of it.
+
+        Args:
+            source: A `Source`.
+            name: Name of the survey in the run.
+            white_background: As for `survey.survey`.
+
+        Raises:
+            TrainingError: If the pictures changed since the run began.
+        """
+        path = self.path(f"{name}.json")
+        if path and os.path.exists(path):
+            kept = survey.load_survey(path)
+            if kept.listing != source.listing:
+                raise TrainingError(
+                    f"The pictures of {source.name}, or those that --exclude names, changed since "
+                    "the run began, so that it can't continue as if never interrupted. Restore "
+                    "them, or take a new --model_dir."
+                )
+            return kept
+        surveyed = survey.survey(source, white_background)
+        if path:
+            survey.save_survey(surveyed, path)
+        return surveyed
+
+    def prior(self, measure=None):
+        """Reads the prior that the run keeps, or measures and keeps it.
+
+        Args:
+            measure: Function that returns it as an array.
+        """
+        path = self.path("prior.npy")
+        if path and os.path.exists(path):
+            return np.load(path)
+        prior = measure()
+        if path:
+            with atomic_write(path) as file:
+                np.save(file, prior)
+        return prior
+
+
+def _compare(model_dir, earlier, config):
+    kept = set(knobs(free=True)) | {"epochs"}
+    pairs = zip(format_flags(earlier).splitlines(), format_flags(config).splitlines(), strict=True)
+    differing = [
+        f"{was} there, {now} here"
+        for (was, now), name in zip(pairs, vars(config), strict=True)
+        if was != now and name not in kept
+    ]
+    if config.epochs < earlier.epochs:
+        differing.append(f"--epochs={earlier.epochs} there, --epochs={config.epochs} here")
+    if differing:
+        raise TrainingError(
+            f"{model_dir} holds a run of another recipe: {'; '.join(differing)}. "
+            "Give the same flags to resume it (--epochs may be raised), or another --model_dir."
+        )
+
+
+def total_seconds(model_dir, epochs):
+    """Sum of the seconds of a run's first epochs by its history; NaN where one does not tell."""
+    with open(os.path.join(model_dir, "history.csv"), newline="") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epochs]
+    return sum(float(row.get("seconds") or "nan") for row in rows)
+
+
+def _version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None  # Installed under another name, such as tensorflow-cpu.
+
+
+def checkpoint_folder(model_dir, which="latest"):
+    """Folder of a run's latest checkpoints, or of its best one.
+
+    Args:
+        model_dir: Directory of the run.
+        which: `"latest"` or `"best"`.
+    """
+    latest = os.path.join(model_dir, "checkpoints")
+    return os.path.join(latest, "best") if which == "best" else latest
+
+
+def checkpoint_epoch(path):
+    """Number of epochs before a checkpoint, by its name; 0 for None."""
+    return int(re.search(r"-(\d+)$", path).group(1)) if path else 0
+
+
+def numbered(variables, first=0):
+    """What a checkpoint holds of variables.
+
+    Numbered, since layers may share a name, and the order is that of the graph.
+    """
+    return {f"{first + i:05d}": variable.value for i, variable in enumerate(variables)}
+
+
+def restore(checkpoint, path, whole=True):
+    """Reads variables from a checkpoint.
+
+    Args:
+        checkpoint: `tf.train.Checkpoint` of what `numbered` makes.
+        path: Of the checkpoint.
+        whole: Whether it must hold nothing else.
+
+    Raises:
+        TrainingError: If it is damaged or of another network.
+    """
+    try:
+        status = checkpoint.restore(path)
+        status.assert_consumed() if whole else status.assert_existing_objects_matched()
+    except (tf.errors.OpError, AssertionError, ValueError) as error:
+        raise TrainingError(
+            f"{path} can't be restored: it is damaged or of another network. Remove its "
+            f"line from {os.path.dirname(path)}/checkpoint to continue from the one before. "
+            f"({str(error).splitlines()[0][:120]})"
+        ) from error
+    if not whole:
+        status.expect_partial()
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves a model after every epoch, and restores it.
+
+    Args:
+        model: A compiled and built Keras model; an adversarial one has `discriminator_optimizer`.
+        directory: Where the checkpoints go.
+        keep: Number of checkpoints to keep.
+    """
+
+    def __init__(self, model, directory, keep):
+        super().__init__()
+        optimizers = [model.optimizer, getattr(model, "discriminator_optimizer", None)]
+        variables = list(model.variables)
+        for optimizer in filter(None, optimizers):
+            variables += optimizer.variables
+        self._checkpoint = tf.train.Checkpoint(**numbered(variables))
+        self._manager = tf.train.CheckpointManager(self._checkpoint, directory, keep)
+
+    def restore(self):
+        """Reads the latest checkpoint, if any, and returns the number of epochs before it."""
+        latest = self._manager.latest_checkpoint
+        if latest:
+            restore(self._checkpoint, latest)
+        return checkpoint_epoch(latest)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves the state after `epoch + 1` epochs."""
+        try:
+            self._manager.save(checkpoint_number=epoch + 1)
+        except (tf.errors.OpError, OSError) as error:
+            raise TrainingError(
+                f"The checkpoint of epoch {epoch + 1} could not be written to "
+                f"{self._manager.directory}: {str(error).splitlines()[0][:160]}. Earlier "
+                "checkpoints are whole: make room and run the same command again."
+            ) from error
