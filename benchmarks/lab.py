@@ -18,7 +18,7 @@ import tensorflow as tf
 import timing
 from absl import app, flags
 
-from pipelines.color import spaces
+from pipelines.color import arrays, spaces
 
 _ROUNDS = flags.DEFINE_integer("rounds", 15, "Times that all are measured by turns.")
 
@@ -87,7 +87,7 @@ def _by_definition(levels):
     """Lab of uint8 pictures in float64, by the formulas of IEC 61966-2-1 and CIE 15."""
     rgb = np.arange(256) / 255
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)[levels]
-    ratio = linear @ (spaces.RGB_TO_XYZ / spaces.WHITE[:, None]).T
+    ratio = linear @ (arrays.RGB_TO_XYZ / arrays.WHITE[:, None]).T
     f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
     x, y, z = np.moveaxis(f, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

@@ -79,14 +79,13 @@ def _saved_model():
 
 
 def _remote(transport):
-    from colorization.serving.client import RemoteColorizer
     from tests.colorization.serving.double import Double
 
     (version,) = sorted(pathlib.Path(_MODEL.value).glob("[0-9]*"))[-1:]
     server = Double(version)
     server.__enter__()
     atexit.register(server.__exit__, None, None, None)
-    client = RemoteColorizer(getattr(server, transport))
+    client = Colorizer(server=getattr(server, transport))
     return lambda file: client.colorize(_decode(file))
 
 

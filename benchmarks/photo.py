@@ -16,6 +16,7 @@ import cv2
 from absl import app, flags
 
 from colorization import Colorizer
+from colorization.inference import full_size, working_size
 from pipelines.photos import photo_files
 from pipelines.sources import opener
 
@@ -55,10 +56,13 @@ def _color(colorizer, path, result):
         return value
 
     photo = timed("decode", lambda: photo_files.read_photo(path)[0])
-    timed("network", lambda: colorizer._graph.predict(photo.rgb[None]).numpy())
-    colored = timed("color", lambda: colorizer.colorize(photo.rgb))
-    # Coloring includes the network once more; the difference is the work at full size.
-    times["upsample"] = times.pop("color") - times["network"]
+    about = colorizer.description
+    shape = working_size.working_shape(
+        *photo.rgb.shape[:2], about["working_size"], about["size_multiple"]
+    )
+    lightness = timed("shrink", lambda: working_size.lightness(photo.rgb, shape))
+    coefficients = timed("network", lambda: colorizer._engine.coefficients(lightness)[0])
+    colored = timed("full size", lambda: full_size.apply(photo.rgb, coefficients))
     photo = dataclasses.replace(photo, rgb=colored)
     timed("encode", lambda: photo_files.write_photo(result, [photo], overwrite=True))
     return times

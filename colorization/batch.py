@@ -125,7 +125,6 @@ def _checked(batch):
     """
     from colorization.beam import storage
     from colorization.inference.plan import PlanError
-    from pipelines import console
     from pipelines.shards import beam_files
 
     for glob in batch.globs:
@@ -134,7 +133,6 @@ def _checked(batch):
                 f"--input={glob.pattern}: expected a pattern of photos. Received: one that matches "
                 "no file. A folder with all folders in it is 'FOLDER/**'."
             )
-    console.import_quietly()
     from colorization.inference import colorizer
     from pipelines.photos.photo_files import decode_picture
 

@@ -6,35 +6,31 @@ Usage:
 Examples:
   python -m colorization.colorize grandmother.jpg --output=grandmother_color.jpg
   python -m colorization.colorize album/ street.png --output=colored/ --report
-  python -m colorization.colorize album/ --output=colored/ --skip_existing    (goes on with a run)
+  python -m colorization.colorize album/ --output=colored/ --skip_existing    (resumes a run)
   python -m colorization.colorize album/ --output=colored/ --include='193?/*' --exclude='*_back.*'
   python -m colorization.colorize portrait.tif --output=portraits/ --num_variants=5 --seed=1
   python -m colorization.colorize album/ --output=colored/ --server=grpc://host:8500
 
 Photos keep their size, their lightness, their names and their formats; what cannot be written in
-its own format becomes .png. A folder is colored with all folders in it. Damaged files are named and
-passed over, and the exit status is 1 if there were any. Ctrl-C ends a run after the photos in
-progress; files are written whole or not at all. Beside several variants of a photo comes a sheet
-that shows them all: NAME_sheet.jpg, and of other formats NAME_sheet_tif.jpg and so on.
+its own format becomes .png. Folders are searched recursively. Damaged files are reported and
+skipped, and the exit status is then 1. Ctrl-C ends a run after the photos in progress; writes are
+atomic. Several variants of a photo come with a sheet that shows them all: NAME_sheet.jpg, and
+for other formats NAME_sheet_tif.jpg and so on.
 
-A run over a folder writes colorization.jsonl into the output folder: what became of each photo.
+A run over a folder writes a record of each photo to colorization.jsonl in the output folder.
 """
 
 import contextlib
 import sys
 import textwrap
-import time
 
 from absl import flags
 
 from colorization import option_flags
-from colorization.inference import manifest, plan, threads
-from colorization.inference.options import OptionError
+from colorization.inference import album, manifest, plan
+from colorization.inference.engines import ENGINES
 from pipelines import console
-
-
-class _Mistake(Exception):
-    """A request that cannot be carried out; the message is one line."""
+from pipelines.errors import UserError
 
 
 def main(argv=None):
@@ -49,12 +45,14 @@ def main(argv=None):
     """
     try:
         return _run(sys.argv if argv is None else argv)
-    except (_Mistake, plan.PlanError, OptionError) as error:
+    except UserError as error:
         return _fail(error)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            return console.end_unread()
+        return _fail(f"{error.filename}: {error.strerror or error}.")
     except KeyboardInterrupt:
         return _fail("Interrupted before the first photo.", 130)
-    except BrokenPipeError:
-        return console.end_unread()
 
 
 def define_flags(values):
@@ -84,24 +82,32 @@ def define_flags(values):
         "TF Serving that runs the model: grpc://HOST:8500 or http://HOST:8501; grpcs:// and "
         "https:// go by TLS. Photos stay here: only small pictures of their lightness are sent.",
     )
-    switch("overwrite", "Replace files that are there already.")
+    flags.DEFINE_enum(
+        "engine",
+        "auto",
+        ENGINES,
+        "What runs the network: litert, which starts sooner, or saved_model, by TensorFlow, which "
+        "gives several variants; auto takes litert where it can. Their colors are the same.",
+        flag_values=values,
+    )
+    switch("overwrite", "Replace existing files.")
     switch(
         "skip_existing",
-        "Pass over photos whose colored files are there already, and those that an earlier run "
-        "kept; try those again that failed. With --overwrite, color again what was made of another "
-        "file, by another model or with other options.",
+        "Skip photos whose colored files exist already, and those that an earlier run kept; retry "
+        "those that failed. With --overwrite, color again what was made from another file, by "
+        "another model or with other options.",
     )
     strings(
         "include",
-        "Of a folder, take only photos that match this pattern, such as 'scan_*'. A pattern with a "
-        "slash in it is held against the path below the folder, where * matches slashes too; any "
-        "other against the name. Case does not matter. May be repeated.",
+        "Of a folder, take only photos that match this pattern, such as 'scan_*'. A pattern with "
+        "a slash is matched against the path below the folder, where * matches slashes too; any "
+        "other against the name. Case is ignored. May be repeated.",
     )
-    strings("exclude", "Of a folder, leave out photos and folders that match. May be repeated.")
+    strings("exclude", "Of a folder, skip photos and folders that match. May be repeated.")
     switch(
         "report",
-        "Write report.html into the output folder: photos before and after, and what failed. "
-        "Replaces that of an earlier run.",
+        "Write report.html to the output folder: photos before and after, and failures. Replaces "
+        "the report of an earlier run.",
     )
     option_flags.define_flags(values)
     switch("help", "Show this text.", short_name="h")
@@ -110,12 +116,7 @@ def define_flags(values):
 def _run(argv):
     values, inputs = _parse(argv)
     if values.help:
-        print(f"{__doc__}\nFlags:")
-        for name in values:
-            if name != values[name].short_name:
-                # To flags that may be repeated absl adds a line of its own.
-                text, *_ = values[name].help.split(";\n")
-                print(textwrap.fill(f"--{name}: {text}", 80, subsequent_indent=" " * 6))
+        _help(values)
         return 0
     asked = option_flags.options(values)
     options = asked.load_mask()
@@ -127,13 +128,35 @@ def _run(argv):
         exclude=values.exclude,
     )
     if values.report and planned.folder is None:
-        raise _Mistake("--report goes with a folder or several photos. Received: one photo.")
-    try:
-        earlier = manifest.Manifest(planned.folder)
-    except OSError as error:
-        raise _Mistake(f"{error.filename}: cannot be read: {error.strerror or error}.") from error
-    with contextlib.closing(earlier) as records:
-        return _color(values, options, asked.record(), planned, records)
+        raise plan.PlanError("--report goes with a folder or several photos. Received: one photo.")
+
+    def open_colorizer():
+        from colorization.inference import colorizer
+
+        return colorizer.Colorizer(values.model, engine=values.engine, server=values.server)
+
+    with contextlib.closing(manifest.Manifest(planned.folder)) as records:
+        outcome = album.run(
+            planned,
+            records,
+            open_colorizer,
+            (options, asked.record()),
+            overwrite=values.overwrite,
+            skip_existing=values.skip_existing,
+            report=values.report,
+            tell=_fail,
+            # Of those that wait for a server, another may use the processor.
+            threads_each=2 if values.server else 1,
+        )
+    _summarize(planned, records, outcome)
+    stop = outcome.stop
+    if stop.requested:
+        _fail(stop.reason or "Stopped.")
+        if planned.folder is not None:
+            _fail("Run the same command with --skip_existing to resume.")
+    if stop.signal:
+        return 128 + stop.signal
+    return 1 if stop.requested or outcome.counts["failed"] else 0
 
 
 def _parse(argv):
@@ -142,128 +165,46 @@ def _parse(argv):
     try:
         _, *inputs = values(argv)
     except flags.Error as error:
-        raise _Mistake(f"{error} (see --help)") from error
+        raise plan.PlanError(f"{error} (see --help)") from error
     if values.help:
         return values, inputs
     if not inputs:
-        raise _Mistake("Expected a photo or a folder. Received: none. See --help.")
+        raise plan.PlanError("Expected a photo or a folder. Received: none. See --help.")
     if not values.output:
-        raise _Mistake("Expected --output=FILE_OR_FOLDER. Received: none. See --help.")
+        raise plan.PlanError("Expected --output=FILE_OR_FOLDER. Received: none. See --help.")
     return values, inputs
 
 
-def _color(values, options, made_with, planned, records):
-    """Colors what is to be colored and tells what became of all; returns the exit status."""
-    # Not before the request is known to be sound: these take a part of a second.
-    from colorization.inference import album, photo_pages
-
-    wish = {"overwrite": values.overwrite, "skip_existing": values.skip_existing}
-    chosen, color_one = album.choose(planned.jobs, records, None, **wish), None
-    # With nothing to do, and no records to compare, no model is loaded.
-    if chosen.todo or (values.skip_existing and records.records):
-        model = _load(values)
-        model.check(options)
-        made_with = {name: model.description.get(name) for name in ("name", "version")} | made_with
-        chosen = album.choose(planned.jobs, records, made_with, **wish)
-
-        def color_one(job):
-            return model.colorize_file(
-                job.source, job.destination, options, overwrite=values.overwrite
-            )
-
-    for line in chosen.lines():
-        _fail(line)
-    pages = photo_pages.Report(planned.folder) if values.report else None
-    if pages is not None:
-        color_one = pages.following(color_one)
-    counts, start, stop = chosen.counts(), time.monotonic(), threads.Stop()
-    with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
-        with _progress("Coloring", len(chosen.todo)) as bar:
-            # Of those that wait for a server, another may use the processor.
-            num_threads = threads.num_processors() * (2 if values.server else 1)
-            colored = album.color(chosen.todo, color_one, records, made_with, stop, num_threads)
-            for record in colored:
-                counts[record.status] += 1
-                if record.message:
-                    bar.write(record.message, file=sys.stderr)
-                bar.update()
-        seconds = time.monotonic() - start
-        if pages is not None and not stop.requested:
-            _write_report(pages, planned.jobs, records.records, stop)
-    _summarize(planned, records, counts, seconds)
-    if pages is not None and not stop.requested:
-        _say(f"Before and after: {pages.path}")
-    if stop.requested:
-        _fail(stop.reason or "Stopped.")
-        if planned.folder is not None:
-            _fail("The same command with --skip_existing goes on.")
-    if stop.signal:
-        return 128 + stop.signal
-    return 1 if stop.requested or counts["failed"] else 0
+def _help(values):
+    print(f"{__doc__}\nFlags:")
+    for name in values:
+        if name != values[name].short_name:
+            # To flags that may be repeated absl adds a line of its own.
+            text, *_ = values[name].help.split(";\n")
+            print(textwrap.fill(f"--{name}: {text}", 80, subsequent_indent=" " * 6))
 
 
-def _load(values):
-    """Loads the model."""
-    console.import_quietly()
-    from colorization.inference import colorizer
-
-    try:
-        if values.server is None:
-            return colorizer.Colorizer(values.model)
-        from colorization.serving import client
-
-        return client.RemoteColorizer(values.server, values.model)
-    except colorizer.ModelError as error:
-        raise _Mistake(str(error)) from error
-
-
-def _progress(what, total):
-    from tqdm import tqdm
-
-    # None: only on a terminal.
-    return tqdm(
-        desc=what, total=total, unit="photo", disable=None if total > 1 else True, leave=False
-    )
-
-
-def _write_report(pages, jobs, records, stop):
-    with _progress("Report", len(jobs)) as bar:
-        for _ in pages.prepare(jobs, records, stop):
-            bar.update()
-    if stop.requested:
-        return
-    try:
-        pages.write(jobs, records)
-    except OSError as error:
-        stop.reason = f"{pages.path}: cannot be written: {error.strerror or error}."
-
-
-def _summarize(planned, records, counts, seconds):
+def _summarize(planned, records, outcome):
+    counts = outcome.counts
     if planned.folder is None:
-        _summarize_one(planned.jobs[0], records, counts["skipped"])
+        job, record = planned.jobs[0], records.records.get(planned.jobs[0].name)
+        if record is None and counts["skipped"]:
+            _say(f"Skipped {job.source}: {job.existing} is there already.")
+        elif record is not None and record.status == "colored":
+            _say(f"Colored {job.source}: {', '.join(record.outputs)}")
+        elif record is not None and record.status == "kept":
+            _say(f"Kept {job.source}: it has colors already.")
         return
-    counts["not reached"] = len(planned.jobs) - counts.total()
-    colored, notes = counts.pop("colored", 0), []
-    if colored:
-        notes.append(f"{colored / seconds:.1f} photos/s")
+    notes = [f"{counts['colored'] / outcome.seconds:.1f} photos/s"] if counts["colored"] else []
     for status in ("kept", "skipped", "failed", "not reached"):
         if counts[status]:
             notes.append(f"{counts[status]} {status}")
     notes = f" ({', '.join(notes)})" if notes else ""
-    _say(f"Colored {colored} of {len(planned.jobs)} photos, in {planned.folder}{notes}.")
+    _say(f"Colored {counts['colored']} of {len(planned.jobs)} photos, in {planned.folder}{notes}.")
     if records.path.exists():
-        _say(f"What became of each: {records.path}")
-
-
-def _summarize_one(job, records, skipped):
-    record = records.records.get(job.name)
-    if record is None:
-        if skipped:
-            _say(f"Skipped {job.source}: {job.existing} is there already.")
-    elif record.status == "colored":
-        _say(f"Colored {job.source}: {', '.join(record.outputs)}")
-    elif record.status == "kept":
-        _say(f"Kept {job.source}: it has colors already.")
+        _say(f"Record of each photo: {records.path}")
+    if outcome.report is not None:
+        _say(f"Before and after: {outcome.report}")
 
 
 def _say(line):

@@ -67,6 +67,7 @@ def main(arguments):
     from absl import flags
 
     from colorization.inference import threads
+    from colorization.inference.colorizer import Colorizer
     from colorization.serving.web import ServeError
 
     if arguments:
@@ -86,7 +87,7 @@ def main(arguments):
     )
     # A taken port is told before the model is loaded.
     listener = listen(options.host, options.port)
-    colorizer = _load(options.model, options.server)
+    colorizer = Colorizer(options.model, server=options.server)
     server = Server(create_app(colorizer, limits), listener, limits)
     stop = threads.Stop()
     with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
@@ -94,20 +95,6 @@ def main(arguments):
         print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
         server.run(stop)
     return 0
-
-
-def _load(model, server):
-    """Loads the model, or finds the server that has it."""
-    from pipelines import console
-
-    console.import_quietly()
-    if server is None:
-        from colorization.inference.colorizer import Colorizer
-
-        return Colorizer(model)
-    from colorization.serving.client import RemoteColorizer
-
-    return RemoteColorizer(server, model)
 
 
 if __name__ == "__main__":

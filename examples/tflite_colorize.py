@@ -58,8 +58,12 @@ def colorize(content, photo, num_threads=2):
     # Channel by channel in floats: Pillow rounds what it resizes in whole numbers.
     channels = [band.convert("F").resize((width, height), 2) for band in photo.split()]
     seen = to_lightness(np.stack(channels, axis=-1))[None, ..., None].astype(np.float32)
+    inputs = {"lightness": seen}
+    if about.get("takes_hints"):
+        # Colors that are known: ab, and a mask that is 1 where it is meant.
+        inputs["hints"] = np.zeros((1, height, width, 3), np.float32)
     run = interpreter.Interpreter(model_content=content, num_threads=num_threads)
-    coefficients = run.get_signature_runner()(lightness=seen)["coefficients"][0]
+    coefficients = run.get_signature_runner()(**inputs)["coefficients"][0]
     rgb = np.array(photo)
     rows, columns = (
         np.clip((np.arange(long) + 0.5) * short / long - 0.5, 0, short - 1)

@@ -90,10 +90,17 @@ def import_quietly():
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silence_stderr():
+        import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def silence_stderr():
+    """Keeps what libraries write to standard error, past Python, to themselves."""
     sys.stderr.flush()
     with open(os.devnull, "wb") as nowhere, contextlib.ExitStack() as stack:
         kept = os.dup(2)
         stack.callback(os.close, kept)
         stack.callback(os.dup2, kept, 2)
         os.dup2(nowhere.fileno(), 2)
-        import tensorflow  # noqa: F401
+        yield

@@ -16,7 +16,7 @@ from google.protobuf import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
-from colorization.inference.colorizer import RELEASED_MODEL
+from colorization.inference.model_folder import RELEASED_MODEL
 from colorization.serving import server_files
 from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Double

@@ -20,7 +20,6 @@ from apache_beam.utils import shared
 from colorization.beam import places, storage
 from colorization.inference import album, plan
 from colorization.inference.options import Options
-from pipelines import console
 from pipelines.shards import beam_files
 
 FAILED = "failed"
@@ -179,7 +178,6 @@ class Color(beam.DoFn):
         # A process for each processor is how all of Beam's engines use a machine.
         for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "VIPS_CONCURRENCY"):
             os.environ.setdefault(variable, "1")
-        console.import_quietly()
         model = self._batch.model
         self._model = self._shared.acquire(lambda: _load(model), model)
 

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
 from colorization.evaluation.protocol import VARIANTS_SEED
-from colorization.inference.colorizer import RELEASED_MODEL, Colorizer
+from colorization.inference.colorizer import Colorizer
+from colorization.inference.model_folder import RELEASED_MODEL
 from pipelines.color import bins, spaces
 
 

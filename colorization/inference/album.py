@@ -1,15 +1,18 @@
-"""Colors all photos of a plan and keeps account of them; none of them can end the run."""
+"""Colors all photos of a plan and keeps account of them; none of them can end the run.
 
-import collections
+`run` is a whole run, as the command does it; `color` is its middle.
+"""
+
 import dataclasses
 import errno
 import functools
 import os
+import sys
 import textwrap
 import time
 
 from colorization.inference import threads
-from colorization.inference.manifest import Record
+from colorization.inference.manifest import Record, choose
 from pipelines.photos.photo_files import PictureError
 
 # Of a volume, of a user's share of it.
@@ -21,78 +24,107 @@ class CannotGoOn(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
-    """What is to be done about each photo: lists of `Job`.
+class Outcome:
+    """What became of a run.
 
     Attributes:
-        todo: To be colored.
-        skipped: Passed over as asked, since their files are there, or need not be.
-        outdated: Passed over as well, though the manifest says that they were made of another file,
-            by another model or with other options.
-        existing: Not colored since their files are there and nothing was said of that.
-        problems: Not colored for what `Job.problem` says.
+        counts: `collections.Counter` of photos by `Record.status`, and of those not reached.
+        seconds: How long coloring took.
+        report: Path of the page that shows photos before and after, None without one.
+        stop: `threads.Stop`, requested if the run was ended early.
     """
 
-    todo: list
-    skipped: list
-    outdated: list
-    existing: list
-    problems: list
-
-    def counts(self):
-        """Counts what is passed over and what fails, by the words of `Record.status`."""
-        return collections.Counter(
-            skipped=len(self.skipped) + len(self.outdated),
-            failed=len(self.existing) + len(self.problems),
-        )
-
-    def lines(self):
-        """Says in lines for the user what will not be colored and why."""
-        for job in self.problems:
-            yield job.problem if str(job.source) in job.problem else f"{job.source}: {job.problem}"
-        if self.existing:
-            # Not a line for each: after an interruption there may be thousands.
-            yield (
-                f"{self.existing[0].existing}{_and_more(self.existing)} there already. Choose "
-                "another --output, or add --skip_existing to color the rest, or --overwrite."
-            )
-        if self.outdated:
-            yield (
-                f"{self.outdated[0].existing}{_and_more(self.outdated)} made of another file, by "
-                "another model or with other options. Add --overwrite to make such anew."
-            )
+    counts: dict
+    seconds: float
+    report: object
+    stop: threads.Stop
 
 
-def choose(jobs, manifest, made_with, *, overwrite, skip_existing):
-    """Sorts photos by what is to be done about them.
+def run(
+    planned,
+    records,
+    open_colorizer,
+    options,
+    *,
+    overwrite,
+    skip_existing,
+    report,
+    tell,
+    threads_each,
+):
+    """Colors what is to be colored of a plan, showing progress on a terminal.
 
     Args:
-        jobs: Iterable of `Job`.
-        manifest: `Manifest` of the output folder.
-        made_with: As in `Record`, for this run.
+        planned: `plan.Plan`.
+        records: `Manifest` of the output folder.
+        open_colorizer: Function without arguments that loads the model, if it is needed.
+        options: Pair of `Options`, and of what the records say of them.
         overwrite: Whether files that are there may be replaced.
-        skip_existing: Whether photos are passed over whose files are there. With `overwrite`, only
-            those are that the manifest shows to be made of the same file in the same way: so a run
-            that overwrites can go on after an interruption, too.
+        skip_existing: Whether photos are passed over whose files are there; see `manifest.choose`.
+        report: Whether a page shows photos before and after.
+        tell: Function of a line about what does not go well.
+        threads_each: Photos in progress for each processor.
 
     Returns:
-        `Choice`.
+        `Outcome`.
     """
-    choice = Choice([], [], [], [], [])
-    for job in jobs:
-        if job.problem:
-            choice.problems.append(job)
-        elif skip_existing and manifest.is_done(job, made_with):
-            choice.skipped.append(job)
-        elif job.existing is None or overwrite:
-            choice.todo.append(job)
-        elif not skip_existing:
-            choice.existing.append(job)
-        elif job.name in manifest.records:
-            choice.outdated.append(job)
-        else:
-            choice.skipped.append(job)
-    return choice
+    # Not before the request is known to be sound: this takes a part of a second.
+    from colorization.inference import photo_pages
+
+    (options, made_with), color_one = options, None
+    wish = {"overwrite": overwrite, "skip_existing": skip_existing}
+    chosen = choose(planned.jobs, records, None, **wish)
+    # With nothing to do, and no records to compare, no model is loaded.
+    if chosen.todo or (skip_existing and records.records):
+        model = open_colorizer()
+        model.check(options)
+        made_with = {name: model.description.get(name) for name in ("name", "version")} | made_with
+        chosen = choose(planned.jobs, records, made_with, **wish)
+
+        def color_one(job):
+            return model.colorize_file(job.source, job.destination, options, overwrite=overwrite)
+
+    for line in chosen.lines():
+        tell(line)
+    pages = photo_pages.Report(planned.folder) if report else None
+    if pages is not None:
+        color_one = pages.following(color_one)
+    counts, start, stop = chosen.counts(), time.monotonic(), threads.Stop()
+    with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
+        with _progress("Coloring", len(chosen.todo)) as bar:
+            num_threads = threads.num_processors() * threads_each
+            for record in color(chosen.todo, color_one, records, made_with, stop, num_threads):
+                counts[record.status] += 1
+                if record.message:
+                    bar.write(record.message, file=sys.stderr)
+                bar.update()
+        seconds = time.monotonic() - start
+        if pages is not None and not stop.requested:
+            _write_report(pages, planned.jobs, records.records, stop)
+    counts["not reached"] = len(planned.jobs) - counts.total()
+    shown = None if pages is None or stop.requested else pages.path
+    return Outcome(counts, seconds, shown, stop)
+
+
+def _progress(what, total):
+    from tqdm import tqdm
+
+    # None: only on a terminal.
+    return tqdm(
+        desc=what, total=total, unit="photo", disable=None if total > 1 else True, leave=False
+    )
+
+
+def _write_report(pages, jobs, records, stop):
+    with _progress("Report", len(jobs)) as bar:
+        for _ in pages.prepare(jobs, records, stop):
+            bar.update()
+    if stop.requested:
+        return
+    try:
+        pages.write(jobs, records)
+    except OSError as error:
+        stop.reason = f"{pages.path}: cannot be written: {error.strerror or error}."
 
 
 def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
@@ -182,7 +214,3 @@ def _attempt(color_one, manifest_path, made_with, job):
         made_with=made_with,
     )
     return record, problem
-
-
-def _and_more(jobs):
-    return f" and {len(jobs) - 1:,} more are" if len(jobs) > 1 else " is"

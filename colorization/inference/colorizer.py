@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
+import threading
 import typing
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
-from colorization.inference import graph, plan, sheets
+from colorization.inference import (
+    engines,
+    full_size,
+    model_folder,
+    plan,
+    sheets,
+    working_size,
+)
 from colorization.inference.options import OptionError, Options
 from pipelines.color.gray import has_colors
-from pipelines.errors import UserError
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
-RELEASED_MODEL = pathlib.Path(__file__).resolve().parents[2] / "saved_models" / "chroma"
-DESCRIPTION = os.path.join("assets.extra", "colorization.json")
-_DESCRIBED = {"name", "version", "gives_variants"}
-
 Picture = str | os.PathLike | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-
-
-class ModelError(UserError):
-    """A model that cannot be used; the message is one line."""
 
 
 class Colorizer:
@@ -37,29 +34,44 @@ class Colorizer:
 
     Args:
         model: Folder of an exported model, or the folder that holds its numbered versions, of which
-            the highest is taken; default the released model. Its code is its graph: load only
-            models whose source you trust.
+            the highest is taken; default the released model. With `server`, the model's name there.
+        engine: What runs the network: one of `engines.ENGINES`, or an engine itself. `"auto"` takes
+            LiteRT, which starts ten times as fast, where the model has a file for it, and
+            TensorFlow for what LiteRT cannot do: several variants.
+        server: Address of a TF Serving that runs the network, such as `grpc://host:8500`; default
+            none. Photos stay here: only small pictures of their lightness are sent.
 
     Attributes:
         description: Dict of what the exporter wrote about the model: its name, version, codec and
             recipe.
 
     Raises:
-        ModelError: If there is no such model, it is damaged, or another program made it.
+        ModelError: If there is no such model, it is damaged, or another program made it; or if the
+            server is not there, or has no such model.
     """
 
     description: dict
 
-    def __init__(self, model: str | os.PathLike | None = None):
-        folder = _find_version(model)
-        self.description = _read_description(folder)
-        try:
-            self._graph = _Traced(tf.saved_model.load(str(folder)))
-        except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(
-                f"{folder}: the model is damaged or incomplete ({reason}). Copy or export it again."
-            ) from error
+    def __init__(
+        self,
+        model: str | os.PathLike | None = None,
+        *,
+        engine: typing.Any = "auto",
+        server: str | None = None,
+    ):
+        self._folder, self._many, self._lock = None, None, threading.Lock()
+        if server is not None:
+            from colorization.inference.engines.remote import RemoteEngine
+
+            engine = RemoteEngine(server, model)
+        elif isinstance(engine, str):
+            folder = model_folder.find(model)
+            description = model_folder.read_description(folder)
+            if engine == "auto":
+                self._folder = folder
+            engine = engines.open_engine(folder, description, engine)
+        self._engine = engine
+        self.description = engine.description
 
     def colorize(
         self, picture: Picture, options: Options | None = None, **knobs: typing.Any
@@ -197,15 +209,22 @@ class Colorizer:
             yield path, photo_files.encode_photo(path, colored, self._note())
 
     def check(self, options: Options):
-        """Checks that this model can do what options ask for.
+        """Checks that this model, and what runs it, can do what options ask for.
 
         Raises:
             OptionError: If it gives one coloring of a photo, and several are asked for.
         """
-        if options.num_variants > 1 and not self.description["gives_variants"]:
+        if options.num_variants == 1:
+            return
+        if not self.description["gives_variants"]:
             raise OptionError(
                 f"The model {self.description['name']} gives one coloring of a photo. Received: "
                 f"num_variants={options.num_variants}. Set num_variants=1, or take another model."
+            )
+        if not self._engine.gives_variants and self._folder is None:
+            raise OptionError(
+                "LiteRT gives one coloring of a photo. Received: "
+                f"num_variants={options.num_variants}. Set num_variants=1, or engine=saved_model."
             )
 
     def _files(self, pages, destination, options):
@@ -235,115 +254,37 @@ class Colorizer:
 
     def _colorings(self, rgb, options, mask, onto=None) -> Iterator[np.ndarray]:
         """Yields a photo's colorings, likeliest first, or one; `onto` is what gets the colors."""
-        count, seed, only = options.num_variants, options.seed, options.variant
-        saturation = np.float32(options.saturation)
         shown = rgb if onto is None else onto
         height, width = shown.shape[:2]
-        step = graph.strip_rows(1, width)
-        amount = np.full((1, 1, 1, 1), saturation)
         if mask is not None:
             mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
         try:
-            if count == 1:
-                predicted = self._graph.predict(rgb[None])
-            else:
-                predicted = self._graph.variants(rgb[None], tf.constant(seed), tf.constant(count))
+            predicted = self._predict(rgb, options.num_variants, options.seed)
+            only = options.variant
             for coefficients in predicted if only is None else predicted[only - 1 : only]:
-                colored = np.empty_like(shown)
-                for top in range(0, height, step):
-                    strip = slice(top, top + step)
-                    if mask is not None:
-                        amount = mask[None, strip, :, None] * saturation
-                    colored[strip] = self._graph.apply(
-                        shown[None, strip],
-                        coefficients[None],
-                        tf.constant(top),
-                        tf.constant(height),
-                        tf.constant(amount),
-                    )[0]
-                yield colored
-        except tf.errors.ResourceExhaustedError as error:
+                yield full_size.apply(shown, coefficients, options.saturation, mask)
+        except (MemoryError, cv2.error) as error:
             raise PictureError(
                 f"A photo of {rgb.shape[1]} x {rgb.shape[0]} pixels does not fit into memory. "
                 "Make it smaller."
             ) from error
 
+    def _predict(self, rgb, count, seed):
+        """Coefficients of a photo's colorings."""
+        sizes = (self.description[name] for name in ("working_size", "size_multiple"))
+        shape = working_size.working_shape(*rgb.shape[:2], *sizes)
+        lightness = working_size.lightness(rgb, shape)
+        if count == 1:
+            return self._engine.coefficients(lightness)
+        engine = self._engine if self._engine.gives_variants else self._saved_model()
+        return engine.variants(lightness, seed, count)
 
-class _Traced:
-    """The functions of a loaded graph, as they were traced: for photos of every size.
-
-    Called by their own names, they would be traced again for each size that comes: a second each,
-    and 10 MB that are never given back.
-
-    Args:
-        graph: What `tf.saved_model.load` returned. It is kept: its functions do not hold it.
-
-    Raises:
-        LookupError: If it lacks one.
-    """
-
-    def __init__(self, graph):
-        self._graph = graph
-        self.predict, self.apply = _by_depth(graph, "predict"), _by_depth(graph, "apply")
-        if hasattr(graph, "variants"):
-            self.variants = _by_depth(graph, "variants")
-
-
-def _by_depth(graph, name):
-    if not hasattr(graph, name):
-        raise LookupError(f"it has no function {name}")
-    traced = getattr(graph, name).concrete_functions
-    known = {function.structured_input_signature[0][0].dtype: function for function in traced}
-
-    def call(images, *arguments):
-        images = tf.convert_to_tensor(images)
-        return known[images.dtype](images, *arguments)
-
-    return call
-
-
-def _find_version(model):
-    if model is None:
-        if not RELEASED_MODEL.is_dir():
-            raise ModelError(
-                f"The released model was expected in {RELEASED_MODEL}, which is missing. "
-                "Name another with --model=FOLDER."
-            )
-        model = RELEASED_MODEL
-    folder = pathlib.Path(model)
-    if not folder.is_dir():
-        what = "a file" if folder.exists() else "no such folder"
-        raise ModelError(
-            f"{folder}: the folder of an exported model was expected. Received: {what}. "
-            "Check --model."
-        )
-    versions = [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
-    if (folder / "saved_model.pb").exists() or not versions:
-        return folder
-    return max(versions, key=lambda path: int(path.name))
-
-
-def _read_description(folder):
-    """What the exporter wrote; read before the model, so that no stranger's graph is loaded."""
-    try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(
-            f"{folder}: a model that colorization.export wrote was expected. Received a folder "
-            f"without {DESCRIPTION}. Check --model."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{folder / DESCRIPTION}: cannot be read ({error}). Copy or export the model again."
-        ) from error
-    # What an earlier program wrote has other calls, and TensorFlow, called in a way that a graph
-    # does not know, keeps a lock: the next thread would wait for ever.
-    if not isinstance(description, dict) or not _DESCRIBED <= description.keys():
-        raise ModelError(
-            f"{folder / DESCRIPTION}: expected a JSON object with {', '.join(sorted(_DESCRIBED))}. "
-            "Received another, perhaps of an earlier program. Export the model again."
-        )
-    return description
+    def _saved_model(self):
+        """The engine for several variants, opened when they are first asked for."""
+        with self._lock:
+            if self._many is None:
+                self._many = engines.open_engine(self._folder, self.description, "saved_model")
+            return self._many
 
 
 def _settled(options, knobs):

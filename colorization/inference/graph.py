@@ -1,6 +1,6 @@
 """The whole way from gray photo to color photo as one graph, which is what gets exported.
 
-Law of the file: photos are uint8 or uint16 sRGB of shape `(batch, height, width, 3)`, of any size
+Photos are uint8 or uint16 sRGB of shape `(batch, height, width, 3)`, of any size
 from one pixel up; only their lightness is used, and it is kept to within one unit of L*. The
 network sees a smaller copy, and everything of full size is done strip by strip, so that memory
 holds the photo, its result and one strip of floats.
@@ -9,11 +9,11 @@ holds the photo, its result and one strip of floats.
 import tensorflow as tf
 
 from colorization.inference import options, tone, upsampling, variants
+from colorization.inference.working_size import MAX_ASPECT
 from colorization.models import noise
 from pipelines.color import codecs, spaces
 
 STRIP_PIXELS = 2**18
-MAX_ASPECT = 4
 DEPTHS = (tf.uint8, tf.uint16)
 
 
@@ -53,8 +53,8 @@ class ColorizationGraph(tf.Module):
         self.weights = [variable.value for variable in network.variables]
         self.__dict__["network"] = network
         self._codec = codec
-        self._working_size = working_size
-        self._size_multiple = size_multiple
+        self.working_size = working_size
+        self.size_multiple = size_multiple
         condition = tf.TensorSpec((None, None, None, codec.condition_channels), tf.float32)
         # A function of its own, so that a saved copy holds the network once.
         self._infer = tf.function(self._generate, input_signature=[condition])
@@ -209,25 +209,36 @@ class ColorizationGraph(tf.Module):
             gamut of sRGB at that lightness.
         """
         height, width = tf.shape(lightness)[1], tf.shape(lightness)[2]
-        size = self._working_shape(height, width)
+        size = self.working_shape(height, width)
         small = tf.image.resize(lightness, size, antialias=True)
         coefficients = self.coefficients(small)
         local = upsampling.enlarge_rows(coefficients, 0, height, height, width)
         return upsampling.apply(lightness, local)
 
-    def coefficients(self, lightness):
+    @property
+    def takes_hints(self):
+        """Whether the network can be told colors."""
+        return self._codec.takes_hints
+
+    def coefficients(self, lightness, hints=None):
         """Predicts what `predict` does, from lightness at the working size.
 
         Args:
             lightness: Float tensor of shape `(batch, h, w, 1)`, L*; `h` and `w` are multiples of
                 `size_multiple`.
+            hints: Float tensor of shape `(batch, h, w, 3)`: ab in CIE units, and a mask that is 1
+                where it is meant; None for none. Only of networks that take hints.
 
         Returns:
             Float tensor of shape `(batch, h, w, 4)`: see `upsampling.fit`.
         """
-        return _fit(lightness, self._codec.ab(self._say(lightness)))
+        return _fit(lightness, self.ab(lightness, hints))
 
-    def colorings(self, lightness, seed, count):
+    def ab(self, lightness, hints=None):
+        """Ab at the network's own resolution, of lightness and hints at the working size."""
+        return self._codec.ab(self._say(lightness, hints))
+
+    def colorings(self, lightness, seed, count, hints=None):
         """Predicts several colorings of one photo, at the network's own resolution.
 
         They are drawn from what the network believes (see `variants.sample`), or made from as many
@@ -237,16 +248,17 @@ class ColorizationGraph(tf.Module):
             lightness: Float tensor of shape `(1, h, w, 1)`, L* at the working size.
             seed: int32 scalar.
             count: int32 scalar, at most `options.MAX_VARIANTS`.
+            hints: As for `coefficients`.
 
         Returns:
             Float tensor of shape `(n, h / k, w / k, 2)`: ab of up to `count` colorings.
         """
         if self._is_quantized:
-            return self._sample(lightness, self._say(lightness), seed, count)
+            return self._sample(lightness, self._say(lightness, hints), seed, count)
         size = [options.MAX_VARIANTS - 1, noise.noise_size(self.network)]
         drawn = tf.random.stateless_normal(size, tf.stack([seed, 0]))
         drawn = tf.pad(drawn, [[1, 0], [0, 0]])[:count]
-        condition = tf.repeat(self._condition(lightness), tf.shape(drawn)[0], axis=0)
+        condition = tf.repeat(self._condition(lightness, hints), tf.shape(drawn)[0], axis=0)
         return self._codec.ab(self._vary(condition, drawn))
 
     def seen(self, images, size=None):
@@ -261,7 +273,7 @@ class ColorizationGraph(tf.Module):
         """
         images = tf.convert_to_tensor(images)
         if size is None:
-            size = self._working_shape(tf.shape(images)[1], tf.shape(images)[2])
+            size = self.working_shape(tf.shape(images)[1], tf.shape(images)[2])
         # On whole numbers this op averages without a float copy of the photo.
         rgb = tf.cast(tf.image.resize(images, size, antialias=True), tf.float32) / images.dtype.max
         rgb.set_shape([None, None, None, 3])
@@ -272,15 +284,18 @@ class ColorizationGraph(tf.Module):
         lightness = self.seen(images)
         return lightness, self._say(lightness)
 
-    def _say(self, lightness):
+    def _say(self, lightness, hints=None):
         """What the network says of photos of this lightness, at the working size."""
-        return self._infer(self._condition(lightness))
+        return self._infer(self._condition(lightness, hints))
 
-    def _condition(self, lightness):
+    def _condition(self, lightness, hints=None):
         """What the network sees of photos of this lightness."""
         # A print's tone or colors are nothing to the network, and neither is how far it has faded.
         seen = tf.pad(tone.restore_contrast(lightness), [[0, 0], [0, 0], [0, 0], [0, 2]])
-        return self._codec.encode(spaces.lab_to_rgb(seen))[0]
+        condition = self._codec.encode(spaces.lab_to_rgb(seen))[0]
+        if hints is None:
+            return condition
+        return self._codec.hint(condition, hints[..., :2], hints[..., 2:])
 
     @tf.function
     def _sample(self, lightness, logits, seed, count):
@@ -295,13 +310,13 @@ class ColorizationGraph(tf.Module):
     def _vary(self, condition, drawn):
         return noise.generate(self.network, condition, drawn)
 
-    def _working_shape(self, height, width):
+    def working_shape(self, height, width):
         """What the network sees of a photo: never larger than the photo, save for rounding."""
         sides = tf.cast(tf.stack([height, width]), tf.float32)
-        limit = float(self._working_size)
+        limit = float(self.working_size)
         shrink = tf.minimum(limit / tf.reduce_min(sides), MAX_ASPECT * limit / tf.reduce_max(sides))
-        multiples = tf.round(sides * tf.minimum(shrink, 1.0) / self._size_multiple)
-        return tf.cast(tf.maximum(multiples, 1.0), tf.int32) * self._size_multiple
+        multiples = tf.round(sides * tf.minimum(shrink, 1.0) / self.size_multiple)
+        return tf.cast(tf.maximum(multiples, 1.0), tf.int32) * self.size_multiple
 
 
 def strip_rows(batch, width):

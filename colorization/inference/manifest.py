@@ -1,9 +1,10 @@
-"""What became of each photo, one JSON line each, so that an interrupted run can go on.
+"""What became of each photo, one JSON line each, so that an interrupted run can be resumed.
 
-Law of the file: lines are only ever appended, and the last about a photo counts. A line that a
-crash cut short, or that another program wrote, counts as missing.
+Lines are only ever appended, and the last about a photo counts. A line that a crash cut short, or
+that another program wrote, counts as missing.
 """
 
+import collections
 import dataclasses
 import json
 import os
@@ -117,3 +118,82 @@ def _parse(line):
         return dataclasses.replace(record, outputs=tuple(record.outputs))
     except (ValueError, TypeError):
         return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What is to be done about each photo: lists of `Job`.
+
+    Attributes:
+        todo: To be colored.
+        skipped: Passed over as asked, since their files are there, or need not be.
+        outdated: Passed over as well, though the manifest says that they were made of another file,
+            by another model or with other options.
+        existing: Not colored since their files are there and nothing was said of that.
+        problems: Not colored for what `Job.problem` says.
+    """
+
+    todo: list
+    skipped: list
+    outdated: list
+    existing: list
+    problems: list
+
+    def counts(self):
+        """Counts what is passed over and what fails, by the words of `Record.status`."""
+        return collections.Counter(
+            skipped=len(self.skipped) + len(self.outdated),
+            failed=len(self.existing) + len(self.problems),
+        )
+
+    def lines(self):
+        """Says in lines for the user what will not be colored and why."""
+        for job in self.problems:
+            yield job.problem if str(job.source) in job.problem else f"{job.source}: {job.problem}"
+        if self.existing:
+            # Not a line for each: after an interruption there may be thousands.
+            yield (
+                f"{self.existing[0].existing}{_and_more(self.existing)} there already. Choose "
+                "another --output, or add --skip_existing to color the rest, or --overwrite."
+            )
+        if self.outdated:
+            yield (
+                f"{self.outdated[0].existing}{_and_more(self.outdated)} made from another file, by "
+                "another model or with other options. Add --overwrite to color them again."
+            )
+
+
+def choose(jobs, manifest, made_with, *, overwrite, skip_existing):
+    """Sorts photos by what is to be done about them.
+
+    Args:
+        jobs: Iterable of `Job`.
+        manifest: `Manifest` of the output folder.
+        made_with: As in `Record`, for this run.
+        overwrite: Whether files that are there may be replaced.
+        skip_existing: Whether photos are passed over whose files are there. With `overwrite`, only
+            those are that the manifest shows to be made of the same file in the same way: so a run
+            that overwrites can go on after an interruption, too.
+
+    Returns:
+        `Choice`.
+    """
+    choice = Choice([], [], [], [], [])
+    for job in jobs:
+        if job.problem:
+            choice.problems.append(job)
+        elif skip_existing and manifest.is_done(job, made_with):
+            choice.skipped.append(job)
+        elif job.existing is None or overwrite:
+            choice.todo.append(job)
+        elif not skip_existing:
+            choice.existing.append(job)
+        elif job.name in manifest.records:
+            choice.outdated.append(job)
+        else:
+            choice.skipped.append(job)
+    return choice
+
+
+def _and_more(jobs):
+    return f" and {len(jobs) - 1:,} more are" if len(jobs) > 1 else " is"

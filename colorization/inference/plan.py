@@ -1,6 +1,6 @@
 """Which photo is to be written where, settled before the first is colored.
 
-Law of the file: nothing is read but folder listings, and nothing is written.
+Only folder listings are read, and nothing is written.
 """
 
 import collections

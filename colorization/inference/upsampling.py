@@ -1,7 +1,8 @@
 """Edge-aware enlargement of chroma: a guided filter led by the photo's own lightness.
 
-Law of the file: tensors are float32, `(batch, height, width, channels)`; L* is in `[0, 100]`, ab in
-CIE units. Pure functions that run in a graph, for any height and width from 1 up.
+Tensors are float32, `(batch, height, width, channels)`; L* is in `[0, 100]`, ab in CIE units. Pure
+functions that run in a graph, for any height and width from 1 up. `full_size` is their twin for
+arrays.
 
 Chroma is predicted coarsely, lightness is known at every pixel. In every window at the working
 size `ab = slope * L + intercept` is fitted; slope and intercept vary smoothly, so they may be

@@ -1,8 +1,7 @@
 """Several colorings of one photo: other choices where the network itself sees a choice.
 
-Law of the file: logits are float32, `(height, width, num_bins)`, of one photo, over the bins of
-`pipelines.color.bins`. Pure functions of their arguments, the seed among them, that run in a
-graph.
+Logits are float32, `(height, width, num_bins)`, of one photo, over the bins of
+`pipelines.color.bins`. Pure functions of their arguments, the seed among them, that run in a graph.
 
 A color drawn for each pixel alone is confetti, and smooth noise paints blobs across things. So the
 photo is first cut into soft regions of pixels that look alike and about which the network says

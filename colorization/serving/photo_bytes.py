@@ -1,7 +1,7 @@
 """Encoded photos to pixels and back, inside a graph that needs no code beside it.
 
-Law of the file: a file is a scalar string tensor, whole; pixels are uint8 or uint16 sRGB. Nothing
-here fails: a file that can't be decoded is an empty picture.
+A file is a scalar string tensor, whole; pixels are uint8 or uint16 sRGB. Nothing here fails: a file
+that can't be decoded is an empty picture.
 """
 
 import tensorflow as tf

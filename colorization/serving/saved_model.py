@@ -5,14 +5,9 @@ import os
 
 import tensorflow as tf
 
-from colorization.inference.colorizer import DESCRIPTION
-from colorization.serving import server_files, signatures
-from pipelines.errors import UserError
+from colorization.inference.model_folder import DESCRIPTION, LITE
+from colorization.serving import ExportError, server_files, signatures, tflite
 from pipelines.files import atomic_path
-
-
-class ExportError(UserError):
-    """A model that can't be exported where or as asked. The message says how to mend it."""
 
 
 def next_version(directory):
@@ -21,7 +16,7 @@ def next_version(directory):
     return max((int(name) for name in names if name.isdigit()), default=0) + 1
 
 
-def save(graph, directory, version, description):
+def save(graph, directory, version, description, lite=False):
     """Writes one version of a model, whole or not at all.
 
     Args:
@@ -30,6 +25,8 @@ def save(graph, directory, version, description):
         directory: Of the model; its last part is the model's name.
         version: Positive integer.
         description: Dict of what the model is, for JSON.
+        lite: Whether the same model for LiteRT is written beside it, by which `Colorizer` starts
+            without TensorFlow.
 
     Beside the version lie the configuration files of TF Serving, and in it, where
     tensorflow-serving-api is installed, requests to warm up by: see `configs`.
@@ -49,11 +46,22 @@ def save(graph, directory, version, description):
         with atomic_path(path) as partial:
             tf.saved_model.save(graph, partial, signatures=signatures.signatures(graph))
             name = os.path.basename(os.path.abspath(directory))
-            known = {"name": name, "version": version, "gives_variants": graph.gives_variants}
+            known = {
+                "name": name,
+                "version": version,
+                "gives_variants": graph.gives_variants,
+                "takes_hints": graph.takes_hints,
+                "working_size": graph.working_size,
+                "size_multiple": graph.size_multiple,
+            }
             description = known | description
             os.makedirs(os.path.join(partial, os.path.dirname(DESCRIPTION)))
             with open(os.path.join(partial, DESCRIPTION), "w") as file:
                 json.dump(description, file, indent=1)
+            if lite:
+                # After the model is saved: what was traced before would be saved as well.
+                with open(os.path.join(partial, LITE), "wb") as file:
+                    file.write(tflite.convert(graph, tflite.about(description)))
             server_files.write_warm_up(
                 os.path.join(partial, server_files.WARM_UP), name, graph.gives_variants
             )

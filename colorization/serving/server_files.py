@@ -1,6 +1,6 @@
 """What TF Serving reads beside a model: its configuration files, and requests to warm up by.
 
-Law of the file: configuration is text in the protocol-buffer format of TF Serving's own messages:
+Configuration is text in the protocol-buffer format of TF Serving's own messages:
 `ModelServerConfig`, `BatchingParameters` and `MonitoringConfig`.
 
 Source: TensorFlow Serving's guides "Configuration", "Batching" and "SavedModel Warmup".

@@ -1,8 +1,8 @@
 """What a served model can be asked for, beside the functions of its graph.
 
-Law of the file: what is called `..._bytes` holds whole files, which TF Serving's REST interface
-carries in base64 by that name. A photo that can't be colored fails its call with
-`InvalidArgumentError`, by the name of its item; the process goes on.
+What is called `..._bytes` is binary, which TF Serving's REST interface carries in base64 by that
+name. A photo that can't be colored fails its call with `InvalidArgumentError`, by the name of its
+item; the process goes on.
 
 What is saved is traced while it is saved: TensorFlow traces all functions once more then, and would
 save what was traced before beside them.
@@ -11,7 +11,8 @@ save what was traced before beside them.
 import tensorflow as tf
 
 from colorization.inference import options
-from colorization.serving import client_signature, photo_bytes
+from colorization.inference.engines import signature
+from colorization.serving import photo_bytes
 from pipelines.batches import photo_headers
 
 
@@ -30,7 +31,7 @@ def signatures(graph):
         - `arrays`: `images`, uint8 RGB of shape `(batch, height, width, 3)`; returns the same.
         - `chroma`: `lightness`, float L* of shape `(batch, height, width, 1)`; returns `ab`, float
           of shape `(batch, height, width, 2)`, edges in place, not yet brought into a gamut.
-        - `client`, which `colorize --server` calls: see `client_signature`.
+        - `client`, which engines ask: see `_client`.
         - `variants`, of models that give any: `image_bytes`, a scalar string, `seed` and `count`,
           int32 scalars; returns `image_bytes` of shape `(n,)`, up to `count` colorings, the
           likeliest first.
@@ -40,7 +41,7 @@ def signatures(graph):
         "serving_default": _files(graph, recolor),
         "arrays": _arrays(graph),
         "chroma": _chroma(graph),
-        client_signature.NAME: _client(graph),
+        signature.NAME: _client(graph),
     }
     if graph.gives_variants:
         found["variants"] = _variants(graph, recolor)
@@ -49,12 +50,12 @@ def signatures(graph):
 
 def _signature(graph, specs, answer):
     @tf.function(input_signature=specs)
-    def signature(*inputs):
+    def answering(*inputs):
         # Before the first call, which would have functions traced for its own shapes.
         graph.trace()
         return answer(*inputs)
 
-    return signature
+    return answering
 
 
 def _files(graph, recolor):
@@ -84,15 +85,61 @@ def _chroma(graph):
 
 
 def _client(graph):
+    """Makes the signature that engines ask: lightness in, ab at the network's resolution out.
+
+    It takes `lightness_bytes`, strings of shape `(batch,)`, each a serialized float tensor of shape
+    `(height, width, 1)`: L* of a photo, best at the working size, to which it is brought if it has
+    another. For models that give variants it takes `seed` and `count`, too, int32 of shape
+    `(batch,)`; for those that take hints `hints_bytes`, strings of shape `(batch,)`, each a
+    serialized float tensor of shape `(height, width, 3)`: ab in CIE units, and a mask that is 1
+    where it is meant. It is brought to the working size as well; one pixel of zeros is no hint.
+
+    It returns a dict of `ab_bytes`, strings of shape `(batch,)`, each a serialized float tensor of
+    shape `(n, h, w, 2)`: the colorings of a photo, `count` at most, the likeliest first; and of
+    `working_size` and `size_multiple`, int32 of shape `(batch,)`, by which the client makes the
+    working size of its next photo.
+    """
     specs = [tf.TensorSpec((None,), tf.string, "lightness_bytes")]
     if graph.gives_variants:
         specs += [tf.TensorSpec((None,), tf.int32, name) for name in ("seed", "count")]
+    if graph.takes_hints:
+        specs += [tf.TensorSpec((None,), tf.string, "hints_bytes")]
 
     def client(*inputs):
+        batch = tf.shape(inputs[0])
         named = {spec.name: value for spec, value in zip(specs, inputs, strict=True)}
-        return client_signature.client_signature(graph)(**named)
+        colorings = tf.map_fn(
+            lambda inputs: tf.io.serialize_tensor(_colorings(graph, **inputs)),
+            named,
+            fn_output_signature=tf.string,
+        )
+        return {
+            "ab_bytes": colorings,
+            "working_size": tf.fill(batch, graph.working_size),
+            "size_multiple": tf.fill(batch, graph.size_multiple),
+        }
 
     return _signature(graph, specs, client)
+
+
+def _colorings(graph, lightness_bytes, seed=None, count=None, hints_bytes=None):
+    """Colorings of one photo as ab, `(n, h, w, 2)`."""
+    lightness = tf.ensure_shape(tf.io.parse_tensor(lightness_bytes, tf.float32), [None, None, 1])
+    # What has the size comes through this as it is.
+    size = graph.working_shape(tf.shape(lightness)[0], tf.shape(lightness)[1])
+    lightness = tf.image.resize(lightness[None], size, antialias=True)
+    hints = None
+    if hints_bytes is not None:
+        hints = tf.ensure_shape(tf.io.parse_tensor(hints_bytes, tf.float32), [None, None, 3])
+        # A hint is meant for its own pixels: nothing between it and its surroundings.
+        hints = tf.image.resize(hints[None], size, "nearest")
+    if not graph.gives_variants:
+        return graph.ab(lightness, hints)
+    return tf.cond(
+        count > 1,
+        lambda: graph.colorings(lightness, seed, count, hints),
+        lambda: graph.ab(lightness, hints),
+    )
 
 
 def _variants(graph, recolor):

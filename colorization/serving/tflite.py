@@ -1,6 +1,6 @@
 """Models for LiteRT (TensorFlow Lite): float, or with weights of 16 or 8 bits.
 
-Law of the file: a model is the bytes of a flatbuffer. It takes `lightness`, float L* of shape
+A model is the bytes of a flatbuffer. It takes `lightness`, float L* of shape
 `(1, h, w, 1)` at the working size, and returns `coefficients` of shape `(1, h, w, 4)`: slopes of a
 and b over L*, then their intercepts. Brought bilinearly to a photo's size, they give every pixel
 its `ab = slope * L + intercept`. What a program must know of a model lies in it as JSON, by the
@@ -16,13 +16,14 @@ import math
 import os
 import re
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 from tensorflow.python.framework import convert_to_constants
 
-from colorization.inference.graph import MAX_ASPECT
-from colorization.serving.saved_model import ExportError
+from colorization.inference.working_size import MAX_ASPECT
+from colorization.serving import ExportError
 from pipelines.batches import pixels
 from pipelines.files import atomic_write
 
@@ -73,6 +74,13 @@ def write(path, content):
     return path
 
 
+def about(description, quantization="none"):
+    """What is said of a model within its file, of what is said of it beside a SavedModel."""
+    # The prior is large, and nothing to a phone.
+    kept = {name: value for name, value in description.items() if name != "prior"}
+    return kept | {"quantization": quantization}
+
+
 def convert(graph, description, size=None):
     """Converts a model to float32 LiteRT, of LiteRT's own operations alone.
 
@@ -87,13 +95,15 @@ def convert(graph, description, size=None):
     """
     height, width = size or (None, None)
     specs = [tf.TensorSpec((1, height, width, 1), tf.float32, "lightness")]
+    if graph.takes_hints:
+        specs.append(tf.TensorSpec((1, height, width, 3), tf.float32, "hints"))
     variable = tf.function(graph.coefficients, input_signature=specs).get_concrete_function()
     # Else the variables would stay variables, which LiteRT has no values for.
     constant = convert_to_constants.convert_variables_to_constants_v2(variable)
 
     @tf.function(input_signature=specs)
-    def coefficients(lightness):
-        return {"coefficients": constant(lightness)[0]}
+    def coefficients(*inputs):
+        return {"coefficients": constant(*inputs)[0]}
 
     module = tf.Module()
     module.coefficients = coefficients
@@ -105,6 +115,7 @@ def convert(graph, description, size=None):
         "max_aspect": MAX_ASPECT,
         "input": "lightness: float32 L* in [0, 100], sRGB under D65, (1, h, w, 1)",
         "input_size": list(size) if size else None,
+        "takes_hints": graph.takes_hints,
         "output": "coefficients: float32 (1, h, w, 4), (a, b) = [..., :2] * L* + [..., 2:]",
     }
     return _with_metadata(content, description | interface)
@@ -209,7 +220,11 @@ def _measure(content, recipe, shown):
     known.load_quantization_recipe(recipe)
     # By default ranges are averaged, and cut off what vivid photos need: twice the error.
     measured = calibrator.Calibrator(bytearray(content), qsv_update_func=qsv_utils.min_max_update)
-    measured.calibrate({SIGNATURE: [{"lightness": lightness} for lightness in shown]}, known)
+    examples = [{"lightness": lightness} for lightness in shown]
+    if read_metadata(content)["takes_hints"]:
+        for example in examples:
+            example["hints"] = np.repeat(np.zeros_like(example["lightness"]), 3, axis=-1)
+    measured.calibrate({SIGNATURE: examples}, known)
     return measured.get_model_qsvs()
 
 

@@ -13,9 +13,8 @@ it. A picture is made gray by `spaces.to_gray`.
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
-from pipelines.color import spaces
+from pipelines.color import arrays
 
 _SPREAD, _MOST_OFF = 10, 0.001
 _SIDE = 128
@@ -34,6 +33,9 @@ def is_gray(picture):
         Scalar bool tensor: whether the channels of at most a thousandth of the pixels are more than
         10 levels apart.
     """
+    # Whoever only colors photos does without.
+    import tensorflow as tf
+
     # Not `tf.reduce_max` over the channels, which takes longer than decoding.
     red, green, blue = tf.unstack(picture, axis=-1)
     largest = tf.maximum(tf.maximum(red, green), blue)
@@ -60,7 +62,7 @@ def has_colors(rgb):
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA) / np.float32(
         np.iinfo(rgb.dtype).max
     )
-    lab = spaces.rgb_to_lab(small).numpy().reshape(-1, 3)
+    lab = arrays.rgb_to_lab(small).reshape(-1, 3)
     by_lightness = lab[np.argsort(lab[:, 0]), 1:]
     levels = np.array_split(by_lightness, min(_LEVELS, len(by_lightness)))
     parted = [np.linalg.norm(ab - np.median(ab, axis=0), axis=1) > _DISTANCE for ab in levels]

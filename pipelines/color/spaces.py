@@ -11,18 +11,10 @@ Sources: IEC 61966-2-1 (the sRGB curve and primaries), CIE 15 (L*a*b* 1976), ITU
 import numpy as np
 import tensorflow as tf
 
-RGB_TO_XYZ = np.array(
-    [
-        [0.412453, 0.357580, 0.180423],
-        [0.212671, 0.715160, 0.072169],
-        [0.019334, 0.119193, 0.950227],
-    ]
-)
-WHITE = np.array([0.95047, 1.0, 1.08883])
+from pipelines.color.arrays import RGB_TO_WHITE, RGB_TO_XYZ, WHITE_TO_RGB
+
 LUMA = np.array([0.299, 0.587, 0.114])
 
-_RGB_TO_WHITE = (RGB_TO_XYZ / WHITE[:, None]).T.astype(np.float32)
-_WHITE_TO_RGB = np.linalg.inv(RGB_TO_XYZ / WHITE[:, None]).T.astype(np.float32)
 # L*a*b* is an affine map of three cube roots f, and they of it.
 _F_TO_LAB = np.array([[0, 500, 0], [116, -500, 200], [0, 0, -200]], np.float32)
 _LAB_OF_ZERO = np.array([-16, 0, 0], np.float32)
@@ -78,7 +70,7 @@ def rgb_to_lab(rgb):
         ValueError: If the last dimension is not 3, or `rgb` holds other integers.
     """
     rgb = _check(rgb, "rgb_to_lab", integers=True)
-    f = _compress(_mix(srgb_to_linear(rgb), _RGB_TO_WHITE))
+    f = _compress(_mix(srgb_to_linear(rgb), RGB_TO_WHITE))
     return _mix(f, _F_TO_LAB, _LAB_OF_ZERO)
 
 
@@ -95,7 +87,7 @@ def rgb_to_lightness(rgb):
         ValueError: If the last dimension is not 3, or `rgb` holds other integers.
     """
     rgb = _check(rgb, "rgb_to_lightness", integers=True)
-    return 116 * _compress(_mix(srgb_to_linear(rgb), _RGB_TO_WHITE[:, 1:2])) - 16
+    return 116 * _compress(_mix(srgb_to_linear(rgb), RGB_TO_WHITE[:, 1:2])) - 16
 
 
 def lab_to_linear(lab):
@@ -104,7 +96,7 @@ def lab_to_linear(lab):
     f = _mix(lab, _LAB_TO_F, _F_OF_ZERO)
     above = tf.maximum(f, 6 / 29)
     ratio = tf.square(above) * above + (tf.minimum(f, 6 / 29) - 6 / 29) * (1 / _SLOPE)
-    return _mix(ratio, _WHITE_TO_RGB)
+    return _mix(ratio, WHITE_TO_RGB)
 
 
 def lab_to_rgb(lab):

@@ -12,7 +12,7 @@ import pytest
 
 from colorization import colorize
 from colorization.inference import colorizer, plan, threads
-from colorization.inference.options import Options
+from colorization.inference.options import OptionError, Options
 from pipelines.photos.photo_files import PictureError, read_picture, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -26,10 +26,12 @@ class Inverter:
 
     calls = []
 
-    def __init__(self, model=None):
+    def __init__(self, model=None, **_):
         self.description = {"name": "inverter", "version": model, "gives_variants": not model}
 
-    check = RealColorizer.check
+    def check(self, options):
+        if options.num_variants > 1 and not self.description["gives_variants"]:
+            raise OptionError(f"inverter gives one. Received: num_variants={options.num_variants}.")
 
     def colorize_file(self, source, destination, options, *, overwrite=False):
         self.calls.append((source.name, options))
@@ -71,7 +73,7 @@ def tear(name):
     pathlib.Path("album", name).write_bytes(pathlib.Path("album/a.png").read_bytes()[:-30])
 
 
-LISTED = "What became of each: out/colorization.jsonl"
+LISTED = "Record of each photo: out/colorization.jsonl"
 
 
 def test_one_photo_says_where_it_lies(run):
@@ -138,7 +140,7 @@ def test_files_of_other_options_are_made_anew_if_told_so(run):
     again = ("album", "--output=out", "--skip_existing", "--mask=mask.png", "--saturation=1.5")
     status, output, (line,) = run(*again)
     assert (status, output[0]) == (0, "Colored 1 of 3 photos, in out (2 skipped).")
-    assert line.startswith("out/a.png and 1 more are made of")
+    assert line.startswith("out/a.png and 1 more are made from")
     assert run(*again, "--overwrite")[1][0] == "Colored 2 of 3 photos, in out (1 skipped)."
 
 
@@ -243,7 +245,7 @@ from pipelines import console
 
 class Waiter:
     description = {}
-    def __init__(self, model=None): pass
+    def __init__(self, model=None, **_): pass
     def check(self, options): pass
     def colorize_file(self, source, destination, *_, **__):
         if source.name == "b.png":
@@ -257,7 +259,7 @@ class Waiter:
 console.import_quietly = lambda: None
 threads.num_processors = lambda: 1
 sys.modules["colorization.inference.colorizer"] = types.SimpleNamespace(
-    Colorizer=Waiter, ModelError=ValueError
+    Colorizer=Waiter
 )
 sys.exit(colorize.main())
 """

@@ -15,7 +15,7 @@ from colorization import compare, evaluate
 from colorization.config import ConfigError
 from colorization.evaluation import EvaluationError, measure, protocol
 from colorization.inference import colorizer
-from colorization.inference.colorizer import ModelError
+from colorization.inference.model_folder import ModelError
 from pipelines.color.bins import bin_centers
 from pipelines.errors import UserError
 from pipelines.photos.photo_files import read_picture, write_picture

@@ -5,7 +5,8 @@ import pytest
 from skimage.color import rgb2lab
 
 from colorization.evaluation import EvaluationError, systems
-from colorization.inference.colorizer import Colorizer, ModelError
+from colorization.inference.colorizer import Colorizer
+from colorization.inference.model_folder import ModelError
 from pipelines.color.bins import bin_centers
 
 RAMP = np.repeat(np.tile(np.arange(40, 240, 4, dtype=np.uint8), (50, 1))[..., None], 3, axis=-1)

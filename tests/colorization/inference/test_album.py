@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from colorization.inference import album, threads
-from colorization.inference.manifest import Manifest
+from colorization.inference.manifest import Manifest, choose
 from colorization.inference.plan import Job
 from pipelines.photos.photo_files import PictureError
 
@@ -131,7 +131,7 @@ def chosen(jobs, way=WAY, overwrite=False, skip_existing=False):
         else job
         for job in jobs
     ]
-    choice = album.choose(
+    choice = choose(
         there, Manifest(pathlib.Path("out")), way, overwrite=overwrite, skip_existing=skip_existing
     )
     groups = {
@@ -176,7 +176,7 @@ def test_files_of_other_options_or_photos_are_named_and_made_anew_if_told_so(job
     jobs[2].source.write_text("another scan")
     groups, (line,) = chosen(jobs, skip_existing=True)
     assert groups == {"skipped": ["a", "b", "d"], "outdated": ["c"]}
-    assert line.startswith("out/old/c.jpg is made of another file")
+    assert line.startswith("out/old/c.jpg is made from another file")
     groups, _ = chosen(jobs, skip_existing=True, overwrite=True)
     assert groups == {"skipped": ["a", "b", "d"], "todo": ["c"]}
 

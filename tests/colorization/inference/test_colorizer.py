@@ -1,7 +1,6 @@
 import concurrent.futures
 import shutil
 
-import keras
 import numpy as np
 import pytest
 import skimage.color
@@ -9,39 +8,23 @@ import skimage.data
 import tensorflow as tf
 
 import colorization
-from colorization.inference import colorizer, graph, sheets
+from colorization.inference import colorizer, full_size, model_folder, sheets
+from colorization.inference.model_folder import ModelError
 from colorization.inference.options import OptionError, Options
-from colorization.serving import saved_model
-from pipelines.color import codecs
 from pipelines.photos import photo_files
+from tests.colorization.serving import small_models
 
 RNG = np.random.default_rng(0)
-
-
-def save(folder, version, codec, kernel):
-    """A small model that tells dark from light, in two colors or as a distribution over many."""
-    codec = codecs.CODECS[codec]
-    network = keras.Sequential(
-        [
-            keras.Input((None, None, 1)),
-            keras.layers.Conv2D(8, 5, 4, "same", activation="relu"),
-            keras.layers.Conv2D(codec.num_outputs, 1),
-        ]
-    )
-    for weight in network.weights:
-        weight.assign(np.random.default_rng(version).normal(0, kernel, weight.shape))
-    subject = graph.ColorizationGraph(network, codec, 32, 16)
-    saved_model.save(subject, str(folder), version, {})
 
 
 @pytest.fixture(scope="module")
 def chroma(tmp_path_factory):
     """A folder of two versions of a model, of unlike weights."""
-    folder = tmp_path_factory.mktemp("models") / "chroma"
+    folder = tmp_path_factory.mktemp("models")
     for version in (2, 10):
-        save(folder, version, "lab", 0.05)
-    (folder / "README.md").write_text("A model card.")
-    return folder
+        small_models.save(folder, "lab", version, kernel=0.05)
+    (folder / "chroma/README.md").write_text("A model card.")
+    return folder / "chroma"
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +35,8 @@ def subject(chroma):
 @pytest.fixture(scope="module")
 def undecided(tmp_path_factory):
     """A colorizer whose model sees several choices."""
-    folder = tmp_path_factory.mktemp("models") / "undecided"
-    save(folder, 1, "quantized_ab", 0.5)
-    return colorizer.Colorizer(folder)
+    folder = tmp_path_factory.mktemp("models")
+    return colorizer.Colorizer(small_models.save(folder, "quantized_ab", kernel=0.5))
 
 
 def noise(*shape):
@@ -71,7 +53,7 @@ def test_does_what_the_served_graph_does(chroma, subject, monkeypatch):
     photo = noise(70, 41, 3)
     expected = served.arrays(photo[None])[0]
     np.testing.assert_allclose(subject.colorize(photo), expected, atol=1)
-    monkeypatch.setattr(graph, "STRIP_PIXELS", 500)
+    monkeypatch.setattr(full_size, "_STRIP_PIXELS", 500)
     np.testing.assert_allclose(subject.colorize(photo), expected, atol=1)
 
 
@@ -286,21 +268,21 @@ def test_it_is_at_the_top_of_the_package():
 
 
 def test_what_is_no_model(chroma, tmp_path, monkeypatch):
-    monkeypatch.setattr(colorizer, "RELEASED_MODEL", tmp_path / "chroma")
-    with pytest.raises(colorizer.ModelError, match="--model"):
+    monkeypatch.setattr(model_folder, "RELEASED_MODEL", tmp_path / "chroma")
+    with pytest.raises(ModelError, match="--model"):
         colorizer.Colorizer()
-    with pytest.raises(colorizer.ModelError, match="no such folder"):
+    with pytest.raises(ModelError, match="no such folder"):
         colorizer.Colorizer(tmp_path / "none")
-    with pytest.raises(colorizer.ModelError, match="a file"):
+    with pytest.raises(ModelError, match="a file"):
         colorizer.Colorizer(chroma / "README.md")
-    with pytest.raises(colorizer.ModelError, match="colorization.json"):
+    with pytest.raises(ModelError, match="colorization.json"):
         colorizer.Colorizer(tmp_path)
 
 
 def test_a_model_of_another_program_is_not_loaded(tmp_path, monkeypatch):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     monkeypatch.setattr(tf.saved_model, "load", None)
-    with pytest.raises(colorizer.ModelError, match="colorization.export wrote"):
+    with pytest.raises(ModelError, match="colorization.export wrote"):
         colorizer.Colorizer(tmp_path)
 
 
@@ -322,7 +304,7 @@ def test_a_damaged_model_is_named_in_one_line(name, content, chroma, tmp_path):
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(colorizer.ModelError, match="again") as caught:
+    with pytest.raises(ModelError, match="again") as caught:
         colorizer.Colorizer(tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -330,7 +312,7 @@ def test_a_damaged_model_is_named_in_one_line(name, content, chroma, tmp_path):
 def test_a_model_of_an_earlier_program_is_not_loaded(tmp_path, monkeypatch):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     (tmp_path / "assets.extra").mkdir()
-    (tmp_path / colorizer.DESCRIPTION).write_text('{"name": "other", "version": 1}')
+    (tmp_path / model_folder.DESCRIPTION).write_text('{"name": "other", "version": 1}')
     monkeypatch.setattr(tf.saved_model, "load", None)
-    with pytest.raises(colorizer.ModelError, match="gives_variants.*Export the model again"):
+    with pytest.raises(ModelError, match="gives_variants.*Export the model again"):
         colorizer.Colorizer(tmp_path)

@@ -6,18 +6,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from colorization.inference import colorizer, graph
-from colorization.serving import client_signature, signatures
+from colorization.inference import graph
+from colorization.inference.engines import signature
+from colorization.inference.model_folder import DESCRIPTION, LITE
+from colorization.serving import signatures, tflite
 from pipelines.color import codecs
 
 
-def save(folder, codec="quantized_ab", version=1):
+def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=False):
     """Saves a model `chroma` of random weights for local and remote use.
 
     Args:
         folder: Path of the folder that holds models.
         codec: Name; `quantized_ab` makes a model that sees several choices, `lab` one.
         version: Its number.
+        kernel: Standard deviation of its weights.
+        size: Working size.
+        lite: Whether the same model for LiteRT is saved beside it.
 
     Returns:
         Path of the version.
@@ -25,25 +30,30 @@ def save(folder, codec="quantized_ab", version=1):
     codec = codecs.CODECS[codec]
     network = keras.Sequential(
         [
-            keras.Input((None, None, 1)),
+            keras.Input((None, None, codec.condition_channels)),
             keras.layers.Conv2D(8, 5, 4, "same", activation="relu"),
             keras.layers.Conv2D(codec.num_outputs, 1),
         ]
     )
     for weight in network.weights:
-        weight.assign(np.random.default_rng(version).normal(0, 0.3, weight.shape))
-    subject = graph.ColorizationGraph(network, codec, 32, 16)
+        weight.assign(np.random.default_rng(version).normal(0, kernel, weight.shape))
+    subject = graph.ColorizationGraph(network, codec, size, 16)
     subject.trace()
     path = folder / "chroma" / str(version)
     # Of all signatures only those that the tests of the client need, to save time.
     known = signatures.signatures(subject)
-    known = {name: known[name] for name in ("arrays", client_signature.NAME)}
+    known = {name: known[name] for name in ("arrays", signature.NAME)}
     tf.saved_model.save(subject, str(path), signatures=known)
     description = {
         "name": "chroma",
         "version": version,
         "gives_variants": subject.gives_variants,
+        "takes_hints": subject.takes_hints,
+        "working_size": subject.working_size,
+        "size_multiple": subject.size_multiple,
     }
-    (path / colorizer.DESCRIPTION).parent.mkdir()
-    (path / colorizer.DESCRIPTION).write_text(json.dumps(description))
+    (path / DESCRIPTION).parent.mkdir()
+    (path / DESCRIPTION).write_text(json.dumps(description))
+    if lite:
+        (path / LITE).write_bytes(tflite.convert(subject, tflite.about(description)))
     return path

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import urllib3
 
-from colorization.serving.client_retries import NotServed, Refused, Unavailable
+from colorization.inference.engines.retries import NotServed, Refused, Unavailable
 
 _PASSING = {408, 409, 429, 502, 503, 504}
 _CONNECT_SECONDS = 10

@@ -1,17 +1,17 @@
-"""Photo in, color photo out, with a model that TF Serving runs."""
+"""The network on a server: TF Serving, by gRPC or HTTP."""
 
 import os
 import textwrap
 import urllib.parse
 
 import numpy as np
-import tensorflow as tf
 
+from colorization.inference import full_size
 from colorization.inference.album import CannotGoOn
-from colorization.inference.colorizer import RELEASED_MODEL, Colorizer, ModelError
-from colorization.serving import client_retries, client_signature
-from colorization.serving.client_graph import RemoteGraph
-from colorization.serving.client_retries import NotServed, Refused, Unavailable
+from colorization.inference.engines import retries, signature
+from colorization.inference.engines.retries import NotServed, Refused, Unavailable
+from colorization.inference.model_folder import RELEASED_MODEL, ModelError
+from pipelines import console
 from pipelines.photos.photo_files import PictureError
 
 # Scheme: whether gRPC, whether TLS, default port. TF Serving's own two, and that of what stands
@@ -32,12 +32,11 @@ class ServerAway(CannotGoOn):
     """The server went away and did not come back in time; the message is one line."""
 
 
-class RemoteColorizer(Colorizer):
-    """Colors photos as `Colorizer` does, save for rounding, with a model that TF Serving runs.
+class RemoteEngine:
+    """Asks a model that TF Serving runs. See `engines`.
 
-    Photos are read and written here, and of each only its lightness at the size that the network
-    sees goes to the server: so photos of all kinds and sizes can be colored, and a hundred
-    megapixels send no more than one. Threads may share it.
+    Of each photo only the lightness at the size that the network sees travels: so photos of all
+    kinds and sizes can be colored, and a hundred megapixels send no more than one.
 
     Args:
         server: Address: `grpc://host:8500` or `http://host:8501`, or `grpcs://` and `https://` by
@@ -46,9 +45,6 @@ class RemoteColorizer(Colorizer):
             the latest is taken, and kept to.
         timeout: Seconds that one try of a call may take.
         patience: Seconds from the first try of a call to the last; default two minutes.
-
-    Attributes:
-        description: Dict of the model's name, version, and whether it gives variants.
 
     Raises:
         ModelError: If the address is none, the server is not there or has no such model, or the
@@ -63,8 +59,10 @@ class RemoteColorizer(Colorizer):
         timeout: float = _TIMEOUT,
         patience: float | None = None,
     ):
+        # TensorFlow writes and reads the messages.
+        console.import_quietly()
         self._server, self._timeout = server, timeout
-        self._patience = client_retries.PATIENCE if patience is None else patience
+        self._patience = retries.PATIENCE if patience is None else patience
         self._model = model or RELEASED_MODEL.name
         self._transport = _transport(server)
         try:
@@ -83,39 +81,54 @@ class RemoteColorizer(Colorizer):
                 f"{server}: a running TF Serving was expected. Received: {_said(error)}. Start it, "
                 "or check --server (as a rule gRPC is at port 8500, HTTP at 8501)."
             ) from error
-        self.description = {
-            "name": self._model,
-            "version": self._version,
-            "gives_variants": self._gives_variants,
-        }
-        size, multiple = (int(start[name][0]) for name in ("working_size", "size_multiple"))
-        self._graph = RemoteGraph(self._ask, size, multiple)
-        self._graph.trace()
+        for name in ("working_size", "size_multiple"):
+            self.description[name] = int(start[name][0])
+
+    def coefficients(self, lightness, hints=None):
+        """Predicts one coloring."""
+        return self.variants(lightness, 0, 1, hints)
+
+    def variants(self, lightness, seed, count, hints=None):
+        """Predicts several colorings.
+
+        Raises:
+            PictureError: If the server refuses this photo.
+            ServerAway: If the server is away, or no longer serves the model.
+        """
+        answer = self._ask(signature.inputs(lightness, hints, seed, count, self.description))
+        return full_size.fit(lightness, signature.ab(answer))
 
     def _start(self):
         """Finds the model, and what one pixel, sent to it, tells of it."""
         timeout = min(_START_TIMEOUT, self._timeout)
-        self._version, signatures = client_retries.call(
+        version, signatures = retries.call(
             lambda: self._transport.metadata(self._model, timeout), patience=_START_PATIENCE
         )
-        inputs = signatures.get(client_signature.NAME, ())
+        inputs = signatures.get(signature.NAME, ())
         if "lightness_bytes" not in inputs:
             # Those with underscores are TensorFlow's own.
             others = ", ".join(sorted(name for name in signatures if not name.startswith("_")))
             raise ModelError(
-                f"{self._server}: a model with the signature {client_signature.NAME!r} was "
+                f"{self._server}: a model with the signature {signature.NAME!r} was "
                 f"expected. Received: {self._model}, which has {others}. Export it again."
             )
-        self._gives_variants = "count" in inputs
-        return self._answer(np.zeros([1, 1, 1], np.float32), 0, 1, _START_PATIENCE)
+        self.description = {
+            "name": self._model,
+            "version": version,
+            "gives_variants": "count" in inputs,
+            "takes_hints": "hints_bytes" in inputs,
+        }
+        self.gives_variants = self.description["gives_variants"]
+        pixel = np.zeros([1, 1, 1, 1], np.float32)
+        return self._answer(signature.inputs(pixel, None, 0, 1, self.description), _START_PATIENCE)
 
-    def _ask(self, lightness, seed, count):
-        """What the server's network says of a photo: see `RemoteGraph`."""
+    def _ask(self, inputs):
         try:
-            answer = self._answer(lightness, seed, count, self._patience)
+            return self._answer(inputs, self._patience)
         except NotServed as error:
             raise ServerAway(
-                f"{self._server} no longer serves version {self._version} of {self._model}: "
+                f"{self._server} no longer serves version {self.description['version']} of "
+                f"{self._model}: "
                 f"{_said(error)}. The same command takes the one that it serves now."
             ) from error
         except Refused as error:
@@ -125,15 +138,12 @@ class RemoteColorizer(Colorizer):
                 f"{self._server} was tried for {self._patience:.0f} s and does not answer: "
                 f"{_said(error)}."
             ) from error
-        return tf.io.parse_tensor(answer["ab_bytes"][0], tf.float32)
 
-    def _answer(self, lightness, seed, count, patience):
-        inputs = {"lightness_bytes": np.array([tf.io.serialize_tensor(lightness).numpy()], object)}
-        if self._gives_variants:
-            inputs |= {"seed": np.array([seed], np.int32), "count": np.array([count], np.int32)}
-        return client_retries.call(
+    def _answer(self, inputs, patience):
+        version = self.description["version"]
+        return retries.call(
             lambda: self._transport.predict(
-                self._model, self._version, client_signature.NAME, inputs, self._timeout
+                self._model, version, signature.NAME, inputs, self._timeout
             ),
             patience=patience,
         )
@@ -159,7 +169,7 @@ def _transport(server):
     target = f"{host}:{port or default_port}"
     path = parts.path.rstrip("/")
     if not is_grpc:
-        from colorization.serving.client_rest import RestTransport
+        from colorization.inference.engines.rest import RestTransport
 
         return RestTransport(f"{scheme}://{target}{path}")
     if path:
@@ -167,7 +177,7 @@ def _transport(server):
     # Else it writes lines of its own among the command's; it reads this when it is first used.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        from colorization.serving.client_grpc import GrpcTransport
+        from colorization.inference.engines.grpc import GrpcTransport
     except ModuleNotFoundError as error:
         raise ModelError(
             f"--server={server}: gRPC needs the extra `serving` (pip install .[serving]), which is "

@@ -12,8 +12,11 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from colorization.inference.colorizer import Colorizer, ModelError
-from colorization.serving import client, client_grpc, client_rest, client_retries, client_signature
+from colorization.inference.colorizer import Colorizer
+from colorization.inference.engines import grpc, remote, rest, retries, signature
+from colorization.inference.engines.remote import RemoteEngine
+from colorization.inference.model_folder import ModelError
+from colorization.inference.options import OptionError
 from pipelines.photos import photo_files
 from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Code, Double, Refusal
@@ -43,7 +46,7 @@ def server(folder):
 @pytest.fixture
 def double(server, monkeypatch):
     """The server, as new, and a client that is in no mood to wait."""
-    monkeypatch.setattr(client_retries, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
     server.calls.clear()
     server.faults.clear()
     server.most_at_once, server.open_at, server.version = 0, 0, 1
@@ -58,7 +61,7 @@ def address(request, double):
 
 @pytest.fixture(scope="module")
 def subjects(server):
-    return {name: client.RemoteColorizer(getattr(server, name)) for name in ("grpc", "rest")}
+    return {name: Colorizer(server=getattr(server, name)) for name in ("grpc", "rest")}
 
 
 @pytest.fixture(params=["grpc", "rest"])
@@ -66,7 +69,7 @@ def subject(request, subjects, double, monkeypatch):
     """A colorizer by either protocol."""
     found = subjects[request.param]
     for name in ("_timeout", "_patience"):
-        monkeypatch.setattr(found, name, 60)
+        monkeypatch.setattr(found._engine, name, 60)
     return found
 
 
@@ -134,7 +137,14 @@ def test_what_travels_does_not_grow_with_the_photo(subject, monkeypatch):
 
 
 def test_the_description_tells_what_is_served(subject):
-    assert subject.description == {"name": "chroma", "version": 1, "gives_variants": True}
+    assert subject.description == {
+        "name": "chroma",
+        "version": 1,
+        "gives_variants": True,
+        "takes_hints": False,
+        "working_size": 32,
+        "size_multiple": 16,
+    }
 
 
 @pytest.mark.slow
@@ -142,10 +152,10 @@ def test_a_model_without_variants(tmp_path):
     path = small_models.save(tmp_path, "lab", version=7)
     with Double(path) as double:
         for address in (double.grpc, double.rest):
-            subject = client.RemoteColorizer(address)
+            subject = Colorizer(server=address)
             assert subject.description["version"] == 7
             assert_same(subject.colorize(PHOTO), Colorizer(path).colorize(PHOTO))
-            with pytest.raises(photo_files.PictureError, match="gives one coloring"):
+            with pytest.raises(OptionError, match="gives one coloring"):
                 subject.variants(PHOTO, 2)
 
 
@@ -189,13 +199,13 @@ def test_the_model_refuses_damaged_bytes_and_lives(subject, data):
         "seed": np.zeros(1, np.int32),
         "count": np.ones(1, np.int32),
     }
-    with pytest.raises(client_retries.Refused):
-        subject._transport.predict("chroma", 1, client_signature.NAME, inputs, 60)
+    with pytest.raises(retries.Refused):
+        subject._engine._transport.predict("chroma", 1, signature.NAME, inputs, 60)
     subject.colorize(PHOTO)
 
 
 def test_requests_may_be_put_together_whatever_the_sizes_of_their_photos(double, folder):
-    function = tf.saved_model.load(str(folder)).signatures[client_signature.NAME]
+    function = tf.saved_model.load(str(folder)).signatures[signature.NAME]
     small = [noise(*size, 1).astype(np.float32) / 3 for size in ((32, 48), (16, 16), (64, 32))]
     data = [tf.io.serialize_tensor(lightness) for lightness in small]
     numbers = {"seed": tf.constant([1, 2, 3]), "count": tf.constant([1, 3, 1])}
@@ -208,8 +218,8 @@ def test_requests_may_be_put_together_whatever_the_sizes_of_their_photos(double,
 
 def test_retry_after_is_obeyed(double, subjects, monkeypatch):
     waits = []
-    calling = functools.partial(client_retries.call, sleep=waits.append)
-    monkeypatch.setattr(client_retries, "call", calling)
+    calling = functools.partial(retries.call, sleep=waits.append)
+    monkeypatch.setattr(retries, "call", calling)
     for value in (7, "Wed, 21 Oct 2015 07:28:00 GMT", "soon"):
         double.faults.append(Refusal(Code.RESOURCE_EXHAUSTED, "Too much", value))
     subjects["rest"].colorize(PHOTO)
@@ -231,13 +241,13 @@ class TestCall:
             return outcome
 
         try:
-            found = client_retries.call(work, patience=patience, clock=lambda: now[0], sleep=sleep)
-        except client_retries.Unavailable as error:
+            found = retries.call(work, patience=patience, clock=lambda: now[0], sleep=sleep)
+        except retries.Unavailable as error:
             found = error
         return found, waits
 
     def test_waits_grow_and_differ(self):
-        error = client_retries.Unavailable("away")
+        error = retries.Unavailable("away")
         found, waits = self.call(iter([error] * 7 + ["here"]))
         assert found == "here"
         for wait, longest in zip(waits, (0.5, 1, 2, 4, 8, 15, 15), strict=True):
@@ -245,20 +255,20 @@ class TestCall:
         assert self.call(iter([error] * 7 + ["here"]))[1] != waits
 
     def test_patience_ends(self):
-        error = client_retries.Unavailable("away")
+        error = retries.Unavailable("away")
         found, waits = self.call(iter(lambda: error, None))
         assert found is error and 100 < sum(waits) <= 120
 
     def test_a_server_that_asks_for_more_than_that_is_given_up(self):
-        error = client_retries.Unavailable("away", 3600.0)
+        error = retries.Unavailable("away", 3600.0)
         assert self.call(iter([error])) == (error, [])
 
 
 def test_a_server_that_hangs_is_given_up(double, subject, monkeypatch):
-    monkeypatch.setattr(subject, "_timeout", 0.1)
-    monkeypatch.setattr(subject, "_patience", 0.2)
+    monkeypatch.setattr(subject._engine, "_timeout", 0.1)
+    monkeypatch.setattr(subject._engine, "_patience", 0.2)
     double.gate.clear()
-    with pytest.raises(client.ServerAway, match="does not answer"):
+    with pytest.raises(remote.ServerAway, match="does not answer"):
         subject.colorize(PHOTO)
     assert len(double.calls) > 1
 
@@ -267,18 +277,18 @@ def test_a_server_that_hangs_is_given_up(double, subject, monkeypatch):
 def test_a_server_that_goes_is_waited_for_until_it_is_back(folder, local, double):
     with Double(folder) as other:
         for address in (other.grpc, other.rest):
-            subject = client.RemoteColorizer(address, patience=0.1)
+            subject = Colorizer(engine=RemoteEngine(address, patience=0.1))
             other.stop()
-            with pytest.raises(client.ServerAway, match="does not answer"):
+            with pytest.raises(remote.ServerAway, match="does not answer"):
                 subject.colorize(PHOTO)
-            subject._patience = 60
+            subject._engine._patience = 60
             threading.Timer(0.1, other.start).start()
             assert_same(subject.colorize(PHOTO), local.colorize(PHOTO))
 
 
 def test_a_version_that_is_no_longer_served_ends_the_run(double, subject):
     double.version = 2
-    with pytest.raises(client.ServerAway, match="no longer serves version 1 of chroma"):
+    with pytest.raises(remote.ServerAway, match="no longer serves version 1 of chroma"):
         subject.colorize(PHOTO)
 
 
@@ -290,12 +300,12 @@ def unused_port():
 class TestStart:
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch):
-        monkeypatch.setattr(client, "_START_PATIENCE", 0.1)
-        monkeypatch.setattr(client, "_START_TIMEOUT", 2)
+        monkeypatch.setattr(remote, "_START_PATIENCE", 0.1)
+        monkeypatch.setattr(remote, "_START_TIMEOUT", 2)
 
     def refused(self, address, model=None):
         with pytest.raises(ModelError) as caught:
-            client.RemoteColorizer(address, model)
+            Colorizer(model, server=address)
         (line,) = str(caught.value).splitlines()
         assert address in line
         return line
@@ -311,12 +321,12 @@ class TestStart:
 
     def test_a_model_without_the_signature(self, double, address):
         kept = dict(double.signature_defs)
-        del double.signature_defs[client_signature.NAME]
+        del double.signature_defs[signature.NAME]
         try:
             line = self.refused(address)
         finally:
-            for name, signature in kept.items():
-                double.signature_defs[name].CopyFrom(signature)
+            for name, definition in kept.items():
+                double.signature_defs[name].CopyFrom(definition)
         assert "'client'" in line and "arrays" in line and "Export" in line
         assert "__saved_model" not in line
 
@@ -356,10 +366,10 @@ class TestStart:
     )
     def test_no_address(self, address, message):
         with pytest.raises(ModelError, match=f"expected grpc://HOST:8500.*{message}"):
-            client.RemoteColorizer(address)
+            Colorizer(server=address)
 
     def test_the_extra_is_missing(self, monkeypatch):
-        monkeypatch.delitem(sys.modules, "colorization.serving.client_grpc")
+        monkeypatch.delitem(sys.modules, "colorization.inference.engines.grpc")
         monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
         assert "pip install" in self.refused("grpc://host")
 
@@ -373,9 +383,9 @@ class TestStart:
     ],
 )
 def test_addresses(address, target):
-    transport = client._transport(address)
-    assert isinstance(transport, client_rest.RestTransport) and transport._models == target
-    assert isinstance(client._transport("grpcs://host"), client_grpc.GrpcTransport)
+    transport = remote._transport(address)
+    assert isinstance(transport, rest.RestTransport) and transport._models == target
+    assert isinstance(remote._transport("grpcs://host"), grpc.GrpcTransport)
 
 
 @pytest.mark.slow
@@ -390,12 +400,12 @@ def test_tls(folder, local, tmp_path, monkeypatch):
         capture_output=True,
     )
     with Double(folder, certificate=(key, certificate)) as double:
-        monkeypatch.setattr(client, "_START_PATIENCE", 0.1)
+        monkeypatch.setattr(remote, "_START_PATIENCE", 0.1)
         with pytest.raises(ModelError, match="CERTIFICATE"):
-            client.RemoteColorizer(double.rest)
+            Colorizer(server=double.rest)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         monkeypatch.setenv("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", str(certificate))
         for address in (double.rest, double.grpc):
             assert address.partition(":")[0] in ("https", "grpcs")
-            subject = client.RemoteColorizer(address)
+            subject = Colorizer(server=address)
             assert_same(subject.colorize(PHOTO), local.colorize(PHOTO))

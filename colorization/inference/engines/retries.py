@@ -1,7 +1,7 @@
 """What can go wrong between client and server, and how often a call is tried.
 
-Law of the file: what the server refuses is never asked again; what time may mend is, later and
-later, by chance a little sooner, so that clients that failed together do not come back together.
+What the server refuses is never asked again. What may pass is, later and later, by chance a little
+sooner, so that clients that failed together do not come back together.
 """
 
 import random

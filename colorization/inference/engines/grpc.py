@@ -8,7 +8,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from colorization.serving.client_retries import NotServed, Refused, Unavailable
+from colorization.inference.engines.retries import NotServed, Refused, Unavailable
 
 _PASSING = {
     grpc.StatusCode.UNAVAILABLE,

@@ -1,0 +1,57 @@
+"""The network by TensorFlow, in this process."""
+
+from colorization.inference import full_size
+from colorization.inference.engines import signature
+from colorization.inference.model_folder import ModelError
+from pipelines import console
+from pipelines.photos.photo_files import PictureError
+
+
+class SavedModelEngine:
+    """Runs an exported SavedModel. See `engines`.
+
+    Its code is its graph: load only models whose source you trust.
+
+    Args:
+        folder: Path of the version.
+        description: Dict of what the exporter wrote about the model.
+
+    Raises:
+        ModelError: If the model is damaged.
+    """
+
+    def __init__(self, folder, description):
+        self.description = description
+        self.gives_variants = description["gives_variants"]
+        console.import_quietly()
+        import tensorflow as tf
+
+        self._full = tf.errors.ResourceExhaustedError
+        try:
+            # It is kept, since its functions do not hold it.
+            self._model = tf.saved_model.load(str(folder))
+            self._predict = self._model.signatures[signature.NAME]
+        except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(
+                f"{folder}: the model is damaged or incomplete ({reason}). Copy or export it again."
+            ) from error
+
+    def coefficients(self, lightness, hints=None):
+        """Predicts one coloring."""
+        return self.variants(lightness, 0, 1, hints)
+
+    def variants(self, lightness, seed, count, hints=None):
+        """Predicts several colorings."""
+        import tensorflow as tf
+
+        inputs = signature.inputs(lightness, hints, seed, count, self.description)
+        try:
+            answer = self._predict(**{key: tf.constant(value) for key, value in inputs.items()})
+        except self._full as error:
+            height, width = lightness.shape[1:3]
+            raise PictureError(
+                f"A photo that the network sees at {width} x {height} pixels does not fit into "
+                "memory. Close other programs, or take a model of a smaller working size."
+            ) from error
+        return full_size.fit(lightness, signature.ab(answer))

@@ -1,0 +1,41 @@
+"""How a SavedModel is asked, in this process or on a server: the signature `client`.
+
+Lightness at the working size goes in, ab at the network's own resolution comes out. Photos travel
+as strings with the batch first, so that a server may put any requests together: it joins tensors
+of one shape only, and strings of photos have one, whatever the photos' sizes.
+"""
+
+import numpy as np
+
+NAME = "client"
+
+
+def inputs(lightness, hints, seed, count, description):
+    """Makes the inputs for one photo.
+
+    Args:
+        lightness: Float array of shape `(1, h, w, 1)`.
+        hints: Float array of shape `(1, h, w, 3)`, or None.
+        seed: Whole number.
+        count: Whole number.
+        description: Of the model, which says what of these it takes.
+
+    Returns:
+        Dict of arrays; strings are of type object.
+    """
+    import tensorflow as tf
+
+    found = {"lightness_bytes": np.array([tf.io.serialize_tensor(lightness[0]).numpy()], object)}
+    if description["gives_variants"]:
+        found |= {"seed": np.array([seed], np.int32), "count": np.array([count], np.int32)}
+    if description.get("takes_hints"):
+        shown = np.zeros([1, 1, 3], np.float32) if hints is None else hints[0]
+        found["hints_bytes"] = np.array([tf.io.serialize_tensor(shown).numpy()], object)
+    return found
+
+
+def ab(answer):
+    """Ab of each coloring, `(n, h, w, 2)`, of the outputs for one photo."""
+    import tensorflow as tf
+
+    return tf.io.parse_tensor(answer["ab_bytes"][0], tf.float32).numpy()

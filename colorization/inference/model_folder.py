@@ -1,0 +1,81 @@
+"""Folders of exported models: which version is taken, and what its exporter wrote about it."""
+
+import json
+import os
+import pathlib
+
+from pipelines.errors import UserError
+
+RELEASED_MODEL = pathlib.Path(__file__).resolve().parents[2] / "saved_models" / "chroma"
+DESCRIPTION = os.path.join("assets.extra", "colorization.json")
+# Beside the SavedModel, the same model for LiteRT.
+LITE = "model.tflite"
+_DESCRIBED = {"name", "version", "gives_variants", "working_size", "size_multiple"}
+
+
+class ModelError(UserError):
+    """A model that cannot be used; the message is one line."""
+
+
+def find(model=None):
+    """Finds the folder of a model's version.
+
+    Args:
+        model: Path of an exported model, or of the folder that holds its numbered versions, of
+            which the highest is taken; default the released model.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        ModelError: If there is no such folder.
+    """
+    if model is None:
+        if not RELEASED_MODEL.is_dir():
+            raise ModelError(
+                f"The released model was expected in {RELEASED_MODEL}, which is missing. "
+                "Name another with --model=FOLDER."
+            )
+        model = RELEASED_MODEL
+    folder = pathlib.Path(model)
+    if not folder.is_dir():
+        what = "a file" if folder.exists() else "no such folder"
+        raise ModelError(
+            f"{folder}: the folder of an exported model was expected. Received: {what}. "
+            "Check --model."
+        )
+    versions = [path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()]
+    if (folder / "saved_model.pb").exists() or not versions:
+        return folder
+    return max(versions, key=lambda path: int(path.name))
+
+
+def read_description(folder):
+    """Reads what the exporter wrote; before the model, so that no stranger's graph is loaded.
+
+    Args:
+        folder: What `find` returned.
+
+    Returns:
+        Dict of the model's name, version, sizes, codec and recipe.
+
+    Raises:
+        ModelError: If another program made the model, or it is damaged.
+    """
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder}: a model that colorization.export wrote was expected. Received a folder "
+            f"without {DESCRIPTION}. Check --model."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{folder / DESCRIPTION}: cannot be read ({error}). Copy or export the model again."
+        ) from error
+    if not isinstance(description, dict) or not _DESCRIBED <= description.keys():
+        raise ModelError(
+            f"{folder / DESCRIPTION}: expected a JSON object with {', '.join(sorted(_DESCRIBED))}. "
+            "Received another, perhaps of an earlier program. Export the model again."
+        )
+    return description

@@ -1,0 +1,149 @@
+"""Engines color alike, and LiteRT's needs no TensorFlow."""
+
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import skimage.data
+
+from colorization import colorize
+from colorization.inference import engines, model_folder, working_size
+from colorization.inference.colorizer import Colorizer
+from colorization.inference.model_folder import LITE, ModelError
+from colorization.inference.options import OptionError
+from pipelines.photos.photo_files import read_picture, write_picture
+from tests.colorization.serving import small_models
+
+pytest.importorskip("ai_edge_litert.interpreter")
+
+ROOT = pathlib.Path(__file__).parents[3]
+PHOTO = skimage.data.astronaut()[::4, ::4]
+# Colors a photo, and tells which of TensorFlow's modules were imported.
+ALONE = """
+import sys
+from colorization import colorize
+status = colorize.main(["colorize", *sys.argv[1:]])
+found = sorted(name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras"))
+sys.exit(status or (f"imported: {found[:5]}" if found else 0))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model that sees several choices, for both engines."""
+    return save(tmp_path_factory.mktemp("models"), "quantized_ab")
+
+
+def save(folder, codec):
+    return small_models.save(folder, codec, kernel=0.5, size=64, lite=True)
+
+
+@pytest.fixture(scope="module")
+def lite(folder):
+    return Colorizer(folder, engine="litert")
+
+
+@pytest.fixture(scope="module")
+def full(folder):
+    return Colorizer(folder, engine="saved_model")
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [PHOTO, PHOTO[..., 0], PHOTO[:1, :1], PHOTO[:9], PHOTO.astype(np.uint16) * 257],
+    ids=lambda photo: f"{photo.dtype}{photo.shape}",
+)
+def test_engines_color_alike(lite, full, photo):
+    for options in ({}, {"saturation": 1.7}, {"mask": PHOTO}):
+        one, other = lite.colorize(photo, **options), full.colorize(photo, **options)
+        assert one.dtype == other.dtype == photo.dtype
+        levels = 1 if photo.dtype == np.uint8 else 16
+        assert np.abs(one.astype(int) - other).max() <= levels
+
+
+def test_threads_share_litert(lite):
+    photos = [PHOTO[: 40 + 16 * index] for index in range(6)]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lite.colorize, photos))
+    for photo, colored in zip(photos, together, strict=True):
+        np.testing.assert_array_equal(colored, lite.colorize(photo))
+
+
+def test_auto_takes_litert_and_tensorflow_for_variants(folder, full):
+    subject = Colorizer(folder)
+    assert not subject._engine.gives_variants
+    several, expected = subject.variants(PHOTO, 3, seed=2), full.variants(PHOTO, 3, seed=2)
+    for one, other in zip(several, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert np.abs(several[0].astype(int) - subject.colorize(PHOTO)).max() <= 1
+
+
+def test_litert_alone_gives_no_variants(lite):
+    with pytest.raises(OptionError, match="num_variants=2.*saved_model"):
+        lite.variants(PHOTO, 2)
+
+
+def test_what_litert_lacks_is_named(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "1")
+    (tmp_path / "1" / LITE).write_bytes(b"torn")
+    with pytest.raises(ModelError, match=f"{LITE}: the model is damaged"):
+        Colorizer(tmp_path)
+    (tmp_path / "1" / LITE).unlink()
+    with pytest.raises(ModelError, match=f"--engine=litert needs {LITE}"):
+        Colorizer(tmp_path, engine="litert")
+    assert Colorizer(tmp_path)._engine.gives_variants
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="pip install ai-edge-litert"):
+        Colorizer(folder, engine="litert")
+
+
+def test_litert_colors_a_photo_without_tensorflow(folder, tmp_path):
+    write_picture(tmp_path / "photo.jpg", PHOTO)
+    write_picture(tmp_path / "mask.png", PHOTO)
+    arguments = ["photo.jpg", "--output=out.png", f"--model={folder}"]
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, *arguments, "--mask=mask.png", "--keep_colored=false"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Colored photo.jpg: out.png\n"
+    expected = Colorizer(folder, engine="saved_model").colorize(
+        tmp_path / "photo.jpg", mask=tmp_path / "mask.png"
+    )
+    assert np.abs(read_picture(tmp_path / "out.png").astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_the_command_takes_each_engine(folder, tmp_path, engine, capfd):
+    write_picture(tmp_path / "photo.png", PHOTO)
+    arguments = [str(tmp_path / "photo.png"), f"--output={tmp_path}/out.png", f"--model={folder}"]
+    assert colorize.main(["colorize", *arguments, f"--engine={engine}"]) == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_hints_reach_the_network_by_either_engine(tmp_path):
+    folder = save(tmp_path, "hinted_ab")
+    description = model_folder.read_description(folder)
+    assert description["takes_hints"]
+    both = [engines.open_engine(folder, description, name) for name in ("litert", "saved_model")]
+    lightness = working_size.lightness(PHOTO, (64, 64))
+    hints = np.zeros((1, 64, 64, 3), np.float32)
+    unhinted = [engine.coefficients(lightness) for engine in both]
+    nothing = [engine.coefficients(lightness, hints) for engine in both]
+    hints[:, 20:30, 20:30] = 40, -30, 1
+    hinted = [engine.coefficients(lightness, hints) for engine in both]
+    for one, other in (unhinted, nothing, hinted):
+        np.testing.assert_allclose(one, other, atol=0.02)
+    np.testing.assert_allclose(nothing[0], unhinted[0], atol=1e-5)
+    assert np.abs(hinted[0] - unhinted[0]).max() > 1
+    several = both[1].variants(lightness, 1, 2, hints)
+    np.testing.assert_allclose(several[0], hinted[1][0], atol=1e-3)
