@@ -16,6 +16,7 @@ import numpy.typing as npt
 from colorization.inference import (
     engines,
     full_size,
+    margins,
     model_folder,
     plan,
     sheets,
@@ -259,10 +260,20 @@ class Colorizer:
         if mask is not None:
             mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
         try:
-            predicted = self._predict(rgb, options.num_variants, options.seed)
+            # What is around a print must not change its colors, and gets none.
+            boxes = margins.find_prints(rgb)
+            predicted = [
+                self._predict(
+                    rgb[margins.within(box, rgb.shape[:2])], options.num_variants, options.seed
+                )
+                for box in boxes
+            ]
+            places = [margins.scaled(box, rgb.shape[:2], shown.shape[:2]) for box in boxes]
+            # Strict is no use here: prints may have unlike numbers of variants.
+            colorings = list(zip(*predicted, strict=False))
             only = options.variant
-            for coefficients in predicted if only is None else predicted[only - 1 : only]:
-                yield full_size.apply(shown, coefficients, options.saturation, mask)
+            for coefficients in colorings if only is None else colorings[only - 1 : only]:
+                yield _apply(shown, places, coefficients, options.saturation, mask)
         except (MemoryError, cv2.error) as error:
             raise PictureError(
                 f"A photo of {rgb.shape[1]} x {rgb.shape[0]} pixels does not fit into memory. "
@@ -285,6 +296,17 @@ class Colorizer:
             if self._many is None:
                 self._many = engines.open_engine(self._folder, self.description, "saved_model")
             return self._many
+
+
+def _apply(photo, places, coefficients, saturation, mask):
+    """Colors the prints of a photo, each by its own coefficients, and makes the rest gray."""
+    if photo[places[0]].shape == photo.shape:
+        return full_size.apply(photo, coefficients[0], saturation, mask)
+    colored = full_size.apply(photo, np.zeros((1, 1, 4), np.float32))
+    for place, own in zip(places, coefficients, strict=True):
+        amount = None if mask is None else mask[place]
+        colored[place] = full_size.apply(photo[place], own, saturation, amount)
+    return colored
 
 
 def _settled(options, knobs):

@@ -7,6 +7,8 @@ prints look like one scene. So prints are found first, and each is colored for i
 import cv2
 import numpy as np
 
+from pipelines.color import arrays
+
 # Longer side at which margins are looked for, in pixels.
 _SIZE = 512
 # Share of the shorter side that the outermost ring takes, and that gaps in a print may have.
@@ -19,28 +21,57 @@ _UNIFORM = 0.93
 # A print covers so much of the picture, and so much of its own box, which a thing on a plain
 # background does not.
 _SMALLEST, _FILL = 0.03, 0.93
+# Or, where a print has the level of its margin here and there: so much of each of its sides.
+_SIDE = 0.5
 
 
-def find_prints(lightness):
+def find_prints(rgb):
     """Finds the prints in a picture whose margins are plain: white, black, or paper.
 
     Args:
-        lightness: Float array of shape `(height, width)`: L* in `[0, 100]`.
+        rgb: uint8 or uint16 array of shape `(height, width, 3)`, sRGB.
 
     Returns:
         List of boxes `(top, left, bottom, right)` in pixels, the latter two exclusive, from the top
         and the left. A picture without margins is one box of all of it.
     """
-    height, width = lightness.shape
+    height, width = rgb.shape[:2]
     scale = min(1.0, _SIZE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(np.float32(lightness), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    small = arrays.rgb_to_lightness(np.float32(small) / np.iinfo(rgb.dtype).max)[..., 0]
     boxes = _find(small)
     if boxes != [(0, 0, *small.shape)]:
         # A print on an album page has a border of its own, too.
         boxes = [inner for box in boxes for inner in _find_within(small, box)]
     steps = (height / size[1], width / size[0])
-    return sorted(_enlarge(box, steps, lightness.shape) for box in boxes)
+    return sorted(_enlarge(box, steps, (height, width)) for box in boxes)
+
+
+def within(box, shape):
+    """The part of a print that is surely free of its margin, for a network to see.
+
+    Args:
+        box: One of `find_prints`.
+        shape: Height and width of the picture, at whose edges there is no margin.
+
+    Returns:
+        Pair of slices, of rows and of columns.
+    """
+    slices = []
+    for start, stop, size in zip(box[:2], box[2:], shape, strict=True):
+        inset = (stop - start) // 100
+        slices.append(slice(start + inset * (start > 0), stop - inset * (stop < size)))
+    return tuple(slices)
+
+
+def scaled(box, shape, new_shape):
+    """The place of a print in the same picture at another size, as a pair of slices."""
+    slices = []
+    for start, stop, size, new_size in zip(box[:2], box[2:], shape, new_shape, strict=True):
+        ends = (round(edge * new_size / size) for edge in (start, stop))
+        slices.append(slice(*ends))
+    return tuple(slices)
 
 
 def _enlarge(box, steps, shape):
@@ -106,7 +137,15 @@ def _filled_boxes(mask, gap):
     for left, top, box_width, box_height, area in parts[1:]:
         if box_width * box_height < _SMALLEST * height * width:
             continue
-        if area < _FILL * box_width * box_height:
+        box = (int(top), int(left), int(top + box_height), int(left + box_width))
+        if area < _FILL * box_width * box_height and _side_share(opened, box) < _SIDE:
             return []
-        boxes.append((int(top), int(left), int(top + box_height), int(left + box_width)))
+        boxes.append(box)
     return boxes
+
+
+def _side_share(mask, box):
+    """Share of the mask along the side of a box that has least of it, a pixel within."""
+    top, left, bottom, right = box
+    part = mask[top:bottom, left:right]
+    return min(part[1].mean(), part[-2].mean(), part[:, 1].mean(), part[:, -2].mean())

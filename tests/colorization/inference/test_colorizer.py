@@ -1,6 +1,7 @@
 import concurrent.futures
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 import skimage.color
@@ -316,3 +317,25 @@ def test_a_model_of_an_earlier_program_is_not_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(tf.saved_model, "load", None)
     with pytest.raises(ModelError, match="gives_variants.*Export the model again"):
         colorizer.Colorizer(tmp_path)
+
+
+def test_a_border_does_not_change_the_colors_of_the_photo_within(subject):
+    photo = cv2.resize(skimage.data.chelsea(), (300, 200), interpolation=cv2.INTER_AREA)
+    plain = subject.colorize(photo)
+    page = np.pad(photo, ((12, 20), (16, 16), (0, 0)), constant_values=250)
+    colored = subject.colorize(page)
+    within = colored[12:212, 16:316].astype(int)
+    assert np.abs(within - plain)[8:-8, 8:-8].mean() < 3
+    # The margin itself stays gray.
+    assert np.ptp(colored[:8].astype(int), axis=-1).max() <= 1
+
+
+def test_prints_on_a_page_are_colored_each_for_itself(undecided):
+    photo = cv2.resize(skimage.data.chelsea(), (300, 200), interpolation=cv2.INTER_AREA)
+    page = np.full((260, 700, 3), 40, np.uint8)
+    page[30:230, 30:330], page[30:230, 370:670] = photo, photo[:, ::-1]
+    first, second = undecided.variants(page, 2)
+    assert first.shape == second.shape == page.shape
+    assert np.any(first != second)
+    left, right = first[34:226, 34:326].astype(int), first[34:226, 374:666].astype(int)
+    assert np.abs(left - right[:, ::-1]).mean() < 3

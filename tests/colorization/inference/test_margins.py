@@ -5,18 +5,25 @@ import numpy as np
 import pytest
 import skimage
 
-from colorization.inference.margins import find_prints
+from colorization.inference import margins
 from pipelines.color import spaces
 
 
 def lightness(name, size=(300, 400)):
+    """L* of a sample."""
     picture = cv2.resize(getattr(skimage.data, name)(), size[::-1], interpolation=cv2.INTER_AREA)
     return spaces.rgb_to_lightness(picture).numpy()[..., 0]
 
 
-def framed(photo, margins, level, grain=0.0):
+def find_prints(lightness):
+    """Finds the prints in a gray picture of this L*."""
+    lab = np.stack([np.float32(lightness)] + [np.zeros(lightness.shape, np.float32)] * 2, axis=-1)
+    return margins.find_prints(np.uint8(np.clip(spaces.lab_to_rgb(lab) * 255 + 0.5, 0, 255)))
+
+
+def framed(photo, around, level, grain=0.0):
     """A print with margins at its top, left, bottom and right."""
-    top, left, bottom, right = margins
+    top, left, bottom, right = around
     page = np.pad(photo, ((top, bottom), (left, right)), constant_values=level)
     return page + np.random.default_rng(0).normal(0, grain, page.shape) if grain else page
 
@@ -27,7 +34,7 @@ def assert_near(box, expected, tolerance=2):
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
 @pytest.mark.parametrize(
-    ("margins", "level", "grain"),
+    ("around", "level", "grain"),
     [
         ((6, 8, 6, 8), 99.0, 0.0),
         ((20, 20, 20, 20), 88.0, 1.5),
@@ -36,10 +43,10 @@ def assert_near(box, expected, tolerance=2):
     ],
     ids=["white", "paper", "black", "instant"],
 )
-def test_a_border_is_found(name, margins, level, grain):
+def test_a_border_is_found(name, around, level, grain):
     photo = lightness(name) * 0.75 + 12
-    (box,) = find_prints(framed(photo, margins, level, grain))
-    top, left, _, _ = margins
+    (box,) = find_prints(framed(photo, around, level, grain))
+    top, left, _, _ = around
     assert_near(box, (top, left, top + 300, left + 400))
 
 
@@ -83,3 +90,14 @@ def test_large_pictures_are_searched_in_their_own_pixels():
     assert_near(box, (40, 60, 1240, 1660), 8)
     # Never a row of the print too few.
     assert box[0] <= 40 + 4 and box[2] >= 1240 - 4
+
+
+def test_what_is_seen_keeps_off_margins_and_not_off_the_picture_edge():
+    assert margins.within((0, 100, 300, 500), (300, 600)) == (slice(0, 300), slice(104, 496))
+
+
+def test_a_place_scales_with_the_picture():
+    assert margins.scaled((10, 20, 110, 220), (200, 400), (100, 100)) == (
+        slice(5, 55),
+        slice(5, 55),
+    )
