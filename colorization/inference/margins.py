@@ -14,8 +14,9 @@ _SIZE = 512
 # Share of the shorter side that the outermost ring takes, and that gaps in a print may have.
 _RING = 0.006
 _GAP = 0.01
-# What counts as one level with the margin, in L*: at least this, and so many deviations of paper.
-_TOLERANCE, _DEVIATIONS = 5.0, 5.0
+# What counts as one level with the margin, in L*: at least this, so many deviations of paper, and
+# at most that.
+_TOLERANCE, _DEVIATIONS, _MOST = 5.0, 5.0, 15.0
 # A ring is a margin if so many of its pixels have its level.
 _UNIFORM = 0.93
 # A print covers so much of the picture, and so much of its own box, which a thing on a plain
@@ -106,15 +107,17 @@ def _find(lightness):
     border = smooth[~inside]
     level = np.median(border)
     deviation = 1.48 * np.median(np.abs(border - level))
-    tolerance = max(_TOLERANCE, _DEVIATIONS * deviation)
+    tolerance = min(max(_TOLERANCE, _DEVIATIONS * deviation), _MOST)
     is_level = np.abs(smooth - level) <= tolerance
     if is_level[~inside].mean() < _UNIFORM:
         return whole
     boxes = _filled_boxes(~_connected_to_border(is_level), max(3, round(_GAP * shorter)))
-    areas = [(bottom - top) * (right - left) for top, left, bottom, right in boxes]
-    if not boxes or sum(areas) > 0.995 * height * width:
-        return whole
-    return boxes
+    around = np.ones(smooth.shape, bool)
+    for top, left, bottom, right in boxes:
+        around[top:bottom, left:right] = False
+    # Windows of a room are boxes too, but what is around them is no paper.
+    is_plain = around.any() and is_level[around].mean() >= _UNIFORM
+    return boxes if boxes and is_plain else whole
 
 
 def _connected_to_border(mask):

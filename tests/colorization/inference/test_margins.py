@@ -65,6 +65,16 @@ def test_a_thing_on_a_plain_background_is_no_print():
     assert find_prints(picture) == [(0, 0, 300, 400)]
 
 
+def test_windows_in_a_room_are_no_prints():
+    room = np.full((300, 400), 50.0)
+    room[60:160, 100:250] = 95
+    # Furniture that fills no box.
+    for x in range(40, 360, 40):
+        cv2.circle(room, (x, 240), 18, 25.0, -1)
+    cv2.line(room, (300, 20), (380, 150), 20.0, 9)
+    assert find_prints(room) == [(0, 0, 300, 400)]
+
+
 @pytest.mark.parametrize("level", [10.0, 60.0])
 def test_prints_on_an_album_page_are_found_each_behind_its_own_border(level):
     page = np.full((800, 1000), level)
