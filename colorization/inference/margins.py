@@ -70,8 +70,9 @@ def scaled(box, shape, new_shape):
     """The place of a print in the same picture at another size, as a pair of slices."""
     slices = []
     for start, stop, size, new_size in zip(box[:2], box[2:], shape, new_shape, strict=True):
-        ends = (round(edge * new_size / size) for edge in (start, stop))
-        slices.append(slice(*ends))
+        # Of a tiny copy, too, a print has a pixel.
+        first = min(round(start * new_size / size), new_size - 1)
+        slices.append(slice(first, max(round(stop * new_size / size), first + 1)))
     return tuple(slices)
 
 

@@ -111,3 +111,4 @@ def test_a_place_scales_with_the_picture():
         slice(5, 55),
         slice(5, 55),
     )
+    assert margins.scaled((10, 20, 110, 220), (200, 400), (1, 1)) == (slice(0, 1), slice(0, 1))
