@@ -68,12 +68,12 @@ def main(arguments):
     # Before the photos are colored, which may take long.
     with voting_page.listen(options.host, options.port) as listener:
         console.import_quietly()
-        from colorization.preference import pictures
+        from colorization.preference import colorings
         from pipelines.sources import opener
 
         source = opener.open_source(options.data)
         models = [load(name, folder) for name, folder in names.items()]
-        models += [pictures.TRUTH] if options.truth else []
+        models += [colorings.TRUTH] if options.truth else []
         # Last: what is wrong with the request leaves no file behind.
         with contextlib.closing(Votes(options.votes)) as votes:
             app, plan = prepare(source, models, votes, options.limit, options.num_questions)
@@ -122,13 +122,13 @@ def model_names(models, with_truth):
 
 
 def load(name, folder):
-    """Loads what `model_names` named as a `pictures.Model`."""
+    """Loads what `model_names` named as a `colorings.Model`."""
     from colorization import Colorizer, export
-    from colorization.preference import pictures
+    from colorization.preference import colorings
     from pipelines.color.spaces import to_gray
 
     if folder == "gray":
-        return pictures.Model(name, "gray", to_gray)
+        return colorings.Model(name, "gray", to_gray)
     with export.exported(folder) as exported:
         colorizer = Colorizer(exported)
     if export.is_run(folder):
@@ -136,7 +136,7 @@ def load(name, folder):
     else:
         version = os.path.join(folder, str(colorizer.description["version"]))
     version = version if os.path.isdir(version) else folder
-    return pictures.Model(name, pictures.fingerprint(version), colorizer.colorize)
+    return colorings.Model(name, colorings.fingerprint(version), colorizer.colorize)
 
 
 def prepare(source, models, votes, limit, num_questions):
@@ -144,7 +144,7 @@ def prepare(source, models, votes, limit, num_questions):
 
     Args:
         source: `Source` of the photos.
-        models: List of `pictures.Model`.
+        models: List of `colorings.Model`.
         votes: The study's `Votes`.
         limit: Most photos to take; 0 for all.
         num_questions: Most questions for each voter.
@@ -153,13 +153,13 @@ def prepare(source, models, votes, limit, num_questions):
         Pair of the page's application and the `questions.Plan`.
     """
     from colorization.config import ConfigError
-    from colorization.preference import pictures, questions, voting_page
+    from colorization.preference import colorings, questions, voting_page
     from colorization.preference.standings import TRUTH
 
     # First, since a name may be taken: it would be a pity to find out last.
     numbers = votes.add_models({model.name: model.fingerprint for model in models})
     folder = os.path.splitext(os.path.abspath(votes.path))[0] + PICTURES
-    usable = pictures.draw_and_color(source, limit, models, folder, votes.seed)
+    usable = colorings.draw_and_color(source, limit, models, folder, votes.seed)
     if not usable:
         raise ConfigError(f"--data={source.name} holds no photo that the study can use.")
     digests = {number: digest for digest, number in votes.add_photos(usable).items()}
@@ -167,13 +167,13 @@ def prepare(source, models, votes, limit, num_questions):
     plan = questions.Plan(
         models=tuple(numbers[model.name] for model in models if model.name != TRUTH),
         photos=tuple(digests),
-        truth=numbers[TRUTH] if pictures.TRUTH in models else None,
+        truth=numbers[TRUTH] if colorings.TRUTH in models else None,
         num_questions=num_questions,
         seed=votes.seed,
     )
 
     def picture_path(photo, model):
-        return pictures.picture_path(folder, digests[photo], fingerprints[model])
+        return colorings.picture_path(folder, digests[photo], fingerprints[model])
 
     return voting_page.create_app(votes, plan, picture_path), plan
 

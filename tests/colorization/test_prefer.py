@@ -17,7 +17,7 @@ import pytest
 
 from colorization import prefer
 from colorization.inference import colorizer, graph
-from colorization.preference import pictures
+from colorization.preference import colorings
 from colorization.serving import saved_model
 from pipelines.color import codecs
 from pipelines.photos.photo_files import read_picture, write_picture
@@ -238,4 +238,4 @@ def test_a_run_is_a_model(finished_run, picture_folder):
     made = prefer.load("mine", str(run))
     photo = read_picture(picture_folder / "00.png")
     assert made.name == "mine" and made.paint(photo).shape == photo.shape
-    assert made.fingerprint == pictures.fingerprint(run / "checkpoints")
+    assert made.fingerprint == colorings.fingerprint(run / "checkpoints")

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from colorization.inference import threads
-from colorization.preference import pictures
-from colorization.preference.pictures import Model
+from colorization.preference import colorings
+from colorization.preference.colorings import Model
 from pipelines.color.spaces import to_gray
 from pipelines.photos import formats
 from pipelines.photos.photo_files import read_picture, write_picture
@@ -29,7 +29,7 @@ def album(tmp_path, picture_folder):
 def prepare(album, models, only_colored=False, positions=None):
     source = opener.open_source(f"folder:{album}")
     positions = set(range(len(source.names))) if positions is None else positions
-    made = pictures.prepare(
+    made = colorings.prepare(
         source, positions, models, album.parent / "made", only_colored, threads.Stop()
     )
     return {pathlib.Path(photo.name).name: photo for photo in made}
@@ -41,7 +41,7 @@ def test_each_model_paints_each_photo_once(album):
     found = prepare(album, [GRAY, model])
     assert len(found) == 12 and not any(photo.problem for photo in found.values())
     photo = found["03.png"]
-    path = pictures.picture_path(album.parent / "made", photo.digest, "print")
+    path = colorings.picture_path(album.parent / "made", photo.digest, "print")
     original = read_picture(album / "03.png")
     made = read_picture(path)
     assert made.shape == original.shape
@@ -54,7 +54,7 @@ def test_each_model_paints_each_photo_once(album):
 
 
 def test_names_and_bytes_of_pictures_do_not_name_models(album):
-    prepare(album, [GRAY, pictures.TRUTH])
+    prepare(album, [GRAY, colorings.TRUTH])
     for path in (album.parent / "made").iterdir():
         assert b"gray" not in path.read_bytes() and b"Exif" not in path.read_bytes()
         assert "gray" not in path.name and "truth" not in path.name
@@ -68,7 +68,7 @@ def test_a_source_need_not_be_of_files(album):
     encoded = [(album / name).read_bytes() for name in ("00.png", "01.png")]
     elements = tf.data.Dataset.from_tensor_slices([*encoded, b"torn"])
     source = opener.Source("tfds:x", elements, ["x#0", "x#1", "x#2"], tf.identity, "")
-    made = pictures.prepare(source, {1, 2}, [GRAY], album.parent / "made", False, threads.Stop())
+    made = colorings.prepare(source, {1, 2}, [GRAY], album.parent / "made", False, threads.Stop())
     found = {photo.name: photo for photo in made}
     assert found["x#1"].digest == hashlib.sha256(encoded[1]).hexdigest()
     assert found["x#2"].problem.startswith(f"x#2: expected a {formats.READ_NAMES} picture")
@@ -88,7 +88,7 @@ def test_damaged_files_are_named_and_left_out(album):
 
 def test_a_gray_photo_is_no_truth(album):
     write_picture(album / "old.png", to_gray(read_picture(album / "00.png")))
-    found = prepare(album, [GRAY, pictures.TRUTH], only_colored=True)
+    found = prepare(album, [GRAY, colorings.TRUTH], only_colored=True)
     assert [name for name, photo in found.items() if photo.digest is None] == ["old.png"]
     assert "has no colors" in found["old.png"].problem
     assert prepare(album, [GRAY])["old.png"].digest is not None
@@ -99,18 +99,18 @@ def test_sixteen_bits_are_shown_in_eight(tmp_path):
     level = np.random.default_rng(0).integers(0, 65536, (3, 3, 3)).astype(np.uint16)
     photo = cv2.resize(level, (32, 32), interpolation=cv2.INTER_LINEAR)
     write_picture(tmp_path / "album" / "a.png", photo)
-    (found,) = prepare(tmp_path / "album", [pictures.TRUTH]).values()
-    made = read_picture(pictures.picture_path(tmp_path / "made", found.digest, "truth"))
+    (found,) = prepare(tmp_path / "album", [colorings.TRUTH]).values()
+    made = read_picture(colorings.picture_path(tmp_path / "made", found.digest, "truth"))
     np.testing.assert_allclose(made, photo / 257, atol=6)
 
 
 def test_a_fingerprint_changes_with_names_and_contents(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "weights").write_text("1")
-    first = pictures.fingerprint(tmp_path / "a")
+    first = colorings.fingerprint(tmp_path / "a")
     shutil.copytree(tmp_path / "a", tmp_path / "copy")
-    assert pictures.fingerprint(tmp_path / "copy") == first
+    assert colorings.fingerprint(tmp_path / "copy") == first
     (tmp_path / "copy" / "b" / "weights").write_text("2")
-    assert pictures.fingerprint(tmp_path / "copy") != first
+    assert colorings.fingerprint(tmp_path / "copy") != first
     (tmp_path / "a" / "b" / "weights").rename(tmp_path / "a" / "weights")
-    assert pictures.fingerprint(tmp_path / "a") != first
+    assert colorings.fingerprint(tmp_path / "a") != first
