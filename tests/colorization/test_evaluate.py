@@ -263,7 +263,7 @@ def test_a_run_is_evaluated_as_it_would_be_exported(finished_run, picture_folder
     places = {"output": output, "report": str(tmp_path / "report")}
     assert evaluate.evaluate(data, str(run), ["mean"], num_variants=2, **places) == 0
     model, mean = protocol.read(output)
-    assert model["system"]["label"] == "mine 4" and model["system"]["run"] == "mine"
+    assert model["system"]["label"] == "mine 1" and model["system"]["run"] == "mine"
     assert mean["system"]["of"] == "mine" and model["figures"]["psnr"]["value"] > 5
     assert "diversity-ab" in model["figures"]
     assert "History of the run" in (tmp_path / "report/report.html").read_text()
