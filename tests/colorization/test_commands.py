@@ -73,7 +73,7 @@ def test_interruption():
 
 
 COMMANDS = [
-    *("colorize train evaluate report compare prefer audit export serve batch".split()),
+    *("colorize train evaluate compare prefer audit export serve batch".split()),
     *("pipelines.shard pipelines.data_service".split()),
 ]
 

@@ -15,10 +15,10 @@ RNG = np.random.default_rng(0)
 FULL = tf.ones([1, 1, 1, 1])
 
 
-def network(num_outputs):
+def network(num_outputs, condition_channels=1):
     """A small network of random weights."""
     keras.utils.set_random_seed(0)
-    condition = keras.Input((None, None, 1))
+    condition = keras.Input((None, None, condition_channels))
     hidden = keras.layers.Conv2D(8, 5, 2, "same", activation="relu")(condition)
     hidden = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, 2, "same")(hidden))
     hidden = keras.layers.Dropout(0.5)(hidden)
@@ -29,7 +29,8 @@ def network(num_outputs):
 
 def colorizer(codec="lab", working_size=32):
     codec = codecs.CODECS[codec]
-    return graph.ColorizationGraph(network(codec.num_outputs), codec, working_size, 16)
+    small = network(codec.num_outputs, codec.condition_channels)
+    return graph.ColorizationGraph(small, codec, working_size, 16)
 
 
 @pytest.fixture(scope="module")
