@@ -184,5 +184,5 @@ def test_a_picture_that_was_deleted_is_an_error(study):
     app = voting_page.create_app(study[1], study[2], lambda *_: "/nowhere/at/all")
     client = app.test_client()
     response = client.get(client.get("/api/standing").json["question"]["left"])
-    assert response.status_code == 404 and "Start the study again" in response.json["error"]
+    assert response.status_code == 404 and "Restart the study" in response.json["error"]
     assert "nowhere" not in response.text
