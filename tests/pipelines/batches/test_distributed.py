@@ -231,7 +231,7 @@ def test_pictures_that_workers_do_not_find_are_one_line(service, surveyed, tmp_p
     pair = surveyed(tmp_path, a=(200, 10, 10))
     (tmp_path / "a.png").unlink()
     with pytest.raises(
-        distributed.ServiceError, match=r"No such file or directory.* go on"
+        distributed.ServiceError, match=r"No such file or directory.* resume"
     ) as caught:
         with distributed.guard(service):
             train(pair, 2, batch_size=1, service=service)
