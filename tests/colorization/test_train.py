@@ -414,8 +414,10 @@ def _on_devices(configs, number):
         "for knobs in json.loads(sys.argv[1]): train.train(Config(**knobs))"
     )
     configs = [dataclasses.replace(config, logical_devices=number) for config in configs]
-    given = json.dumps([dataclasses.asdict(config) for config in configs])
-    subprocess.run([sys.executable, "-c", program, given], check=True, cwd=ROOT)
+    # A process each: the collective operations of a second run would meet those of the first.
+    for config in configs:
+        given = json.dumps([dataclasses.asdict(config)])
+        subprocess.run([sys.executable, "-c", program, given], check=True, cwd=ROOT)
     return [_losses(config.model_dir) for config in configs]
 
 
