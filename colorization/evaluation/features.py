@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
 from colorization.models.squeezenet import squeezenet
+from colorization.precision import precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,12 +132,11 @@ def open_inception(path):
     Raises:
         EvaluationError: If the weights can't be downloaded, or the file holds others.
     """
-    kept = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
     try:
-        network = keras.applications.InceptionV3(
-            include_top=False, weights=None if path else "imagenet", pooling="avg"
-        )
+        with precision("float32"):
+            network = keras.applications.InceptionV3(
+                include_top=False, weights=None if path else "imagenet", pooling="avg"
+            )
         if path:
             network.load_weights(path)
     # Keras raises many kinds, for files and for the net alike.
@@ -149,8 +149,6 @@ def open_inception(path):
             else f"The weights of InceptionV3 can't be downloaded ({reason}). Download them where "
             "you can, and set --features=inception:FILE."
         ) from error
-    finally:
-        keras.config.set_dtype_policy(kept)
     protocol = {"network": "InceptionV3 of keras.applications, 2,048 means of the last features"}
     return _keras_features(
         "inception-keras", network, 299, protocol, prepare=lambda rgb: rgb / 127.5 - 1

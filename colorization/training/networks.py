@@ -14,12 +14,11 @@ from colorization.losses import (
     feature_distance,
     quantized_crossentropy,
 )
+from colorization.precision import precision
 from colorization.training.adversarial import assemble_model
 from colorization.training.imagenet import load_imagenet_weights
 from colorization.training.optimizer import build_optimizer
 from pipelines.color import bins, codecs
-
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 def build_codec(config):
@@ -30,21 +29,19 @@ def build_codec(config):
     return codec
 
 
-def build_generator(config, precision=None, pretrained=True):
+def build_generator(config, pretrained=True):
     """Builds the generator of a run.
 
     Args:
         config: The run's `Config`.
-        precision: Precision of its layers; None is the run's.
         pretrained: Whether the weights of `--encoder_weights` are read. Without, no file is opened.
 
     Returns:
-        A functional `keras.Model`.
+        A functional `keras.Model`, in the precision of Keras' policy.
 
     Raises:
         UserError: If there are no such weights.
     """
-    keras.config.set_dtype_policy(_POLICIES[precision or config.precision])
     codec, weights = build_codec(config), config.encoder_weights if pretrained else ""
     # A regression's last layer is linear, and pictures before a discriminator are bounded.
     is_linear = config.generator == "colornet" and not config.is_adversarial
@@ -76,7 +73,7 @@ def build_generator(config, precision=None, pretrained=True):
 
 
 def build_discriminator(config):
-    """Builds the discriminator of a run."""
+    """Builds the discriminator of a run, in the precision of Keras' policy."""
     codec = build_codec(config)
     options = {
         "condition_channels": codec.condition_channels,
@@ -116,19 +113,22 @@ def build_networks(config, steps_per_epoch, prior=None, assemble=assemble_model)
             that trains them.
 
     Returns:
-        The `Networks`.
+        The `Networks`, in the precision of the run.
     """
-    generator = build_generator(config)
+    with precision(config.precision):
+        generator = build_generator(config)
+        networks = (
+            (generator, build_discriminator(config)) if config.is_adversarial else (generator,)
+        )
+        model = assemble(*networks)
     optimizer = build_optimizer(config, steps_per_epoch)
     if not config.is_adversarial:
-        model = assemble(generator)
         loss = RECONSTRUCTION_LOSSES.get(config.loss)
         if config.is_quantized:
             loss = quantized_crossentropy(bins.class_weights(prior, config.uniform_share))
         model.compile(optimizer, loss, jit_compile=config.xla)
         model.optimizer.build(model.trainable_variables)
         return Networks(build_codec(config), generator, model)
-    model = assemble(generator, build_discriminator(config))
     model.compile(
         optimizer,
         build_optimizer(config, steps_per_epoch, of_discriminator=True),

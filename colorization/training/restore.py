@@ -71,7 +71,7 @@ def trained_generator(config, model_dir, rarity=1.0, checkpoint="latest"):
         raise state.TrainingError(
             f"{model_dir} has no checkpoint yet: train for at least one epoch."
         )
-    network = build_generator(config, precision="float32", pretrained=False)
+    network = build_generator(config, pretrained=False)
     held = state.numbered(network.variables)
     optimizer = build_optimizer(config, 1)
     optimizer.build(network.trainable_variables)
@@ -150,7 +150,7 @@ def starting_weights(config):
         path = place if os.path.isfile(place) else _find_weights(place)
         read = _read_model if path.endswith(".keras") else _read_weights
         weights, origin = read(config, path), {"path": os.path.abspath(path)}
-    own = build_generator(config, precision="float32", pretrained=False).weights
+    own = build_generator(config, pretrained=False).weights
     if [weight.shape for weight in own] != [weight.shape for weight in weights]:
         raise _unfitting(config, place, "their number or shapes differ")
     return weights, origin
@@ -171,7 +171,7 @@ def _find_weights(place):
 
 
 def _read_weights(config, path):
-    network = build_generator(config, precision="float32", pretrained=False)
+    network = build_generator(config, pretrained=False)
     try:
         with h5py.File(path) as file:
             told = json.loads(file.attrs.get("recipe", "{}"))

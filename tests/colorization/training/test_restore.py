@@ -6,6 +6,7 @@ import pathlib
 import shutil
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from colorization import export, train
 from colorization.config import Config, ConfigError, knobs
 from colorization.flags import format_flags
 from colorization.training import restore
-from colorization.training.networks import build_generator
+from colorization.training.networks import build_generator, build_networks
 from colorization.training.optimizer import averaged_weights
 from pipelines.color import bins
 
@@ -196,3 +197,9 @@ def test_rarity_divides_the_class_weights_out(finished_run):
         expected = probabilities(1.0) / weights ** (1 - rarity)
         expected /= expected.sum(axis=-1, keepdims=True)
         np.testing.assert_allclose(probabilities(rarity), expected, rtol=1e-4)
+
+
+def test_a_run_in_half_precision_leaves_the_policy_of_keras_alone():
+    networks = build_networks(Config(**ADVERSARIAL), steps_per_epoch=1)
+    assert networks.generator.layers[1].compute_dtype == "float16"
+    assert keras.config.dtype_policy().name == "float32"
