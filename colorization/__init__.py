@@ -3,6 +3,8 @@
 `from colorization import Colorizer` is all that a program needs to color photos.
 """
 
+import pipelines  # noqa: F401  It sets the search for modules right, before anything else.
+
 
 def __getattr__(name):
     # TensorFlow takes seconds to import: the commands check their arguments before that.

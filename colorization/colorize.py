@@ -163,7 +163,7 @@ def _parse(argv):
     values = flags.FlagValues()
     define_flags(values)
     try:
-        _, *inputs = values(argv)
+        _, *inputs = values(console.read_command_line(values, argv))
     except flags.Error as error:
         raise plan.PlanError(f"{error} (see --help)") from error
     if values.help:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import sys
 
@@ -24,7 +25,43 @@ def run_command(main, define_flags):
         sys.exit(main(argv[1:]))
 
     define_flags()
-    sys.exit(exit_status(lambda: app.run(guarded)))
+    sys.exit(exit_status(lambda: app.run(guarded, argv=read_command_line(flags.FLAGS, sys.argv))))
+
+
+def read_command_line(values, argv):
+    """Reads flagfiles, and expands `~` to the user's home folder, as a shell does between words.
+
+    A shell expands `--output ~/colored` but not `--output=~/colored` or `--data=folder:~/photos`.
+
+    Args:
+        values: `absl.flags.FlagValues` that defines the flags.
+        argv: Command line, program name first.
+
+    Returns:
+        Command line in which the lines of each flagfile stand in place of `--flagfile`.
+
+    Raises:
+        UserError: If a flagfile can't be read.
+    """
+    from absl import flags
+
+    program, *words = argv
+    try:
+        words = values.read_flags_from_files(words, force_gnu=False)
+        is_text = not any(word.startswith("\ufeff") or "\0" in word for word in words)
+    except flags.Error as error:
+        raise errors.UserError(str(error).removeprefix("ERROR:: ")) from error
+    except UnicodeDecodeError:
+        is_text = False
+    if not is_text:
+        named = " ".join(word for word in argv if "flagfile" in word)
+        raise errors.UserError(
+            f"A flagfile is text in UTF-8 without a byte order mark. Received: {named}, which has "
+            "a mark or another encoding. Save it as UTF-8."
+        )
+    home = os.path.expanduser("~")
+    start = re.compile(r"(?:^|(?<=[=:,]))~(?=/|,|$)")
+    return [program, *(start.sub(lambda _: home, word) for word in words)]
 
 
 def exit_status(work):

@@ -183,7 +183,7 @@ def _compare(model_dir, earlier, config):
     differing = [
         f"{was} there, {now} here"
         for (was, now), name in zip(pairs, vars(config), strict=True)
-        if was != now and name not in kept
+        if _without_slashes(was) != _without_slashes(now) and name not in kept
     ]
     if config.epochs < earlier.epochs:
         differing.append(f"--epochs={earlier.epochs} there, --epochs={config.epochs} here")
@@ -192,6 +192,11 @@ def _compare(model_dir, earlier, config):
             f"{model_dir} holds a run of another recipe: {'; '.join(differing)}. "
             "Give the same flags to resume it (--epochs may be raised), or another --model_dir."
         )
+
+
+def _without_slashes(flag):
+    """A flag whose folders end without a slash, with which they are the same folders."""
+    return re.sub(r"(?<=[^/:=])/+(?=,|$)", "", flag)
 
 
 def total_seconds(model_dir, epochs):

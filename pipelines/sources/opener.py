@@ -51,8 +51,9 @@ def open_source(specification):
 
 
 def split_specifications(text):
-    """Splits the text of `--data` into what is joined, at all commas but those within pairs."""
-    return [part.strip() for part in re.split(r",(?!\s*\w+=)", text)]
+    """Splits the text of `--data` into what is joined: at commas before a source alone."""
+    # Names of folders may hold commas, too.
+    return [part.strip() for part in re.split(rf",(?=\s*(?:{_SOURCE_STARTS}))", text)]
 
 
 def _open_one(specification):
@@ -91,3 +92,4 @@ _OPENERS = {
     "tfds": prepared_sets.open_set,
     "video": video.open_videos,
 }
+_SOURCE_STARTS = r"samples\s*(?:,|$)|" + "|".join(f"{kind}:" for kind in _OPENERS)

@@ -6,6 +6,7 @@ suffix, so that `color/sea/1.jpg` matches `gray/sea/1.png`.
 
 import logging
 import os
+import re
 
 import tensorflow as tf
 
@@ -29,7 +30,8 @@ def open_pairs(specification, rest):
     Raises:
         UserError: If a folder is missing or has no pictures, or as `match_folders`.
     """
-    named = [part.strip().partition("=")[::2] for part in rest.split(",")]
+    parts = re.split(r",(?=\s*(?:color|gray)\s*=)", rest)
+    named = [part.strip().partition("=")[::2] for part in parts]
     folders = dict(named)
     if sorted(key for key, _ in named) != ["color", "gray"] or not all(folders.values()):
         raise UserError(

@@ -45,6 +45,11 @@ def test_another_recipe_is_refused(changes, message, tmp_path):
     assert parse_flagfile(tmp_path / state.RECIPE) == ASKED
 
 
+def test_a_folder_with_a_slash_at_its_end_is_no_other_recipe(tmp_path):
+    Run(str(tmp_path)).open(ASKED)
+    Run(str(tmp_path)).open(dataclasses.replace(ASKED, data="folder:a b/"))
+
+
 def test_what_the_result_does_not_depend_on_may_change(tmp_path):
     Run(str(tmp_path)).open(ASKED)
     changes = {"model_dir": "elsewhere", "data_service": "a:1", "keep_checkpoints": 9}

@@ -282,6 +282,17 @@ def test_commas_join_pairs_and_part_the_rest():
     assert split_specifications("") == [""]
 
 
+def test_folders_may_have_commas_in_their_names(tmp_path):
+    text = "folder:sea, sky,pairs:color=a, b,gray=c,d,samples"
+    parts = ["folder:sea, sky", "pairs:color=a, b,gray=c,d", "samples"]
+    assert split_specifications(text) == parts
+    for folder in ("a, b", "c,d"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png").write_bytes(b"-")
+    opened = open_source(f"pairs:color={tmp_path}/a, b,gray={tmp_path}/c,d")
+    assert opened.names == [f"{tmp_path}/a, b/1.png"]
+
+
 def test_pairs_are_joined_with_pairs_alone(opened, paired):
     one = specification(paired)
     joined = open_source(f"{one},{one}")
