@@ -5,69 +5,8 @@ Standard library only, so that `--help` and the checks of a command cost no impo
 
 import dataclasses
 
+from colorization import choices, config_rules
 from pipelines.errors import UserError
-
-CODECS = (
-    "lab",
-    "lab_offset",
-    "gray_offset",
-    "gray_ab",
-    "gray_rgb",
-    "lab_128",
-    "lightness_rgb",
-    "quantized_ab",
-    "hinted_ab",
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Generator:
-    """What is known of a generator before it is built; its module in `models` says the rest.
-
-    Args:
-        size_multiple: Pixels that height and width of its input are multiples of; None: 2 ** depth.
-        codec: The only codec that it goes with, whose bins it predicts at a quarter of the size.
-            Empty: it predicts any other codec's target, at the size of the input.
-    """
-
-    size_multiple: int | None
-    codec: str = ""
-
-
-GENERATORS = {
-    "unet": Generator(None),
-    "pretrained_unet": Generator(32),
-    "colornet": Generator(16),
-    "encoder_decoder": Generator(32),
-    "residual": Generator(16, codec="quantized_ab"),
-    "chroma": Generator(32, codec="hinted_ab"),
-}
-# Codec of bins: the generator that predicts them.
-_BINS = {about.codec: name for name, about in GENERATORS.items() if about.codec}
-ENCODERS = ("mobilenet_v2", "resnet50")
-DOWNSAMPLINGS = ("max_pool", "strided")
-UPSAMPLINGS = ("transposed", "resize")
-NOISE_INJECTIONS = ("modulation", "map")
-DISCRIMINATORS = ("none", "patch", "whole")
-LOSSES = ("l1", "huber", "mse", "quantized_crossentropy")
-ADVERSARIAL_LOSSES = ("cross_entropy", "least_squares", "hinge", "wasserstein")
-SCHEDULES = ("constant", "cosine", "step", "plateau")
-PRECISIONS = ("float32", "bfloat16", "float16")
-# Figures of the evaluation that can drive a run, named as there; those that a gray picture wins
-# are not among them.
-MONITORED_FIGURES = (
-    "psnr",
-    "ssim",
-    "ciede2000",
-    "ab-error",
-    "auc",
-    "auc-balanced",
-    "colorfulness-gap",
-    "squeezenet-kid",
-)
-MONITORS = ("auto", "loss", "val_loss", *MONITORED_FIGURES)
-# What figures of artifacts need.
-MIN_MONITORED_SIZE = 35
 
 
 class ConfigError(UserError):
@@ -83,14 +22,13 @@ def knob(default, text, choices=None, minimum=None, maximum=None, **about):
         choices: The values it may have; None for any.
         minimum: Its lower bound, included.
         maximum: Its upper bound, included.
-        **about: `of`: the networks that it belongs to, generators by name or `"discriminator"`; it
-            is refused where there is none of them. `spared`: it is passed over there instead, so
-            that one set of flags can shrink every recipe. `local`: it names something on the run's
-            machine, which means nothing elsewhere. `free`: the result does not depend on it, so
-            that it may change when a run is resumed.
+        **about: `of`: the networks that it belongs to, by name, or `"discriminator"` for both of
+            these; it is refused where there is none of them. `local`: it names something on the
+            run's machine, which means nothing elsewhere. `free`: the result does not depend on it,
+            so that it may change when a run is resumed.
     """
     bounds = {"help": text, "choices": choices, "minimum": minimum, "maximum": maximum}
-    metadata = bounds | {"of": (), "spared": False, "local": False, "free": False} | about
+    metadata = bounds | {"of": (), "local": False, "free": False} | about
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -128,8 +66,8 @@ class Config:
         maximum=1,
     )
 
-    codec: str = knob("lab", "What the networks see of a picture, and predict.", CODECS)
-    generator: str = knob("unet", "The network that colors.", tuple(GENERATORS))
+    codec: str = knob("lab", "What the networks see of a picture, and predict.", choices.CODECS)
+    generator: str = knob("unet", "The network that colors.", tuple(choices.GENERATORS))
     start_from: str = knob(
         "",
         "Weights that the generator starts from: the directory of a run, for its averaged weights; "
@@ -142,7 +80,6 @@ class Config:
         "Width of the generator's first level.",
         minimum=1,
         of=("unet", "pretrained_unet", "colornet", "encoder_decoder", "residual"),
-        spared=True,
     )
     depth: int = knob(
         8,
@@ -150,7 +87,6 @@ class Config:
         minimum=2,
         maximum=12,
         of=("unet",),
-        spared=True,
     )
     dropout: float = knob(
         0.5,
@@ -158,10 +94,12 @@ class Config:
         minimum=0,
         maximum=0.95,
         of=("unet",),
-        spared=True,
     )
     encoder: str = knob(
-        "mobilenet_v2", "The encoder of `pretrained_unet`.", ENCODERS, of=("pretrained_unet",)
+        "mobilenet_v2",
+        "The encoder of `pretrained_unet`.",
+        choices.ENCODERS,
+        of=("pretrained_unet",),
     )
     encoder_weights: str = knob(
         "",
@@ -171,10 +109,10 @@ class Config:
         local=True,
     )
     downsampling: str = knob(
-        "max_pool", "How `colornet` halves the picture.", DOWNSAMPLINGS, of=("colornet",)
+        "max_pool", "How `colornet` halves the picture.", choices.DOWNSAMPLINGS, of=("colornet",)
     )
     upsampling: str = knob(
-        "transposed", "How `colornet` doubles it.", UPSAMPLINGS, of=("colornet",)
+        "transposed", "How `colornet` doubles it.", choices.UPSAMPLINGS, of=("colornet",)
     )
     leaky_slope: float = knob(
         0.0,
@@ -193,20 +131,19 @@ class Config:
         "modulation",
         "How noise enters `colornet`: modulation of every decoder level, or a map concatenated to "
         "the condition.",
-        NOISE_INJECTIONS,
+        choices.NOISE_INJECTIONS,
         of=("colornet",),
     )
     discriminator: str = knob(
         "none",
         "The network that judges patches or the whole picture; none: no adversarial training.",
-        DISCRIMINATORS,
+        choices.DISCRIMINATORS,
     )
     discriminator_filters: int = knob(
         64,
         "Width of the discriminator's first level.",
         minimum=1,
         of=("discriminator",),
-        spared=True,
     )
     discriminator_depth: int = knob(
         3,
@@ -214,26 +151,25 @@ class Config:
         minimum=1,
         maximum=8,
         of=("discriminator",),
-        spared=True,
     )
     discriminator_norm: bool = knob(
         True,
         "Use batch normalization in the discriminator.",
         of=("discriminator",),
-        spared=True,
     )
     discriminator_dropout: float = knob(
         0.0,
         "Dropout rate of the discriminator `whole`.",
         minimum=0,
         maximum=0.95,
-        of=("discriminator",),
-        spared=True,
+        of=("whole",),
     )
 
-    loss: str = knob("l1", "Distance between prediction and target.", LOSSES)
+    loss: str = knob("l1", "Distance between prediction and target.", choices.LOSSES)
     loss_weight: float = knob(1.0, "Weight of --loss beside the adversarial loss.", minimum=0)
-    adversarial_loss: str = knob("cross_entropy", "Pair of adversarial losses.", ADVERSARIAL_LOSSES)
+    adversarial_loss: str = knob(
+        "cross_entropy", "Pair of adversarial losses.", choices.ADVERSARIAL_LOSSES
+    )
     label_smoothing: float = knob(
         0.0,
         "Real labels are drawn from U(1 - label_smoothing, 1) and fake ones from U(0, "
@@ -345,7 +281,9 @@ class Config:
     beta_2: float = knob(0.999, "Adam's decay rate of the variance.", minimum=0, maximum=0.999999)
     weight_decay: float = knob(0.0, "Decoupled weight decay (AdamW).", minimum=0)
     clip_norm: float = knob(0.0, "Largest global gradient norm; 0: no clipping.", minimum=0)
-    schedule: str = knob("constant", "Learning-rate schedule over the steps of the run.", SCHEDULES)
+    schedule: str = knob(
+        "constant", "Learning-rate schedule over the steps of the run.", choices.SCHEDULES
+    )
     warmup_steps: int = knob(
         0, "Steps of linear warm-up, from an optimizer's first; not for plateau.", minimum=0
     )
@@ -358,7 +296,7 @@ class Config:
         "The measure of progress for `plateau` and --early_stopping, and for the best checkpoint, "
         "which is kept beside the latest; auto: val_loss, or loss without --val_data, and no best "
         "checkpoint.",
-        MONITORS,
+        choices.MONITORS,
     )
     monitor_every: int = knob(
         0,
@@ -384,7 +322,9 @@ class Config:
         maximum=0.99999,
     )
 
-    precision: str = knob("float32", "Precision of layers; variables stay in float32.", PRECISIONS)
+    precision: str = knob(
+        "float32", "Precision of layers; variables stay in float32.", choices.PRECISIONS
+    )
     xla: bool = knob(False, "Compile steps with XLA.")
     logical_devices: int = knob(
         0, "Number of logical CPU devices to train on; 0: every visible GPU, or the CPU.", minimum=0
@@ -395,7 +335,7 @@ class Config:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check_field(field, getattr(self, field.name))
-        for rule, message in _CROSS_CHECKS:
+        for rule, message in config_rules.RULES:
             if rule(self):
                 raise ConfigError(message(self))
 
@@ -407,7 +347,7 @@ class Config:
     @property
     def is_quantized(self):
         """Whether the network predicts bins of chroma."""
-        return self.codec in _BINS
+        return self.codec in choices.BINS
 
     @property
     def measures_features(self):
@@ -418,7 +358,15 @@ class Config:
     @property
     def size_multiple(self):
         """Pixels that height and width of the generator's input must be a multiple of."""
-        return GENERATORS[self.generator].size_multiple or 2**self.depth
+        return choices.GENERATORS[self.generator].size_multiple or 2**self.depth
+
+    def takes(self, name):
+        """Whether the knob of this name belongs to a network of this run, or to every run."""
+        owners = self.__dataclass_fields__[name].metadata["of"]
+        networks = {self.generator, self.discriminator}
+        if self.is_adversarial:
+            networks.add("discriminator")
+        return not owners or not networks.isdisjoint(owners)
 
 
 def knobs(**about):
@@ -431,178 +379,6 @@ def knobs(**about):
         return [field.name for field in fields if about["of"] in field.metadata["of"]]
     ((key, value),) = about.items()
     return [field.name for field in fields if field.metadata[key] == value]
-
-
-def _misplaced(config):
-    """The first knob that is set and belongs to networks which are not there; None without one."""
-    networks = {config.generator} | ({"discriminator"} if config.is_adversarial else set())
-    for field in dataclasses.fields(config):
-        owners = field.metadata["of"]
-        is_set = getattr(config, field.name) != field.default
-        if owners and is_set and not field.metadata["spared"] and not networks & set(owners):
-            return field
-    return None
-
-
-def _describe_misplaced(config):
-    field = _misplaced(config)
-    owners = field.metadata["of"]
-    if owners == ("discriminator",):
-        return (
-            f"--{field.name} belongs to adversarial training, and there is none. "
-            "Set --discriminator=patch or whole, or leave it out."
-        )
-    names = " and ".join(f"`{owner}`" for owner in owners)
-    return (
-        f"--{field.name} belongs to {names}. Received: --generator={config.generator}. "
-        f"Set --generator={owners[0]}, or leave it out."
-    )
-
-
-# Each: when it is wrong, and what to say.
-_CROSS_CHECKS = (
-    (
-        lambda c: c.image_size % c.size_multiple,
-        lambda c: (
-            f"`{c.generator}` needs a height and width that are multiples of {c.size_multiple}. "
-            f"Received: --image_size={c.image_size}. Set --image_size="
-            f"{max(1, round(c.image_size / c.size_multiple)) * c.size_multiple}"
-            + (f", or a smaller --depth (now {c.depth})." if c.generator == "unet" else ".")
-        ),
-    ),
-    (
-        lambda c: c.is_quantized != (c.loss == "quantized_crossentropy"),
-        lambda c: (
-            f"--codec={' or '.join(_BINS)} and --loss=quantized_crossentropy go "
-            f"together. Received: --codec={c.codec} --loss={c.loss}. Set both, or neither."
-        ),
-    ),
-    (
-        lambda c: c.is_quantized and (c.is_adversarial or c.generator != _BINS[c.codec]),
-        lambda c: (
-            f"--codec={c.codec} predicts bins: it takes "
-            f"--generator={_BINS[c.codec]} and --discriminator=none. Received: "
-            f"--generator={c.generator} --discriminator={c.discriminator}."
-        ),
-    ),
-    (
-        lambda c: c.is_adversarial and GENERATORS[c.generator].codec,
-        lambda c: (
-            f"A discriminator judges predictions at the picture's own size, and `{c.generator}` "
-            "predicts at a quarter of it. Set --generator=unet, or --discriminator=none."
-        ),
-    ),
-    (_misplaced, _describe_misplaced),
-    (
-        lambda c: c.start_from and c.encoder_weights,
-        lambda c: (
-            "--start_from gives all weights of the generator, its encoder's too. Received: "
-            f"--encoder_weights={c.encoder_weights}. Leave one of the two out."
-        ),
-    ),
-    (
-        lambda c: c.gradient_penalty and c.discriminator_norm,
-        lambda c: (
-            "--gradient_penalty is on each picture's own slope, and batch norm mixes pictures. "
-            "Set --nodiscriminator_norm."
-        ),
-    ),
-    (
-        lambda c: c.label_smoothing and c.adversarial_loss != "cross_entropy",
-        lambda c: (
-            "--label_smoothing goes with --adversarial_loss=cross_entropy, which has labels. "
-            f"Received: --adversarial_loss={c.adversarial_loss}."
-        ),
-    ),
-    (
-        lambda c: (
-            bool(c.perceptual_weight) != bool(c.feature_weights)
-            and not (c.feature_weights and c.measures_features)
-        ),
-        lambda c: (
-            "--perceptual_weight and --feature_weights go together. Received: "
-            f"--perceptual_weight={c.perceptual_weight} --feature_weights={c.feature_weights}. "
-            "Set both, or neither."
-        ),
-    ),
-    (
-        lambda c: c.monitor in MONITORED_FIGURES and not c.monitor_every,
-        lambda c: (
-            f"--monitor={c.monitor} is measured every --monitor_every epochs. Received: "
-            "--monitor_every=0. Set --monitor_every=1."
-        ),
-    ),
-    (
-        lambda c: c.monitor == "squeezenet-kid" and not c.measures_features,
-        lambda c: (
-            "--monitor=squeezenet-kid needs weights of SqueezeNet 1.1 (.h5). Received: "
-            f"--feature_weights={c.feature_weights}. Set --feature_weights=FILE.h5."
-        ),
-    ),
-    (
-        lambda c: (c.monitor_every or c.monitor == "val_loss") and not c.val_data,
-        lambda c: (
-            f"--{'monitor_every' if c.monitor_every else 'monitor=val_loss'} measures pictures of "
-            "--val_data, and there are none. Set --val_data."
-        ),
-    ),
-    (
-        lambda c: c.monitor_every > c.epochs,
-        lambda c: (
-            "--monitor_every is at most --epochs. Received: "
-            f"--monitor_every={c.monitor_every} --epochs={c.epochs}."
-        ),
-    ),
-    (
-        lambda c: c.monitor_every and c.image_size < MIN_MONITORED_SIZE,
-        lambda c: (
-            f"--monitor_every measures pictures of at least {MIN_MONITORED_SIZE} pixels. Received: "
-            f"--image_size={c.image_size}. Set a larger one."
-        ),
-    ),
-    (
-        lambda c: c.monitor_pictures != Config.monitor_pictures and not c.monitor_every,
-        lambda c: (
-            "--monitor_pictures belongs to --monitor_every. Set --monitor_every=1, or leave it out."
-        ),
-    ),
-    (
-        lambda c: c.data_service and c.cache != "none",
-        lambda c: (
-            "--cache keeps pictures where they are read, and with --data_service other machines "
-            f"read them. Received: --cache={c.cache}. Set --cache=none, or no --data_service."
-        ),
-    ),
-    (
-        lambda c: c.generator_every > 1 and c.discriminator_every > 1,
-        lambda c: (
-            "One of --generator_every and --discriminator_every is 1. Received: "
-            f"{c.generator_every} and {c.discriminator_every}."
-        ),
-    ),
-    (
-        lambda c: c.discriminator != "none" and c.image_size < 2 ** (c.discriminator_depth + 1),
-        lambda c: (
-            f"A discriminator that halves the picture {c.discriminator_depth} times needs "
-            f"{2 ** (c.discriminator_depth + 1)} pixels. Received: --image_size={c.image_size}. "
-            "Set a smaller --discriminator_depth."
-        ),
-    ),
-    (
-        lambda c: c.schedule == "plateau" and c.warmup_steps,
-        lambda c: (
-            "--schedule=plateau starts at the full learning rate. Set --warmup_steps=0, or another "
-            "--schedule."
-        ),
-    ),
-    (
-        lambda c: c.lightness_jitter and c.codec in ("gray_rgb", "lightness_rgb"),
-        lambda c: (
-            f"--lightness_jitter would part the condition from the target of --codec={c.codec}, "
-            "which holds lightness too. Set --lightness_jitter=0."
-        ),
-    ),
-)
 
 
 def _check_field(field, value):

@@ -4,6 +4,7 @@ import keras
 
 from colorization.models.bilinear import BilinearUpsampling2D
 from colorization.models.efficientnet_lite import efficientnet_lite0
+from colorization.models.global_context import add_global_context
 from colorization.models.hint_layers import PoolHints, SpreadHints
 
 
@@ -93,9 +94,6 @@ def _block(x, width, sees_all):
     y = _conv(x, width)
     y = keras.layers.Conv2D(width, 3, padding="same", kernel_initializer="zeros")(y)
     if sees_all:
-        whole = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
-        whole = keras.layers.Conv2D(width // 4, 1, activation="relu")(whole)
-        y = keras.layers.Multiply()([y, keras.layers.Conv2D(width, 1, activation="sigmoid")(whole)])
-        y = keras.layers.Add()([y, keras.layers.Conv2D(width, 1)(whole)])
+        y = add_global_context(x, y)
     x = keras.layers.Add()([x, y])
     return keras.layers.Activation("relu")(x)

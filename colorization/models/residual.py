@@ -3,6 +3,7 @@
 import keras
 
 from colorization.models.bilinear import BilinearUpsampling2D
+from colorization.models.global_context import add_global_context
 
 
 def residual(
@@ -26,9 +27,8 @@ def residual(
         A functional `keras.Model` from `(batch, height, width, condition_channels)` to
         `(batch, height / 4, width / 4, num_outputs)`, linear, in float32.
 
-    Source: He et al., "Identity Mappings in Deep Residual Networks", 2016; Hu et al.,
-    "Squeeze-and-Excitation Networks", 2018; Odena et al., "Deconvolution and Checkerboard
-    Artifacts", 2016.
+    Source: He et al., "Identity Mappings in Deep Residual Networks", 2016; Odena et al.,
+    "Deconvolution and Checkerboard Artifacts", 2016.
     """
     filters = [base_filters * 2**level for level in range(len(num_blocks))]
     condition = keras.Input((None, None, condition_channels), name="condition")
@@ -67,9 +67,6 @@ def _block(x, width, sees_all=False):
     y = keras.layers.Conv2D(width, 3, padding="same", use_bias=False)(y)
     y = keras.layers.BatchNormalization(gamma_initializer="zeros", synchronized=True)(y)
     if sees_all:
-        whole = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
-        whole = keras.layers.Conv2D(width // 4, 1, activation="relu")(whole)
-        y = keras.layers.Multiply()([y, keras.layers.Conv2D(width, 1, activation="sigmoid")(whole)])
-        y = keras.layers.Add()([y, keras.layers.Conv2D(width, 1)(whole)])
+        y = add_global_context(x, y)
     x = keras.layers.Add()([x, y])
     return keras.layers.Activation("relu")(x)

@@ -24,7 +24,11 @@ COLORNETS = [name for name, config in RECIPES.items() if config.generator == "co
 
 @functools.cache
 def layers(recipe):
-    config = dataclasses.replace(RECIPES[recipe], base_filters=4, discriminator_filters=4)
+    config = RECIPES[recipe]
+    small = {"base_filters": 4, "discriminator_filters": 4}
+    config = dataclasses.replace(
+        config, **{name: small[name] for name in small if config.takes(name)}
+    )
     networks = [build_generator(config, pretrained=False)]
     if config.is_adversarial:
         networks.append(build_discriminator(config))

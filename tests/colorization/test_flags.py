@@ -24,8 +24,6 @@ QUANTIZED = Config(
     codec="quantized_ab",
     generator="residual",
     base_filters=3,
-    depth=3,
-    dropout=0.1,
     loss="quantized_crossentropy",
     monitor="psnr",
     monitor_every=3,
@@ -93,7 +91,8 @@ PRETRAINED = Config(
     label_smoothing=0.1,
     discriminator_every=3,
 )
-OTHERS = [QUANTIZED, CRITIC, PRETRAINED]
+UNET = Config(depth=3, dropout=0.1)
+OTHERS = [QUANTIZED, CRITIC, PRETRAINED, UNET]
 
 
 def test_the_other_runs_differ_everywhere():

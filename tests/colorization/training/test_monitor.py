@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import skimage.metrics
 
-from colorization import config
+from colorization import choices
 from colorization.evaluation import data, features
 from colorization.training import monitor
 from colorization.training.monitor import Figures, KeepBest, StopEarly, badness
@@ -57,13 +57,13 @@ def test_what_is_better_is_known_by_name(name, worse, better):
 
 def test_every_figure_that_can_be_monitored_is_measured(pictures):
     found = figures(pictures, networks=[KID]).measure()
-    assert set(config.MONITORED_FIGURES) < found.keys()
+    assert set(choices.MONITORED_FIGURES) < found.keys()
     assert "squeezenet-fid" not in found
-    assert all(np.isfinite(badness(name, found[name])) for name in config.MONITORED_FIGURES)
+    assert all(np.isfinite(badness(name, found[name])) for name in choices.MONITORED_FIGURES)
 
 
 def test_the_smallest_size_is_that_of_the_evaluation():
-    assert config.MIN_MONITORED_SIZE == data.MIN_SIZE
+    assert choices.MIN_MONITORED_SIZE == data.MIN_SIZE
 
 
 def test_gray_has_the_psnr_of_gray_and_lacks_all_colorfulness(pictures):
