@@ -53,7 +53,10 @@ def colorize(content, photo, num_threads=2):
     """Colors an upright RGB photo of Pillow's with a model's bytes."""
     model = schema_py_generated.ModelT.InitFromPackedBuf(content)
     (entry,) = [entry for entry in model.metadata if entry.name == b"colorization"]
-    about = json.loads(bytes(model.buffers[entry.buffer].data))
+    buffer = model.buffers[entry.buffer]
+    # Of quantized models the buffers lie behind the flatbuffer.
+    behind = content[buffer.offset : buffer.offset + buffer.size]
+    about = json.loads(bytes(behind if buffer.data is None else buffer.data))
     width, height = about["input_size"] and about["input_size"][::-1] or working_size(photo, about)
     # Channel by channel in floats: Pillow rounds what it resizes in whole numbers.
     channels = [band.convert("F").resize((width, height), 2) for band in photo.split()]
@@ -79,6 +82,10 @@ def colorize(content, photo, num_threads=2):
 
 if __name__ == "__main__":
     model_path, photo_path, output_path = sys.argv[1:]
-    picture = ImageOps.exif_transpose(Image.open(photo_path)).convert("RGB")
+    picture = ImageOps.exif_transpose(Image.open(photo_path))
+    if picture.mode.startswith("I;16"):
+        # Pillow would make white of all levels above 255.
+        picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
+    picture = picture.convert("RGB")
     with open(model_path, "rb") as file:
         colorize(file.read(), picture).save(output_path, quality=95, subsampling=0)

@@ -207,7 +207,10 @@ def read_metadata(content):
     model = schema.ModelT.InitFromPackedBuf(content)
     for entry in model.metadata or []:
         if entry.name == METADATA.encode():
-            return json.loads(bytes(model.buffers[entry.buffer].data))
+            buffer = model.buffers[entry.buffer]
+            # Of larger models the quantizer puts the buffers behind the flatbuffer.
+            behind = content[buffer.offset : buffer.offset + buffer.size]
+            return json.loads(bytes(behind if buffer.data is None else buffer.data))
     raise LookupError(f"a model with metadata called {METADATA} was expected")
 
 

@@ -1,6 +1,7 @@
 """Models for LiteRT: the same colors as Keras, no TensorFlow needed, and what is said of them."""
 
 import pathlib
+import runpy
 import subprocess
 import sys
 
@@ -133,6 +134,35 @@ def test_the_example_colors_as_the_graph_does_without_tensorflow(subject, conten
         colored = np.asarray(Image.open(tmp_path / f"colored_{index}.png"))
         expected = subject.arrays(photo[None])[0].numpy()
         assert cv2.absdiff(colored, expected).max() <= 1
+
+
+@pytest.mark.slow
+def test_quantized_models_of_real_size_tell_the_example_what_they_are(tmp_path, monkeypatch):
+    """The quantizer moves metadata of 1 KiB behind a flatbuffer of 256 KiB."""
+    pytest.importorskip("ai_edge_quantizer")
+    codec = codecs.CODECS["lab"]
+    condition = keras.Input((None, None, 1))
+    hidden = keras.layers.Conv2D(64, 5, 4, "same", activation="relu")(condition)
+    hidden = keras.layers.Conv2D(256, 3, 1, "same", activation="relu")(hidden)
+    network = keras.Model(condition, keras.layers.Conv2D(2, 1)(hidden), name="net")
+    large = graph.ColorizationGraph(network, codec, 64, 16)
+    exact = tflite.convert(large, ABOUT | {"recipe": "--flag\n" * 200})
+    content = tflite.quantize(exact, "float16", "net")
+    assert len(content) > 1 << 18
+    assert tflite.read_metadata(content) == tflite.read_metadata(exact)
+    (tmp_path / "model.tflite").write_bytes(content)
+    gray = skimage.data.camera()[::4, ::4]
+    Image.fromarray(gray).save(tmp_path / "8.png")
+    Image.fromarray(gray * np.uint16(257)).save(tmp_path / "16.png")
+    monkeypatch.chdir(tmp_path)
+    for name in ("8", "16"):
+        words = ["example", "model.tflite", f"{name}.png", f"{name}_colored.png"]
+        monkeypatch.setattr(sys, "argv", words)
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+    expected = large.arrays(np.repeat(gray[None, ..., None], 3, axis=-1))[0].numpy()
+    colored = [np.asarray(Image.open(f"{name}_colored.png")) for name in ("8", "16")]
+    assert cv2.absdiff(colored[0], expected).max() <= 2
+    np.testing.assert_array_equal(*colored)
 
 
 def test_metadata_is_what_was_written_and_the_interface(content):
