@@ -4,7 +4,8 @@ Usage:
   python -m colorization.colorize PHOTO_OR_FOLDER... --output=FILE_OR_FOLDER [flags]
 
 Examples:
-  python -m colorization.colorize grandmother.jpg --output=grandmother_color.jpg
+  python -m colorization.colorize grandmother.jpg    (writes grandmother_color.jpg)
+  python -m colorization.colorize grandmother.jpg --output=colored.png
   python -m colorization.colorize album/ street.png --output=colored/ --report
   python -m colorization.colorize album/ --output=colored/ --skip_existing    (resumes a run)
   python -m colorization.colorize album/ --output=colored/ --include='193?/*' --exclude='*_back.*'
@@ -65,13 +66,18 @@ def define_flags(values):
     def switch(name, text, **options):
         flags.DEFINE_bool(name, False, text, flag_values=values, **options)
 
-    def string(name, text):
-        flags.DEFINE_string(name, None, text, flag_values=values)
+    def string(name, text, **options):
+        flags.DEFINE_string(name, None, text, flag_values=values, **options)
 
     def strings(name, text):
         flags.DEFINE_multi_string(name, [], text, flag_values=values)
 
-    string("output", "File or folder to write; a folder is made if it is missing.")
+    string(
+        "output",
+        "File or folder to write; a folder is made if it is missing. Default for one photo: beside "
+        "it, with _color in its name.",
+        short_name="o",
+    )
     string(
         "model",
         "Folder of an exported model; default the released one. With --server, the model's name "
@@ -170,8 +176,6 @@ def _parse(argv):
         return values, inputs
     if not inputs:
         raise plan.PlanError("Expected a photo or a folder. Received: none. See --help.")
-    if not values.output:
-        raise plan.PlanError("Expected --output=FILE_OR_FOLDER. Received: none. See --help.")
     return values, inputs
 
 

@@ -159,7 +159,7 @@ def _validation(config, folder):
 
     if not config.val_data:
         raise EvaluationError(f"compare measures runs that have --val_data. Received: {folder}.")
-    source = pictures.open_source(config.val_data)
+    source = pictures.open_source(config.val_data, flag="--val_data")
     found = state.Run(folder).survey(source, "val_survey", config.white_background)
     if found.num_usable < 2:
         raise EvaluationError(f"compare needs at least 2 pictures. Received: {source.name}.")

@@ -39,8 +39,8 @@ def define_flags():
         "features",
         "",
         "Networks to compare sets of pictures by: squeezenet:FILE, inception[:FILE] and, with "
-        "pip install .[perceptual], torch-fidelity[:FILE] (the standard FID) and lpips[:FILE]. "
-        "Without FILE weights are downloaded.",
+        "pip install 'colorization[perceptual]', torch-fidelity[:FILE] (the standard FID) and "
+        "lpips[:FILE]. Without FILE weights are downloaded.",
     )
     flags.DEFINE_integer(
         "num_variants",

@@ -20,9 +20,10 @@ OUTPUT's last part is the model's name. Beside the SavedModel lies generator.wei
   client           What colorization.colorize --server calls.
 
 Beside the versions lie models.config, batching.config and monitoring.config for TF Serving; those
-that are there already stay. With tensorflow-serving-api installed (pip install .[serving]), a
-version has requests to warm up by. model.tflite, in the version, is the same model for LiteRT:
-colorization.colorize takes it, and starts in a fifth of the time.
+that are there already stay. With tensorflow-serving-api installed
+(pip install 'colorization[serving]'), a version has requests to warm up by. model.tflite, in the
+version, is the same model for LiteRT: colorization.colorize takes it, and starts in a fifth of the
+time.
 
 --format=tflite writes OUTPUT/NAME_QUANTIZE.tflite for LiteRT; see docs/tflite.md. With
 --quantize=int8 it needs --data: pictures to measure the ranges of activations on.

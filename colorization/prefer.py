@@ -63,7 +63,8 @@ def main(arguments):
         from colorization.preference import voting_page
     except ImportError as error:
         raise ConfigError(
-            f"The page needs the package {error.name}. Install it: pip install .[serve]"
+            f"The page needs the package {error.name}. Install it: "
+            "pip install 'colorization[serve]'"
         ) from error
     # Before the photos are colored, which may take long.
     with voting_page.listen(options.host, options.port) as listener:
@@ -78,14 +79,16 @@ def main(arguments):
         with contextlib.closing(Votes(options.votes)) as votes:
             app, plan = prepare(source, models, votes, options.limit, options.num_questions)
             what = (
-                f"{len(plan.models)} model(s), {len(plan.photos)} photo(s), "
-                f"{sum(plan.counts().values())} question(s) for each voter"
+                f"{console.count(len(plan.models), 'model')}, "
+                f"{console.count(len(plan.photos), 'photo')}, "
+                f"{console.count(sum(plan.counts().values()), 'question')} for each voter"
             )
             try:
                 voting_page.serve(app, listener, what)
             finally:
                 print(
-                    f"{len(votes.all()[0])} vote(s) in {votes.path}. What they say: "
+                    f"{console.count(len(votes.all()[0]), 'vote')} in {votes.path}. "
+                    "What they say: "
                     f"python -m colorization.prefer --votes={votes.path} --report"
                 )
 

@@ -77,7 +77,8 @@ def main(arguments):
         from colorization.serving.web.server import Server, address, listen
     except ModuleNotFoundError as error:
         raise ServeError(
-            f"The page needs the package {error.name}. Install it: pip install .[serve]"
+            f"The page needs the package {error.name}. Install it: "
+            "pip install 'colorization[serve]'"
         ) from error
     options = flags.FLAGS
     names = ("max_bytes", "max_pixels", "max_queue", "timeout")

@@ -96,6 +96,11 @@ def exit_status(work):
         return end_unread()
 
 
+def count(number, noun):
+    """Says how many: `1 photo`, `2 photos`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def print_error(error):
     """Prints an error as one line to standard error."""
     message = str(error)

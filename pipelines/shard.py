@@ -5,7 +5,7 @@
 Files are kept as they are, and --data=records:SHARDS reads them back. Damaged ones are counted,
 named and left out. The command can be stopped at any time: run again, it keeps the shards that are
 whole and makes the others; run once more, it checks all of them by SHA-256. It runs on Apache Beam
-(pip install '.[scale]'), on this machine or, with --runner, on others.
+(pip install 'colorization[scale]'), on this machine or, with --runner, on others.
 """
 
 from pipelines.errors import UserError

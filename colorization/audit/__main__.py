@@ -53,7 +53,11 @@ def main(arguments):
     from colorization.audit import findings
     from pipelines.sources import opener
 
-    opened = [opener.open_source(text) for text in (options.data, options.val_data) if text]
+    opened = [
+        opener.open_source(options[flag].value, f"--{flag}")
+        for flag in ("data", "val_data")
+        if options[flag].value
+    ]
     total = sum(len(source.names) for source in opened)
     # None: only on a terminal.
     with tqdm(desc="Reading", total=total, unit="picture", disable=None, leave=False) as bar:

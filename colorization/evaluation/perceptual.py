@@ -116,7 +116,7 @@ def _import(name):
     except ImportError as error:
         raise EvaluationError(
             f"The package {error.name or name} is missing. Install what published figures need: "
-            "pip install colorization[perceptual], or pip install .[perceptual] beside setup.cfg."
+            "pip install 'colorization[perceptual]'."
         ) from error
 
 

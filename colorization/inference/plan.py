@@ -88,7 +88,8 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
             `output` where it lies inside such a folder. Links to folders are not followed.
         output: For a single photo the file to write, if it ends like a picture; else the folder
             that gets a file for each photo, the folders below an input folder mirrored in it.
-            Names stay; what cannot be written in its own kind becomes .png.
+            Names stay; what cannot be written in its own kind becomes .png. None: a single photo
+            `street.jpg` goes beside itself, to `street_color.jpg`.
         num_variants: How many files each photo may become, see `variant_paths`.
         include: Patterns as of a shell. Of the photos in folders only those are taken that match
             one of them. A pattern is held against the name, or, if there is a slash in it, against
@@ -103,7 +104,7 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
         PlanError: If an input is missing, a folder holds no such pictures, or `output` does not
             suit.
     """
-    inputs, output = [pathlib.Path(path) for path in inputs], pathlib.Path(output)
+    inputs = [pathlib.Path(path) for path in inputs]
     for path in inputs:
         if not path.exists():
             raise PlanError(f"{path}: expected a photo or a folder. Received: no such file.")
@@ -112,9 +113,21 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
             "--include and --exclude choose among the photos of a folder. Received: no folder."
         )
     lone = len(inputs) == 1 and not inputs[0].is_dir()
+    if output is None:
+        if not lone:
+            raise PlanError(
+                "Several photos need a folder to go to. Received: no --output. Set --output=FOLDER."
+            )
+        output = _beside(inputs[0])
+    output = pathlib.Path(output)
     if lone and _names_a_picture(output):
         job = Job(inputs[0], output, inputs[0].name)
         return Plan(_settled([job], num_variants), None)
+    if not lone and not output.exists() and output.suffix.lower() in PICTURE_SUFFIXES:
+        raise PlanError(
+            f"{output}: several photos need a folder to go to. Received: the name of a picture. "
+            f"Set --output to a folder, such as {output.with_suffix('')}."
+        )
     if output.exists() and not output.is_dir():
         raise PlanError(
             f"{output}: several photos need a folder to go to. Received: a file. Set --output to "
@@ -127,6 +140,11 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
         else:
             jobs.append(Job(path, writable(output / path.name), path.name))
     return Plan(_settled(jobs, num_variants), None if lone else output)
+
+
+def _beside(source):
+    path = writable(source)
+    return path.with_name(f"{path.stem}_color{path.suffix}")
 
 
 def _names_a_picture(output):

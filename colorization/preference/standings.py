@@ -6,6 +6,7 @@ import numpy as np
 
 from colorization import pages
 from colorization.preference import scores
+from pipelines.console import count
 
 # The name of the truth among the models.
 TRUTH = "truth"
@@ -30,7 +31,8 @@ def report(votes, names):
     preferences = [vote for vote in cast if truth not in vote.question.pair]
     voters = len({vote.voter for vote in votes})
     photos = len({vote.question.photo for vote in votes})
-    lines = [f"{_number(votes, 'vote')} of {voters} voter(s) on {photos} photo(s)."]
+    told = count(len(votes), "vote"), count(voters, "voter"), count(photos, "photo")
+    lines = ["{} of {} on {}.".format(*told)]
     if preferences:
         lines += ["", *_preference(preferences, names)]
     if beside_truth:
@@ -40,8 +42,8 @@ def report(votes, names):
         same = sum(vote.choice == vote.repeated for vote in repeats)
         lines += [
             "",
-            f"Consistency: {same} of {_number(repeats, 'repeated question')} answered as before. "
-            "Repeats are left out of the tables.",
+            f"Consistency: {same} of {count(len(repeats), 'repeated question')} answered as "
+            "before. Repeats are left out of the tables.",
         ]
     return lines
 
@@ -50,7 +52,7 @@ def _preference(votes, names):
     models = sorted({number for vote in votes for number in vote.question.pair})
     pairs, shares, groupings = _as_arrays(votes, models)
     wins = scores.count_wins(pairs, shares, len(models))
-    heading = f"Which looks better: {_number(votes, 'vote')}, {_ties(votes)}."
+    heading = f"Which looks better: {count(len(votes), 'vote')}, {_ties(votes)}."
     groups = scores.connected_groups(wins)
     if len(groups) > 1:
         listed = " | ".join(", ".join(names[models[i]] for i in group) for group in groups)
@@ -99,7 +101,7 @@ def _fooling(votes, names, truth):
         interval = f"{100 * low:.1f} to {100 * high:.1f} %"
         rows.append((names[model], f"{100 * rate:.1f} %", interval, str(trials[model])))
     return [
-        f"Which is the real photo: {_number(votes, 'vote')}, {_ties(votes)}.",
+        f"Which is the real photo: {count(len(votes), 'vote')}, {_ties(votes)}.",
         "",
         *pages.markdown([header, *rows], numbers=True).splitlines(),
         "",
@@ -118,7 +120,3 @@ def _as_arrays(votes, models):
 
 def _ties(votes):
     return f"{sum(vote.choice == 'tie' for vote in votes)} of them undecided (half a win for each)"
-
-
-def _number(things, name):
-    return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"

@@ -70,7 +70,7 @@ def serve(app, listener, what):
     server = waitress.create_server(
         app, sockets=[listener], ident=None, max_request_body_size=65_536
     )
-    print(f"http://{host}:{port}/: {what}. Ctrl-C ends it.", flush=True)
+    print(f"Serving {what} at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
     try:
         server.run()
     finally:

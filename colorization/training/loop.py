@@ -31,6 +31,7 @@ def train(config, workers):
     with workers.chief_first():
         run.open(config)
         pictures.look(run)
+        run.write_recipe(config)
         run.write_environment(pictures.survey.fingerprint, config.seed, origin)
 
     keras.utils.set_random_seed(config.seed)

@@ -25,6 +25,10 @@ class Pictures:
         self.source = open_source(config.data, config.exclude)
         input_chain.check_cache(config.cache)
         self.service = distributed.connect(config.data_service) if config.data_service else None
+        # Opened before the run's directory is made, which a mistyped folder must not cost.
+        self._val_source = (
+            open_source(config.val_data, flag="--val_data") if config.val_data else None
+        )
         self.survey, self.validation = None, None
 
     def look(self, run):
@@ -35,10 +39,9 @@ class Pictures:
         """
         config = self.config
         self.survey = run.survey(self.source, white_background=config.white_background)
-        if config.val_data:
-            source = open_source(config.val_data)
-            kept = run.survey(source, "val_survey", config.white_background)
-            self.validation = source, kept
+        if self._val_source:
+            kept = run.survey(self._val_source, "val_survey", config.white_background)
+            self.validation = self._val_source, kept
 
     @property
     def steps_per_epoch(self):
@@ -83,9 +86,9 @@ class Pictures:
         return cut_centers(source, chosen, self.config.image_size, number)
 
 
-def open_source(specification, exclude=""):
+def open_source(specification, exclude="", flag="--data"):
     """Opens a source, without the pictures that the list `exclude` names if one is given."""
-    source = opener.open_source(specification)
+    source = opener.open_source(specification, flag)
     return exclusions.exclude(source, exclude) if exclude else source
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from colorization.training.adversarial import assemble_model
 from colorization.training.state import TrainingError
+from pipelines import console
 
 
 class Process:
@@ -27,7 +28,7 @@ class Process:
     @property
     def description(self):
         """What trains, for people."""
-        return f"{self.strategy.num_replicas_in_sync} device(s)"
+        return console.count(self.strategy.num_replicas_in_sync, "device")
 
     def guard(self):
         """Context within which the loss of another worker is an error that names it."""

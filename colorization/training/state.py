@@ -6,7 +6,9 @@ counts, and the states of dropout. Schedules and the input chain are functions o
 it is written in one piece or not at all.
 """
 
+import contextlib
 import csv
+import dataclasses
 import importlib.metadata
 import json
 import os
@@ -22,9 +24,14 @@ from colorization.flags import format_flags, parse_flagfile
 from pipelines.batches import survey
 from pipelines.errors import UserError
 from pipelines.files import atomic_write, write_text
+from pipelines.sources import opener
 
 RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished"
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "opencv-python-headless")
+
+# Knobs that name pictures; and values of knobs of paths that are none.
+_PICTURES = ("data", "val_data")
+_WORDS = ("", "imagenet", "memory", "none", "released")
 
 
 class TrainingError(UserError):
@@ -59,7 +66,9 @@ class Run:
         if not self.model_dir:
             return
         path = self.path(RECIPE)
-        if os.path.exists(path):
+        if self.is_chief and os.path.exists(path) and not self.has_begun:
+            self._forget_mistakes(config)
+        elif os.path.exists(path):
             earlier = parse_flagfile(path)
             _compare(self.model_dir, earlier, config)
             if self.is_chief and config.epochs > earlier.epochs:
@@ -79,20 +88,34 @@ class Run:
         if self.is_chief:
             self._make(config)
 
+    def _forget_mistakes(self, config):
+        """Takes other flags in place of the run's, which has no epoch that could be lost."""
+        with open(self.path(RECIPE), encoding="utf-8") as file:
+            if file.read() == format_flags(absolute(config)):
+                return
+        for name in (RECIPE, "survey.json", "val_survey.json", "prior.npy"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(self.path(name))
+
     def _make(self, config):
         try:
             os.makedirs(self.path("samples"), exist_ok=True)
             if not os.path.exists(self.path(RECIPE)):
-                write_text(self.path(RECIPE), format_flags(config))
+                self.write_recipe(config)
         except OSError as error:
             raise TrainingError(
                 f"--model_dir={self.model_dir} can't be made: {error.strerror}."
             ) from error
 
+    def write_recipe(self, config):
+        """Notes what was asked, and where the pictures lie."""
+        if self.model_dir and self.is_chief:
+            write_text(self.path(RECIPE), format_flags(absolute(config)))
+
     def _raise_epochs(self, config, earlier):
         if os.path.exists(self.path(FINISHED)):
             os.remove(self.path(FINISHED))
-        write_text(self.path(RECIPE), format_flags(config))
+        self.write_recipe(config)
         course = (
             f" The rest follows the cosine of {config.epochs} epochs."
             if config.schedule == "cosine"
@@ -113,6 +136,12 @@ class Run:
     def has_checkpoint(self):
         """Whether there is a checkpoint to resume from."""
         return bool(self.model_dir and tf.train.latest_checkpoint(self.path("checkpoints")))
+
+    @property
+    def has_begun(self):
+        """Whether the run has had an epoch."""
+        has_rows = os.path.exists(self.path("history.csv"))
+        return has_rows or self.has_checkpoint or self.is_finished
 
     def write_environment(self, fingerprint, seed, start=None):
         """Notes the versions, the data, the seed, and what the weights came from.
@@ -144,19 +173,20 @@ class Run:
             white_background: As for `survey.survey`.
 
         Raises:
-            TrainingError: If the pictures changed since the run began.
+            TrainingError: If the pictures changed since the run began. They may have moved.
         """
-        path = self.path(f"{name}.json")
+        path, kept = self.path(f"{name}.json"), None
         if path and os.path.exists(path):
             kept = survey.load_survey(path)
-            if kept.listing != source.listing:
-                raise TrainingError(
-                    f"The pictures of {source.name}, or those that --exclude names, changed since "
-                    "the run began, so that it can't continue as if never interrupted. Restore "
-                    "them, or take a new --model_dir."
-                )
-            return kept
+            if kept.listing == source.listing:
+                return kept
         surveyed = survey.survey(source, white_background)
+        if kept and kept.contents != surveyed.contents:
+            raise TrainingError(
+                f"The pictures of {source.name}, or those that --exclude names, changed since "
+                "the run began, so that it can't continue as if never interrupted. Restore "
+                "them, or take a new --model_dir."
+            )
         if path:
             survey.save_survey(surveyed, path)
         return surveyed
@@ -177,14 +207,28 @@ class Run:
         return prior
 
 
+def absolute(config):
+    """The `Config` with absolute paths: other commands read it in other folders."""
+    changes = {name: opener.absolute(getattr(config, name)) for name in _PICTURES}
+    for name in ("exclude", "start_from", "encoder_weights", "feature_weights", "cache"):
+        value = getattr(config, name)
+        if value not in _WORDS and "://" not in value:
+            changes[name] = os.path.abspath(value)
+    return dataclasses.replace(config, **changes)
+
+
 def _compare(model_dir, earlier, config):
-    kept = set(knobs(free=True)) | {"epochs"}
+    # Pictures may move: the survey tells whether they are the same.
+    kept = {*knobs(free=True), *_PICTURES, "exclude", "epochs"}
+    earlier, config = absolute(earlier), absolute(config)
     pairs = zip(format_flags(earlier).splitlines(), format_flags(config).splitlines(), strict=True)
     differing = [
         f"{was} there, {now} here"
         for (was, now), name in zip(pairs, vars(config), strict=True)
-        if _without_slashes(was) != _without_slashes(now) and name not in kept
+        if was != now and name not in kept
     ]
+    if bool(earlier.val_data) != bool(config.val_data):
+        differing.append(f"--val_data={earlier.val_data} there, --val_data={config.val_data} here")
     if config.epochs < earlier.epochs:
         differing.append(f"--epochs={earlier.epochs} there, --epochs={config.epochs} here")
     if differing:
@@ -192,11 +236,6 @@ def _compare(model_dir, earlier, config):
             f"{model_dir} holds a run of another recipe: {'; '.join(differing)}. "
             "Give the same flags to resume it (--epochs may be raised), or another --model_dir."
         )
-
-
-def _without_slashes(flag):
-    """A flag whose folders end without a slash, with which they are the same folders."""
-    return re.sub(r"(?<=[^/:=])/+(?=,|$)", "", flag)
 
 
 def total_seconds(model_dir, epochs):

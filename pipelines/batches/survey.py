@@ -57,6 +57,11 @@ class Survey:
     turned: list = dataclasses.field(default_factory=list)
 
     @property
+    def contents(self):
+        """What a run depends on of the pictures, wherever they lie."""
+        return self.fingerprint, self.num_pictures, self.skipped, self.turned
+
+    @property
     def num_usable(self):
         """Number of pictures to train on."""
         return self.num_pictures - len(self.skipped)
@@ -161,8 +166,8 @@ def _report(source, found):
         raise UserError(
             f"{source.name}: {len(found.damaged)} of {found.num_pictures} files are damaged or no "
             f"{formats.TRAINED_NAMES} pictures, more than {MOST_DAMAGED:.0%}; the first "
-            f"is {found.damaged[0]}{_untrained(found.damaged[0])}. Remove or convert them, or "
-            "point --data at the pictures."
+            f"is {found.damaged[0]}{_untrained(found.damaged[0])}. Remove or convert them, or name "
+            "another folder."
         )
     if len(found.mismatched) > most:
         raise UserError(
@@ -174,7 +179,7 @@ def _report(source, found):
         also = f" and {len(found.not_white)} lack a white background" if found.not_white else ""
         raise UserError(
             f"{source.name}: training needs pictures in color, and of {found.num_pictures} "
-            f"{len(found.gray)} are gray{also}. Point --data at others"
+            f"{len(found.gray)} are gray{also}. Name others"
             + (", or lower --white_background." if also else ".")
         )
 

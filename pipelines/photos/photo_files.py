@@ -212,8 +212,14 @@ def _kind(path, start):
         raise PictureError(f"{expected(path)}an empty file. Copy it again.")
     kind = formats.identify(start)
     if kind is None:
-        raise PictureError(f"{expected(path)}a file that is none of these. Save it as PNG.")
+        raise PictureError(f"{expected(path)}a file that is none of these. {_advice(path)}")
     return kind
+
+
+def _advice(path):
+    if formats.list_unread([os.fspath(path)]):
+        return "Save it as PNG."
+    return "Open it in another program to see what it is, or leave it out."
 
 
 def _decode(path, kind, data):

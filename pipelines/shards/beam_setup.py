@@ -61,8 +61,8 @@ def import_beam():
             if error.name != "apache_beam":
                 raise
             raise UserError(
-                "Apache Beam, which this command runs on, is not installed. Install it by: "
-                "pip install '.[scale]'"
+                "Apache Beam, which this command runs on, is not installed. Install it: "
+                "pip install 'colorization[scale]'."
             ) from None
     return apache_beam
 

@@ -101,9 +101,11 @@ def find_pictures(specification, path):
                 "%s: %d %s are left out: %s", specification, len(paths), what, name_first(paths)
             )
     if not pictures:
+        held = f"{len(found):,} others" if found else "no file at all"
         raise UserError(
-            f"{specification} holds no pictures among the {len(found)} files of {path}. Expected "
-            f"files that end in {' '.join(formats.PICTURE_SUFFIXES)}. Check the path."
+            f"{specification} needs a folder of pictures, files that end in "
+            f"{' '.join(formats.PICTURE_SUFFIXES)}. Received: {path}, which holds {held}. Check "
+            "the path."
         )
     return pictures
 

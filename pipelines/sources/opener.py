@@ -20,11 +20,12 @@ FORMS = (
 )
 
 
-def open_source(specification):
+def open_source(specification, flag="--data"):
     """Opens one of `FORMS`, or several joined by commas.
 
     Args:
-        specification: The text of `--data`.
+        specification: The text of `flag`.
+        flag: What the user gave it by, for errors.
 
     Returns:
         A `Source`.
@@ -32,12 +33,37 @@ def open_source(specification):
     Raises:
         UserError: If the specification is not one of these, or names no pictures.
     """
+    try:
+        return _open_joined(specification)
+    except UserError as error:
+        error.args = (f"{flag}: {error}",)
+        raise
+
+
+def absolute(specification):
+    """The same specification with absolute paths, which mean the same in every folder."""
+    return ",".join(_absolute_one(part) for part in split_specifications(specification))
+
+
+def _absolute_one(part):
+    kind, _, rest = part.partition(":")
+    if kind == "pairs":
+        return re.sub(
+            r"(=\s*)(.+?)(?=,\s*(?:color|gray)\s*=|$)",
+            lambda found: found[1] + os.path.abspath(found[2]),
+            part,
+        )
+    is_path = kind in ("folder", "oxford17", "records", "video") and "://" not in rest
+    return f"{kind}:{os.path.abspath(rest)}" if is_path else part
+
+
+def _open_joined(specification):
     parts = [_open_one(part) for part in split_specifications(specification)]
     if len(parts) == 1:
         return parts[0]
     if len({(part.read, part.read_gray) for part in parts}) > 1:
         raise UserError(
-            "--data joins folders with folders, pairs with pairs and tfds sets with tfds sets. "
+            "folders are joined with folders, pairs with pairs and tfds sets with tfds sets. "
             f"Received: {specification}. Train on one kind."
         )
     elements = parts[0].elements
@@ -60,7 +86,7 @@ def _open_one(specification):
     kind, _, rest = specification.partition(":")
     if kind not in _OPENERS or (kind != "samples" and not rest):
         raise UserError(
-            f"--data is {FORMS}. "
+            f"expected {FORMS}. "
             f"Received: {repr(specification) if specification else 'nothing'}."
             + (f" Did you mean folder:{specification}?" if os.path.isdir(specification) else "")
         )

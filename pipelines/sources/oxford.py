@@ -77,7 +77,7 @@ def read_splits(path):
     except ImportError as error:
         raise UserError(
             "Oxford 17 keeps its splits in a MATLAB file, which scipy reads. Install it: "
-            "pip install scipy."
+            "pip install 'colorization[data]'."
         ) from error
     expected = f"Expected a MATLAB file with the tables {', '.join(SPLITS.values())}."
     try:

@@ -78,6 +78,11 @@ LISTED = "Record of each photo: out/colorization.jsonl"
 
 def test_one_photo_says_where_it_lies(run):
     assert run("album/a.png", "--output=out.png") == (0, ["Colored album/a.png: out.png"], [])
+    assert run("album/b.png", "-o", "b.jpg") == (0, ["Colored album/b.png: b.jpg"], [])
+    beside = "album/a_color.png"
+    assert run("album/a.png") == (0, [f"Colored album/a.png: {beside}"], [])
+    status, _, (line,) = run("album/a.png")
+    assert status == 1 and f"{beside} is there already" in line and "--overwrite" in line
     np.testing.assert_array_equal(read_picture("out.png"), 255 - photo())
     assert run("--output", "deep/er", "album/a.png")[0] == 0
     assert os.listdir("deep/er") == ["a.png"]

@@ -171,7 +171,8 @@ def test_runs_that_can_not_be(arguments, message):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--data=folder:{folder}/none"], "folder:{folder}/none needs a folder"),
+        (["--data=folder:{folder}/none"], "--data: folder:{folder}/none needs a folder"),
+        (["--data=samples", "--val_data=folder:{folder}/none"], "--val_data: folder:{folder}/none"),
         (["--data=samples", "--cache={folder}/none"], "--cache is none, memory or a folder that"),
     ],
 )

@@ -117,7 +117,7 @@ def test_two_workers_have_the_losses_of_one(tmp_path):
     written = [[n for n in files(tmp_path / run) if "events/" not in n] for run in ("one", "two")]
     assert written[0] == written[1]
     assert len(list((tmp_path / "two/events").iterdir())) == 1
-    assert "2 device(s) of 2 workers" in outputs[0][0]
+    assert "2 devices of 2 workers" in outputs[0][0]
     assert outputs[1][0].startswith("worker 1 (127.0.0.1:") and outputs[1][0].count("\n") == 1
 
 

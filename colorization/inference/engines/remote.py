@@ -180,7 +180,7 @@ def _transport(server):
         from colorization.inference.engines.grpc import GrpcTransport
     except ModuleNotFoundError as error:
         raise ModelError(
-            f"--server={server}: gRPC needs the extra `serving` (pip install .[serving]), which is "
-            "not installed. Install it, or use http://."
+            f"--server={server}: gRPC needs the package {error.name}, which is not installed. "
+            "Install it: pip install 'colorization[serving]'. Or use http://."
         ) from error
     return GrpcTransport(target, is_secure)

@@ -108,7 +108,7 @@ def test_mistakes_are_one_line(arguments, message, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--data={folder}"], "Error: --data is folder:PATH, pairs:"),
+        (["--data={folder}"], "Error: --data: expected folder:PATH, pairs:"),
         (["--data=folder:{folder}"], "Error: folder:{folder}: none of 1 files is a whole"),
         (
             ["--data=samples", "--output={folder}/a.png/b"],

@@ -68,6 +68,9 @@ def test_folders_are_mirrored_and_ones_own_output_left_out():
         (["album"], "album", "among their originals"),
         (["album"], "album/../album/", "among their originals"),
         (["album"], "face.gif", "Received: a file"),
+        (["album"], "one.jpg", "Received: the name of a picture. Set .* such as one"),
+        (["album/a.png", "face.gif"], "one.jpg", "Received: the name of a picture"),
+        (["album"], None, "Received: no --output. Set --output=FOLDER"),
         (["album/a.png"], "scan", "Received: a file"),
         (["album/a.png"], "out.gif", r"Received: \.gif"),
     ],
@@ -76,6 +79,20 @@ def test_requests_that_cannot_be_carried_out(inputs, output, message):
     pathlib.Path("empty").mkdir()
     with pytest.raises(plan.PlanError, match=message):
         plan.plan(inputs, output)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        ("album/a.png", "album/a_color.png"),
+        ("album/1931/street.tif", "album/1931/street_color.tif"),
+        ("face.gif", "face_color.png"),
+    ],
+)
+def test_one_photo_without_a_place_goes_beside_itself(source, destination):
+    planned = plan.plan([source], None)
+    assert [str(job.destination) for job in planned.jobs] == [destination]
+    assert planned.folder is None
 
 
 def test_jobs_are_named_by_their_place_in_the_folder():

@@ -30,7 +30,7 @@ def test_no_votes_are_one_line():
 
 def test_preferences():
     lines = report(votes((1, 2, "left", 10), (2, 1, "left", 4), (1, 2, "tie", 2)), NAMES)
-    assert lines[0] == "16 votes of 1 voter(s) on 10 photo(s)."
+    assert lines[0] == "16 votes of 1 voter on 10 photos."
     assert "Which looks better: 16 votes, 2 of them undecided (half a win for each)." in lines
     table = rows(lines)
     # log(11.5 / 5.5) / 2, since one tie is added.

@@ -602,6 +602,9 @@ def test_what_is_no_picture(tmp_path):
     ):
         with pytest.raises(PictureError, match=received):
             read_bytes(tmp_path, data, "scan.jpg")
+    for name, advice in (("scan.psd", "Save it as PNG"), ("letter.txt", "leave it out")):
+        with pytest.raises(PictureError, match=f"none of these. .*{advice}"):
+            read_bytes(tmp_path, b"Dear Sir or Madam", name)
     with pytest.raises(PictureError, match="a folder"):
         photo_files.read_photo(tmp_path)
     with pytest.raises(PictureError, match="missing.png.*no such file"):

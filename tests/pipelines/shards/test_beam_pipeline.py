@@ -269,7 +269,7 @@ def test_help_needs_neither_tensorflow_nor_beam():
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1 and "pip install '.[scale]'" in done.stderr
+    assert done.stderr.count("\n") == 1 and "pip install 'colorization[scale]'" in done.stderr
 
 
 @pytest.mark.slow
@@ -323,6 +323,6 @@ def test_beam_itself_reads_the_shards(shards):
 def test_no_beam_is_one_line(monkeypatch, mixed, tmp_path):
     planned = shard_plan.plan(f"folder:{mixed[0]}")
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(UserError, match=r"pip install '\.\[scale\]'"):
+    with pytest.raises(UserError, match=r"pip install 'colorization\[scale\]'"):
         beam_pipeline.shard(planned, str(tmp_path / "shards"))
     assert not (tmp_path / "shards").exists()

@@ -83,7 +83,7 @@ def test_a_file_system_without_its_package_is_named():
 
 def test_without_beam_a_line_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
-    with pytest.raises(UserError, match=r"pip install '\.\[scale\]'"):
+    with pytest.raises(UserError, match=r"pip install 'colorization\[scale\]'"):
         beam_runner.run(numbers(count))
 
 

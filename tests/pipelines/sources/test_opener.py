@@ -118,7 +118,7 @@ def test_joined_folders_follow_each_other(picture_folder, tmp_path):
         ("{folder}", "Did you mean folder:{folder}?"),
         ("folder:{folder}/none", "needs a folder. Received: {folder}/none"),
         ("folder:{folder}/some.txt", "needs a folder"),
-        ("folder:{folder}", "no pictures among the 1 files of {folder}. Expected files"),
+        ("folder:{folder}", "needs a folder of pictures.*Received: {folder}, which holds 1 others"),
         ("samples,tfds:nothing_of_this_name", "nothing_of_this_name could not be opened: "),
     ],
 )
@@ -211,7 +211,10 @@ def test_tfds_gives_the_same_training_batches_again(prepared):
     [
         ("tfds:tiny_pictures:validation", "could not be opened: .*validation"),
         ("tfds:tiny_labels", "tfds:tiny_labels has no feature that is a picture"),
-        ("tfds:tiny_pictures,samples", "joins folders with folders, pairs with pairs and tfds"),
+        (
+            "tfds:tiny_pictures,samples",
+            "folders are joined with folders, pairs with pairs and tfds",
+        ),
     ],
 )
 def test_wrong_tfds_specifications(specification, message, prepared):

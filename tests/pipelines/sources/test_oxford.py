@@ -116,7 +116,7 @@ def test_a_damaged_file_is_named(share, flowers):
 
 def test_without_scipy(flowers, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(UserError, match="pip install scipy"):
+    with pytest.raises(UserError, match=r"pip install 'colorization\[data\]'"):
         open_source(f"oxford17:{flowers}")
 
 

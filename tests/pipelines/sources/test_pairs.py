@@ -268,7 +268,7 @@ def test_a_missing_folder_is_named(paired, tmp_path):
     ):
         with pytest.raises(UserError, match=f"Received: {name}, which is not one"):
             open_source(spec)
-    with pytest.raises(UserError, match=f"no pictures among the 0 files of {tmp_path}"):
+    with pytest.raises(UserError, match=f"Received: {tmp_path}, which holds no file at all"):
         open_source(f"pairs:color={paired / 'color'},gray={tmp_path}")
 
 
@@ -297,7 +297,7 @@ def test_pairs_are_joined_with_pairs_alone(opened, paired):
     one = specification(paired)
     joined = open_source(f"{one},{one}")
     assert joined.names == opened[0].names * 2 and survey.survey(joined).num_usable == 16
-    with pytest.raises(UserError, match="joins folders with folders, pairs with pairs"):
+    with pytest.raises(UserError, match="folders are joined with folders, pairs with pairs"):
         open_source(f"{one},folder:{paired / 'color'}")
 
 

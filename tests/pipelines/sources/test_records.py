@@ -224,5 +224,5 @@ def test_an_index_of_another_version_is_refused(copied):
 
 
 def test_records_and_files_are_not_joined(mixed_shards, picture_folder):
-    with pytest.raises(UserError, match="joins folders with folders"):
+    with pytest.raises(UserError, match="folders are joined with folders"):
         open_source(f"records:{mixed_shards},folder:{picture_folder}")
