@@ -133,6 +133,8 @@ def _run(argv):
         include=values.include,
         exclude=values.exclude,
     )
+    for line in planned.left_out:
+        _fail(line)
     if values.report and planned.folder is None:
         raise plan.PlanError("--report goes with a folder or several photos. Received: one photo.")
 

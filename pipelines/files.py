@@ -1,4 +1,4 @@
-"""Writes files and folders whole or not at all."""
+"""Files and folders: which are the user's own, and writing them whole or not at all."""
 
 import contextlib
 import os
@@ -7,11 +7,17 @@ import shutil
 
 # What systems keep beside photos: thumbnails of a Synology, remains of a Mac's archive.
 _LEFT_BEHIND = ("@eaDir", "__MACOSX")
+NUM_NAMED = 10
 
 
 def is_passed_over(name):
     """Whether a file or folder is hidden, or not the user's own, by its name."""
     return name.startswith(".") or name in _LEFT_BEHIND
+
+
+def name_first(names):
+    """The first ten of some names, as one text."""
+    return ", ".join(names[:NUM_NAMED]) + (", ..." if len(names) > NUM_NAMED else "")
 
 
 @contextlib.contextmanager

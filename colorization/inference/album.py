@@ -13,7 +13,7 @@ import time
 
 from colorization.inference import threads
 from colorization.inference.manifest import Record, choose
-from pipelines.photos.photo_files import PictureError
+from pipelines.photos.photo_files import PictureError, TakenError
 
 # Of a volume, of a user's share of it.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -141,13 +141,17 @@ def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
         num_threads: How many photos at a time; default as many as there are processors.
 
     Yields:
-        `Record` of each photo, in order of completion.
+        `Record` of each photo, in order of completion. One whose file another run wrote in the
+        meantime is `"skipped"`, and not recorded here.
     """
     work = functools.partial(_attempt, color_one, manifest.path, made_with)
     for record, error in threads.run(work, jobs, stop, num_threads):
         if is_disk_full(error) or isinstance(error, CannotGoOn):
             stop.reason = record.message
             # It is no fault of the photo.
+            continue
+        if isinstance(error, TakenError):
+            yield dataclasses.replace(record, status="skipped", message="")
             continue
         try:
             manifest.add(record)

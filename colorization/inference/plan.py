@@ -13,6 +13,7 @@ import re
 
 from pipelines.errors import UserError
 from pipelines.files import is_passed_over
+from pipelines.photos import formats
 from pipelines.photos.formats import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 
@@ -42,10 +43,17 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Jobs in order, and the folder they go to; None for a photo that is colored by itself."""
+    """What is to be done.
+
+    Attributes:
+        jobs: List of `Job`, in order.
+        folder: Folder they go to; None for a photo that is colored by itself.
+        left_out: Lines that say what of the folders is left out, though it may hold photos.
+    """
 
     jobs: list
     folder: pathlib.Path | None
+    left_out: list = dataclasses.field(default_factory=list)
 
 
 def variant_paths(destination, num_variants):
@@ -85,7 +93,8 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
     Args:
         inputs: Paths of picture files, and of folders, which are searched with all folders in them
             for names that end in one of `PICTURE_SUFFIXES`. Hidden files are left out, and so is
-            `output` where it lies inside such a folder. Links to folders are not followed.
+            `output` where it lies inside such a folder. Links to folders are not followed; they and
+            files of formats that are not read are named in `Plan.left_out`.
         output: For a single photo the file to write, if it ends like a picture; else the folder
             that gets a file for each photo, the folders below an input folder mirrored in it.
             Names stay; what cannot be written in its own kind becomes .png. None: a single photo
@@ -133,13 +142,15 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
             f"{output}: several photos need a folder to go to. Received: a file. Set --output to "
             "a folder."
         )
-    jobs, include, exclude = [], _patterns(include), _patterns(exclude)
+    jobs, left_out, include, exclude = [], [], _patterns(include), _patterns(exclude)
     for path in inputs:
         if path.is_dir():
-            jobs += _folder_jobs(path, output, include, exclude)
+            found, lines = _folder_jobs(path, output, include, exclude)
+            jobs += found
+            left_out += lines
         else:
             jobs.append(Job(path, writable(output / path.name), path.name))
-    return Plan(_settled(jobs, num_variants), None if lone else output)
+    return Plan(_settled(jobs, num_variants), None if lone else output, left_out)
 
 
 def _beside(source):
@@ -177,27 +188,33 @@ def _folder_jobs(folder, output, include, exclude):
             f"{output}: colored photos must not go among their originals. Set --output to another "
             "folder."
         )
-    jobs = []
-    for name, error in _search(folder, "", own, exclude):
+    jobs, unread, linked = [], [], []
+    for name, what in _search(folder, "", own, exclude):
         source = folder / name
-        if error is not None:
-            problem = f"{source}: cannot be searched: {error.strerror or error}."
+        if isinstance(what, OSError):
+            problem = f"{source}: cannot be searched: {what.strerror or what}."
             if not name:
-                raise PlanError(problem) from error
+                raise PlanError(problem) from what
             jobs.append(Job(source, output / name, name, problem=problem))
+        elif what == "link":
+            linked.append(name)
         elif not include or _matches(include, name):
-            jobs.append(Job(source, writable(output / name), name))
+            if what == "unread":
+                unread.append(name)
+            else:
+                jobs.append(Job(source, writable(output / name), name))
+    left_out = list(formats.left_out_lines(folder, unread, linked))
     if not jobs:
         kind = "matching pictures" if include or exclude else "pictures"
         raise PlanError(
             f"{folder}: expected a folder with {kind} ({' '.join(PICTURE_SUFFIXES)}). "
-            "Received: none in it or below it."
+            f"Received: none in it or below it.{' '.join(['', *left_out])}"
         )
-    return jobs
+    return jobs, left_out
 
 
 def _search(folder, below, own, exclude):
-    """Yields the path below `folder` of each picture with None, of each closed folder with why."""
+    """Yields paths below `folder` with `"picture"`, `"unread"`, `"link"` or why it is closed."""
     try:
         with os.scandir(folder / below) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
@@ -211,8 +228,12 @@ def _search(folder, below, own, exclude):
             continue
         if entry.is_dir(follow_symlinks=False):
             folders.append((name, entry.path))
-        elif entry.name.lower().endswith(PICTURE_SUFFIXES) and not entry.is_dir():
-            yield name, None
+        elif entry.is_dir():
+            yield name, "link"
+        elif entry.name.lower().endswith(PICTURE_SUFFIXES):
+            yield name, "picture"
+        elif formats.is_unread(entry.name):
+            yield name, "unread"
     for name, path in folders:
         if os.path.realpath(path) != own:
             yield from _search(folder, name, own, exclude)

@@ -15,9 +15,8 @@ import tensorflow as tf
 from pipelines.batches import photo_headers, pixels
 from pipelines.color.gray import is_gray
 from pipelines.errors import UserError
-from pipelines.files import atomic_write
+from pipelines.files import atomic_write, name_first
 from pipelines.photos import formats
-from pipelines.sources.listings import name_first
 
 MOST_DAMAGED = 0.1
 # A border is 4 % of a picture's shorter side; white is a level over 240 in all channels.

@@ -82,8 +82,13 @@ def _check_size(kind, sizes):
 
 
 def _decode_with_vips(kind, data):
+    remarks, whole = (), data
     if kind.name == "JPEG":
-        data = headers.without_junk(data)
+        data = headers.without_junk(whole)
+        if data is not whole:
+            remarks += ("there are stray bytes around its first marker.",)
+        if headers.lacks_end(data):
+            remarks += ("its end marker is missing; all its pixels are there.",)
     if kind.name == "JPEG" and (unusual := headers.unusual_jpeg(data)):
         raise PictureError(
             "expected a baseline or progressive JPEG of 8 bits per sample. Received: "
@@ -106,6 +111,8 @@ def _decode_with_vips(kind, data):
     load = functools.partial(operation, altered, access="sequential", fail_on=kind.fail_on)
     images = [load()]
     count = images[0].get("n-pages") if kind.name == "TIFF" else 1
+    if (frames := _num_frames(kind, images[0], data)) > 1:
+        remarks += (f"its first frame is taken, of {frames}.",)
     if count > _MAX_PAGES:
         raise PictureError(
             f"a TIFF file may have up to {_MAX_PAGES:,} pages. Received: {count:,}. Split it first."
@@ -131,8 +138,17 @@ def _decode_with_vips(kind, data):
             image = icc.gamma_to_srgb(image, gamma)
         turn = descriptions.orientation(kind, image, about)
         pixels = _pixels(kind.name, image)[: image.height - num_rows]
-        photos.append(descriptions.upright(pixels, turn, about))
+        photo = descriptions.upright(pixels, turn, about)
+        photos.append(dataclasses.replace(photo, remarks=remarks + photo.remarks))
     return photos
+
+
+def _num_frames(kind, image, data):
+    """How many frames an animation has; 1 for what is none."""
+    if kind.name == "PNG":
+        return headers.png_frames(data)
+    is_animated = kind.name in ("GIF", "WebP") and image.get_typeof("n-pages")
+    return image.get("n-pages") if is_animated else 1
 
 
 def _pixels(kind, image):

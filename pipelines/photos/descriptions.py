@@ -76,11 +76,13 @@ def upright(pixels, turn, about):
     """Makes a `Photo` of pixels as they were stored, and of what the file said."""
     swapped = turn >= 5
     pixels = _UPRIGHT.get(turn, np.asarray)(pixels)
+    turned = exif.upright(about.exif, swapped) if about.exif else None
+    remarks = ("its Exif metadata are damaged and left out.",) if about.exif and not turned else ()
     about = dataclasses.replace(
         about,
-        exif=exif.upright(about.exif, swapped) if about.exif else None,
+        exif=turned,
         xmp=metadata.upright_xmp(about.xmp) if about.xmp else None,
         resolution=about.resolution[::-1] if swapped and about.resolution else about.resolution,
     )
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
-    return Photo(np.ascontiguousarray(pixels[..., :3]), alpha, about)
+    return Photo(np.ascontiguousarray(pixels[..., :3]), alpha, about, remarks)

@@ -11,6 +11,7 @@ import dataclasses
 import os
 import re
 
+from pipelines.files import name_first
 from pipelines.photos import headers
 
 
@@ -189,9 +190,26 @@ def by_suffix(path):
     return next(rows, None)
 
 
-def list_unread(paths):
-    """Lists those paths whose suffixes are of pictures in formats that nothing here reads."""
-    return [path for path in paths if path.lower().endswith(_UNREAD_SUFFIXES)]
+def is_unread(name):
+    """Whether a file's suffix is of a picture format that nothing here reads."""
+    return name.lower().endswith(_UNREAD_SUFFIXES)
+
+
+def left_out_lines(where, unread, linked):
+    """Says in a line each, if there are any, what of a folder is left out.
+
+    Args:
+        where: What the lines call the folder.
+        unread: Paths of pictures in formats that nothing here reads.
+        linked: Paths of links to folders.
+    """
+    for one, many, paths in (
+        ("file of a format that is not read", "files of formats that are not read", unread),
+        ("link to a folder", "links to folders", linked),
+    ):
+        if paths:
+            what = one if len(paths) == 1 else many
+            yield f"{where}: left out {len(paths):,} {what}: {name_first(paths)}"
 
 
 def _listed(names):

@@ -10,6 +10,7 @@ import struct
 
 _JPEG_BEHIND_JUNK = re.compile(rb"(?s:.{0,60}?)\xff\xd8[^\xff]{0,60}\xff[\xc0-\xfe]")
 _MOST_ROWS = 65_480
+_END_OF_JPEG = b"\xff\xd9"
 _READABLE_FRAMES = {0xC0, 0xC1, 0xC2}
 _UNREADABLE_FRAMES = {
     **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless coding"),
@@ -45,6 +46,12 @@ def without_junk(data):
     return b"\xff\xd8" + data[match.end() - 2 :] if match and match.end() > 4 else data
 
 
+def lacks_end(data):
+    """Whether a JPEG file has no end marker behind its first scan's header."""
+    scan = max((end for _, _, end in _jpeg_segments(data)), default=0)
+    return data.find(_END_OF_JPEG, scan) < 0
+
+
 def strict_jpeg(data):
     """Alters a JPEG file so that libvips, told to fail on warnings, fails on damage and only on it.
 
@@ -78,8 +85,8 @@ def strict_jpeg(data):
             if flat and data[start] == num_components and 0 < height < _MOST_ROWS:
                 num_rows = -height % 8 + 8
                 struct.pack_into(">H", altered, frame + 1, height + num_rows)
-    if data.find(b"\xff\xd9", scan) < 0:
-        altered += b"\xff\xd9"
+    if data.find(_END_OF_JPEG, scan) < 0:
+        altered += _END_OF_JPEG
     return bytes(altered), num_rows
 
 
@@ -147,6 +154,12 @@ def png_gamma(data):
         return None
     gamma = struct.unpack(">I", chunks[b"gAMA"])[0] / 100_000
     return None if gamma == 0 or abs(gamma * 2.2 - 1) < 0.05 else gamma
+
+
+def png_frames(data):
+    """How many frames a PNG file has: more than 1 if it is animated."""
+    chunk = _png_chunks(data).get(b"acTL", b"")
+    return struct.unpack_from(">I", chunk)[0] if len(chunk) == 8 else 1
 
 
 def _png_chunks(data):

@@ -14,6 +14,10 @@ class PictureError(UserError):
     """A picture that can't be read, colored or written."""
 
 
+class TakenError(PictureError):
+    """The file that a picture was to be written to is there already."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Metadata:
     """What is carried over from a photo to its colored version.
@@ -43,11 +47,13 @@ class Photo:
         alpha: Array of the same type, of shape `(height, width)`, not multiplied into `rgb`; or
             None.
         metadata: A `Metadata`.
+        remarks: Strings that say what of the file was not taken, or was mended.
     """
 
     rgb: np.ndarray
     alpha: np.ndarray | None = None
     metadata: Metadata = Metadata()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

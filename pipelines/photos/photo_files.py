@@ -9,6 +9,7 @@ to guess, would parse far more than these. Reading: `decoders`, with `bitmaps` f
 doesn't read. Writing: `encoders`, with `tiff`. Both: `metadata`, `exif`, `icc`.
 """
 
+import logging
 import os
 import pathlib
 
@@ -17,7 +18,15 @@ import pyvips
 
 from pipelines.files import atomic_write
 from pipelines.photos import decoders, encoders, formats
-from pipelines.photos.photo import MAX_PIXELS, Metadata, Note, Photo, PictureError, eight_bits
+from pipelines.photos.photo import (
+    MAX_PIXELS,
+    Metadata,
+    Note,
+    Photo,
+    PictureError,
+    TakenError,
+    eight_bits,
+)
 
 __all__ = [
     "MAX_PIXELS",
@@ -25,6 +34,7 @@ __all__ = [
     "Note",
     "Photo",
     "PictureError",
+    "TakenError",
     "decode_photo",
     "decode_picture",
     "encode_photo",
@@ -34,6 +44,7 @@ __all__ = [
     "write_photo",
     "write_picture",
 ]
+_LOGGER = logging.getLogger(__name__)
 
 
 def read_photo(path):
@@ -43,6 +54,8 @@ def read_photo(path):
     without one is taken for a common press. The photo is turned the way up that its orientation
     asks for, and the orientation is then 1. Levels of 32-bit floating-point TIFF are taken to lie
     in [0, 1], gamma-encoded; they are clipped and become uint16.
+
+    What a photo says in its `remarks` is logged as a warning.
 
     Not kept: thumbnails, which would show the old picture; of Photoshop's own data everything but
     IPTC; XMP beyond the first 64 KB of a JPEG file; tags of a TIFF page that describe its storage
@@ -91,8 +104,9 @@ def write_photo(path, pages, overwrite=False, note=None):
         note: A `Note` that goes into the XMP, that the colors are computed; or None.
 
     Raises:
-        PictureError: If the suffix is another one, the file exists and `overwrite` is False, the
-            format cannot hold the photo, or the file cannot be stored.
+        TakenError: If the file exists and `overwrite` is False.
+        PictureError: If the suffix is another one, the format cannot hold the photo, or the file
+            cannot be stored.
     """
     path = pathlib.Path(path)
     pieces = encode_photo(path, pages, note)
@@ -100,7 +114,7 @@ def write_photo(path, pages, overwrite=False, note=None):
         with atomic_write(path, overwrite=overwrite) as file:
             file.writelines(pieces)
     except FileExistsError as error:
-        raise PictureError(
+        raise TakenError(
             f"{path}: a new file was expected, and one is there already. Choose another name, or "
             "ask for overwriting (--overwrite)."
         ) from error
@@ -224,6 +238,9 @@ def _advice(path):
 
 def _decode(path, kind, data):
     try:
-        return decoders.decode(kind, data)
+        pages = decoders.decode(kind, data)
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
+    for remark in dict.fromkeys(remark for page in pages for remark in page.remarks):
+        _LOGGER.warning("%s: %s", path, remark)
+    return pages

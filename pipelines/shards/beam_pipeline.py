@@ -17,9 +17,9 @@ import platform
 
 from pipelines.batches.survey import MOST_DAMAGED
 from pipelines.errors import UserError
+from pipelines.files import name_first
 from pipelines.photos import formats
 from pipelines.shards import beam_files, beam_runner, beam_setup, shard_index, shard_writer
-from pipelines.sources import listings
 
 _PLAN = "plan.json"
 _PACKAGES = ("apache-beam", "colorization", "tensorflow")
@@ -176,7 +176,7 @@ def _report(planned, damaged, total):
             planned.data,
             len(damaged),
             total,
-            listings.name_first(damaged),
+            name_first(damaged),
         )
 
 

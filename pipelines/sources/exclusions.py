@@ -14,9 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import UserError
+from pipelines.files import name_first
 from pipelines.sources.opener import digest
-
-NUM_NAMED = 10
 
 
 def exclude(source, path):
@@ -39,13 +38,12 @@ def exclude(source, path):
     unknown = [listed[key] for key in listed.keys() - set(keys)]
     if unknown:
         logging.warning(
-            "%s: %d of the %d names are not in %s: %s%s",
+            "%s: %d of the %d names are not in %s: %s",
             path,
             len(unknown),
             len(listed),
             source.name,
-            ", ".join(sorted(unknown)[:NUM_NAMED]),
-            ", ..." if len(unknown) > NUM_NAMED else "",
+            name_first(sorted(unknown)),
         )
     if kept.all():
         return source

@@ -17,8 +17,6 @@ from pipelines.files import is_passed_over
 from pipelines.photos import formats
 from pipelines.sources import record_places
 
-NUM_NAMED = 10
-
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -92,14 +90,9 @@ def find_pictures(specification, path):
         found += [os.path.join(folder, name) for name in names if not is_passed_over(name)]
     found.sort()
     pictures = [p for p in found if p.lower().endswith(formats.PICTURE_SUFFIXES)]
-    for what, paths in (
-        ("files of formats that are not read", formats.list_unread(found)),
-        ("links to folders", sorted(linked)),
-    ):
-        if paths:
-            logging.warning(
-                "%s: %d %s are left out: %s", specification, len(paths), what, name_first(paths)
-            )
+    unread = [path for path in found if formats.is_unread(path)]
+    for line in formats.left_out_lines(specification, unread, sorted(linked)):
+        logging.warning("%s", line)
     if not pictures:
         held = f"{len(found):,} others" if found else "no file at all"
         raise UserError(
@@ -126,11 +119,6 @@ def digest_files(paths):
 def digest(texts):
     """Digest of an iterable of texts, 64 hexadecimal digits."""
     return hashlib.sha256("\n".join(texts).encode(errors="surrogateescape")).hexdigest()
-
-
-def name_first(names):
-    """The first ten of some names, as one text."""
-    return ", ".join(names[:NUM_NAMED]) + (", ..." if len(names) > NUM_NAMED else "")
 
 
 def size(path):

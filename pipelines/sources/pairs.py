@@ -11,6 +11,7 @@ import re
 import tensorflow as tf
 
 from pipelines.errors import UserError
+from pipelines.files import name_first
 from pipelines.sources import listings, record_places
 from pipelines.sources.listings import Source
 
@@ -81,7 +82,7 @@ def match_folders(color, gray, specification="pairs"):
             specification,
             len(alone),
             len(alone) + 2 * len(both),
-            listings.name_first(alone),
+            name_first(alone),
         )
     return [(colors[key], grays[key]) for key in both]
 

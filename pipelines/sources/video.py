@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipelines.errors import UserError
-from pipelines.files import atomic_path
+from pipelines.files import atomic_path, name_first
 from pipelines.sources import hashing, listings
 
 EVERY = 10
@@ -84,7 +84,7 @@ def open_videos(specification, rest):
             specification,
             len(damaged),
             len(paths),
-            listings.name_first(damaged),
+            name_first(damaged),
         )
     return _from_folders(specification, list(dict.fromkeys(folders)))
 

@@ -3,11 +3,13 @@ import os
 import pathlib
 import threading
 
+import numpy as np
 import pytest
 
 from colorization.inference import album, threads
 from colorization.inference.manifest import Manifest, choose
 from colorization.inference.plan import Job
+from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
 WAY = {"name": "fake"}
@@ -74,6 +76,20 @@ def test_a_failure_is_one_line_and_not_the_end(jobs, error, message):
 def test_a_photo_that_vanished_is_a_failure(jobs):
     jobs[1].source.unlink()
     assert color(jobs)[1].message == "b.jpg: No such file or directory."
+
+
+def test_what_another_run_writes_into_the_folder_is_skipped_and_not_recorded(jobs):
+    def color_one(job):
+        if job.name == "b.jpg":
+            # As if another process had been faster by a moment.
+            photo_files.write_picture("out/b.png", np.zeros((1, 1, 3), np.uint8))
+            photo_files.write_picture("out/b.png", np.zeros((1, 1, 3), np.uint8))
+        return copy(job)
+
+    manifest = Manifest(pathlib.Path("out"))
+    records = list(album.color(jobs, color_one, manifest, WAY, threads.Stop()))
+    assert [record.status for record in records] == ["colored", "skipped", "colored", "colored"]
+    assert not records[1].message and "b.jpg" not in manifest.records
 
 
 def test_a_full_disk_ends_the_run(jobs):

@@ -142,6 +142,23 @@ def test_links_to_folders_are_not_followed():
     assert pairs(["album"], "out")[2:3] == [("album/face.gif", "out/face.png")]
 
 
+def test_what_a_folder_holds_and_is_left_out_is_named():
+    for name in ("c.JXL", "1931/d.dng", ".e.psd"):
+        pathlib.Path("album", name).touch()
+    os.symlink("..", "album/up")
+    planned = plan.plan(["album"], "out")
+    assert len(planned.jobs) == 3
+    assert planned.left_out == [
+        "album: left out 2 files of formats that are not read: c.JXL, 1931/d.dng",
+        "album: left out 1 link to a folder: up",
+    ]
+    assert plan.plan(["album"], "out", include=["*.png"], exclude=["up"]).left_out == []
+    pathlib.Path("raw").mkdir()
+    pathlib.Path("raw/a.nef").touch()
+    with pytest.raises(plan.PlanError, match="left out 1 file of a format that is not read: a.nef"):
+        plan.plan(["raw"], "out")
+
+
 def test_a_closed_folder_is_named_and_passed_over(monkeypatch):
     opened = os.scandir
 

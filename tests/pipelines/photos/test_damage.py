@@ -12,8 +12,9 @@ import sys
 ROOT = pathlib.Path(__file__).parents[3]
 SECONDS = 120
 READER = """
-import json, pathlib, sys
+import json, logging, pathlib, sys
 from pipelines.photos import photo_files
+logging.disable()
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     print(json.dumps(path.name), end=" ", flush=True)
     try:

@@ -182,6 +182,34 @@ def test_whole_pixels_with_broken_wrapping_are_read(kind, name):
     np.testing.assert_array_equal(read(BROKEN[name](JPEG[kind])), read(JPEG[kind]))
 
 
+@pytest.mark.parametrize(
+    "name, remark",
+    [
+        ("no end", "its end marker is missing; all its pixels are there."),
+        ("junk before", "there are stray bytes around its first marker."),
+        ("bad Exif", "its Exif metadata are damaged and left out."),
+    ],
+)
+def test_what_was_mended_or_left_out_is_said(name, remark, caplog):
+    read(BROKEN[name](JPEG["4:2:0"]))
+    assert caplog.messages == [f"file: {remark}"]
+
+
+def test_whole_photos_are_read_without_remark(caplog):
+    for data in JPEG.values():
+        read(data)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WebP"])
+def test_of_an_animation_the_first_frame_is_taken_and_that_is_said(kind, caplog):
+    frames = [PIL.Image.fromarray(level) for level in (PICTURE, 255 - PICTURE, PICTURE // 2)]
+    file = io.BytesIO()
+    frames[0].save(file, kind, save_all=True, append_images=frames[1:], quality=90)
+    assert np.abs(read(file.getvalue()).astype(int) - PICTURE).mean() < 12
+    assert caplog.messages == ["file: its first frame is taken, of 3."]
+
+
 @pytest.mark.parametrize("kind", JPEG)
 def test_an_end_marker_makes_no_cut_file_whole(kind):
     for lost in (3, 4, 9, 40):

@@ -51,8 +51,8 @@ def test_what_is_left_out_is_counted_or_not_the_users(tmp_path, caplog):
     (tmp_path / "linked").symlink_to(tmp_path)
     assert relative(open_source(f"folder:{tmp_path}"), tmp_path) == ["a.png"]
     unread, linked = caplog.messages
-    assert "2 files of formats that are not read are left out" in unread and "b.jxl" in unread
-    assert "1 links to folders are left out" in linked and linked.endswith("/linked")
+    assert "left out 2 files of formats that are not read: " in unread and "b.jxl" in unread
+    assert "left out 1 link to a folder: " in linked and linked.endswith("/linked")
 
 
 def test_names_need_not_be_utf8(tmp_path):
