@@ -11,6 +11,7 @@ Examples:
   python -m colorization.colorize album/ --output=colored/ --include='193?/*' --exclude='*_back.*'
   python -m colorization.colorize portrait.tif --output=portraits/ --num_variants=5 --seed=1
   python -m colorization.colorize album/ --output=colored/ --server=grpc://host:8500
+  python -m colorization.colorize street.png --output=street_color.png --hints=street.json
 
 Photos keep their size, their lightness, their names and their formats; what cannot be written in
 its own format becomes .png. Folders are searched recursively. Damaged files are reported and
@@ -28,7 +29,7 @@ import textwrap
 from absl import flags
 
 from colorization import option_flags
-from colorization.inference import album, manifest, plan
+from colorization.inference import album, color_hints, manifest, plan
 from colorization.inference.engines import ENGINES
 from pipelines import console
 from pipelines.errors import UserError
@@ -125,7 +126,7 @@ def _run(argv):
         _help(values)
         return 0
     asked = option_flags.options(values)
-    options = asked.load_mask()
+    options = asked.load_files()
     planned = plan.plan(
         inputs,
         values.output,
@@ -137,6 +138,7 @@ def _run(argv):
         _fail(line)
     if values.report and planned.folder is None:
         raise plan.PlanError("--report goes with a folder or several photos. Received: one photo.")
+    _check_hints(asked.hints, planned.jobs)
 
     def open_colorizer():
         from colorization.inference import colorizer
@@ -165,6 +167,21 @@ def _run(argv):
     if stop.signal:
         return 128 + stop.signal
     return 1 if stop.requested or outcome.counts["failed"] else 0
+
+
+def _check_hints(hints, jobs):
+    if hints == color_hints.SIDECAR:
+        if not any(color_hints.find_beside(job.source) for job in jobs):
+            photo = jobs[0].source
+            raise color_hints.HintError(
+                f"--hints={hints} takes a file beside each photo, such as "
+                f"{photo.with_name(photo.stem + color_hints.BESIDE[0])}. Received: none beside any."
+            )
+    elif hints is not None and len(jobs) > 1:
+        raise color_hints.HintError(
+            f"--hints=FILE is for one photo. Received: {len(jobs)} photos. Set "
+            f"--hints={color_hints.SIDECAR} to take a file beside each photo."
+        )
 
 
 def _parse(argv):

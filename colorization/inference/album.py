@@ -12,8 +12,9 @@ import textwrap
 import time
 
 from colorization.inference import threads
-from colorization.inference.manifest import Record, choose
-from pipelines.photos.photo_files import PictureError, TakenError
+from colorization.inference.manifest import Record, choose, of_photo
+from pipelines.errors import UserError
+from pipelines.photos.photo_files import TakenError
 
 # Of a volume, of a user's share of it.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -167,7 +168,7 @@ def reason(source, error):
         source: Path of the photo, which the line will hold.
         error: What was raised, of any kind.
     """
-    if isinstance(error, (PictureError, CannotGoOn)):
+    if isinstance(error, (UserError, CannotGoOn)):
         message = str(error)
     elif isinstance(error, OSError):
         message = f"{error.filename or source}: {error.strerror or error}."
@@ -201,6 +202,7 @@ def _attempt(color_one, manifest_path, made_with, job):
         # Before it is read: a change in the meantime shows.
         found = os.stat(job.source)
         size, mtime_ns = found.st_size, found.st_mtime_ns
+        made_with = of_photo(made_with, job.source)
         job.destination.parent.mkdir(parents=True, exist_ok=True)
         outputs = color_one(job)
     except Exception as error:

@@ -16,9 +16,12 @@ import cv2
 import numpy as np
 import webcolors
 
+from pipelines.color import arrays
 from pipelines.errors import UserError
 from pipelines.photos import photo_files
 
+# What the name of a photo's own file of hints ends in, and the option that asks for such files.
+BESIDE, SIDECAR = (".hints.json", ".hints.png"), "sidecar"
 MAX_HINTS = 1000
 MAX_VERTICES = 10_000
 # Radius of a point, as a share of the shorter side of what the network sees: patches of training
@@ -253,44 +256,108 @@ class Painting:
     name: str
 
 
-def draw(hints, photo_size, seen_size, rgb_to_lab):
-    """Draws hints at the size at which the network sees a photo.
+def find_beside(photo):
+    """Finds the file of hints beside a photo: `NAME.hints.json` or `NAME.hints.png`.
+
+    Args:
+        photo: Path of the photo, `NAME` with any suffix.
+
+    Returns:
+        Path, None if there is no such file.
+    """
+    path = pathlib.Path(photo)
+    found = (path.with_name(f"{path.stem}{ending}") for ending in BESIDE)
+    return next((beside for beside in found if beside.exists()), None)
+
+
+def check(hints, photo_size, prints):
+    """Checks that hints suit a photo.
+
+    Args:
+        hints: List of `Hint`, `Stroke` and `Region`, or a `Painting`.
+        photo_size: Height and width of the photo, in pixels.
+        prints: Boxes of the prints in it, as `margins.find_prints` returns them.
+
+    Raises:
+        HintError: If a hint lies outside the photo or on the margin, which stays gray, or a
+            painting has another size than the photo.
+    """
+    if isinstance(hints, Painting):
+        _check_size(hints, photo_size)
+        return
+    if len(hints) > MAX_HINTS:
+        raise HintError(f"at most {MAX_HINTS} hints are taken. Received: {len(hints)}.")
+    for number, hint in enumerate(hints, 1):
+        if not isinstance(hint, (Hint, Stroke, Region)):
+            raise HintError(
+                f"hints are a list of Hint, Stroke and Region. Received: {_shown(hint)}."
+            )
+        _check_inside(hint, number, photo_size)
+        if isinstance(hint, Hint) and not any(_holds(box, hint.x, hint.y) for box in prints):
+            raise HintError(
+                f"hint {number} lies on the margin around the print, which stays gray. Received: "
+                f"[{hint.x:g}, {hint.y:g}]. Place it on the print."
+            )
+
+
+def find_print(x, y, photo_size, prints):
+    """Finds the print that a place lies in.
+
+    Returns:
+        Its box.
+
+    Raises:
+        HintError: As for `check`.
+    """
+    check([Hint(x, y, "gray")], photo_size, prints)
+    return next(box for box in prints if _holds(box, x, y))
+
+
+def draw(hints, box, part, seen_size):
+    """Draws the hints of a print at the size at which the network sees it.
 
     Args:
         hints: List of `Hint`, `Stroke` and `Region`, of which later ones cover earlier ones, or a
             `Painting`.
-        photo_size: Height and width of the photo, in pixels.
+        box: The print, as `margins.find_prints` returns it: points elsewhere are left out.
+        part: Pair of slices, of rows and of columns: what of the photo the network sees.
         seen_size: Height and width of what is drawn.
-        rgb_to_lab: Function from float sRGB in `[0, 1]`, of shape `(..., 3)`, to Lab.
 
     Returns:
         Float32 array of shape `(height, width, 3)`: a and b in CIE units, and the mask, 1 where a
         hint holds. The former are 0 where the latter is.
-
-    Raises:
-        HintError: If a hint lies outside the photo, or a painting has another size.
     """
     if isinstance(hints, Painting):
-        return _draw_painting(hints, photo_size, seen_size, rgb_to_lab)
-    scale = np.array([seen_size[1] / photo_size[1], seen_size[0] / photo_size[0]])
+        return _draw_painting(hints, part, seen_size)
+    starts, stops = ([getattr(part[i], name) for i in (1, 0)] for name in ("start", "stop"))
+    size = np.array(seen_size[::-1])
+    scale = size / np.subtract(stops, starts)
     numbers = np.zeros(seen_size, np.int32)
     colors = [(0.0, 0.0)]
     for number, hint in enumerate(hints, 1):
-        _check_inside(hint, number, photo_size)
         # OpenCV draws at sixteenths of a pixel, and counts from the centers of pixels.
-        places = np.round((np.array(hint.vertices) + 0.5) * scale * 16 - 8).astype(np.int32)
+        places = (np.array(hint.vertices) + 0.5 - starts) * scale * 16 - 8
+        if isinstance(hint, Hint):
+            # The outermost pixels of a print are not seen.
+            places = np.clip(places, 0, 16 * size - 16)
+        places = np.round(places).astype(np.int32)
         if isinstance(hint, Region):
             cv2.fillPoly(numbers, [places], number, shift=4)
         elif isinstance(hint, Stroke):
             width = max(1, round(hint.width * float(scale.mean())))
             cv2.polylines(numbers, [places], False, number, width, shift=4)
-        else:
+        elif _holds(box, hint.x, hint.y):
             radius = max(1.0, _POINT_RADIUS * min(seen_size))
             cv2.circle(numbers, places[0].tolist(), round(radius * 16), number, -1, shift=4)
         rgb = np.array(parse_color(hint.color), np.float32) / 255
-        colors.append(tuple(np.asarray(rgb_to_lab(rgb[None]))[0, 1:]))
+        colors.append(tuple(arrays.rgb_to_lab(rgb)[1:]))
     ab = np.array(colors, np.float32)[numbers]
     return np.concatenate([ab, (numbers > 0)[..., None]], axis=-1).astype(np.float32)
+
+
+def _holds(box, x, y):
+    top, left, bottom, right = box
+    return top <= y < bottom and left <= x < right
 
 
 def _check_inside(hint, number, photo_size):
@@ -303,18 +370,21 @@ def _check_inside(hint, number, photo_size):
             )
 
 
-def _draw_painting(painting, photo_size, seen_size, rgb_to_lab):
+def _check_size(painting, photo_size):
     if painting.rgb.shape[:2] != tuple(photo_size):
         height, width = painting.rgb.shape[:2]
         raise HintError(
             f"{painting.name}: painted hints have the size of the photo, {photo_size[1]} x "
             f"{photo_size[0]}. Received: {width} x {height}. Save the layer at the photo's size."
         )
-    highest = np.iinfo(painting.rgb.dtype).max
-    alpha = np.float32(painting.alpha) / highest
-    weight = np.where(alpha >= _OPAQUE, 1.0, 0.0).astype(np.float32)
-    lab = np.asarray(rgb_to_lab(np.float32(painting.rgb) / highest), np.float32)
-    planes = np.concatenate([lab[..., 1:] * weight[..., None], weight[..., None]], axis=-1)
+
+
+def _draw_painting(painting, part, seen_size):
+    rgb, highest = painting.rgb[part], np.iinfo(painting.rgb.dtype).max
+    is_painted = painting.alpha[part] >= _OPAQUE * highest
+    planes = np.zeros(rgb.shape, np.float32)
+    planes[is_painted, :2] = arrays.rgb_to_lab(rgb[is_painted] / highest)[:, 1:]
+    planes[is_painted, 2] = 1
     small = cv2.resize(planes, seen_size[::-1], interpolation=cv2.INTER_AREA)
     share = small[..., 2:]
     # A thin line covers little of a pixel, and is meant all the same.

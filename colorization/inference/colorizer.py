@@ -14,14 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from colorization.inference import (
+    color_hints,
     engines,
     full_size,
     margins,
     model_folder,
     plan,
     sheets,
+    suggestions,
     working_size,
 )
+from colorization.inference.color_hints import HintError
 from colorization.inference.options import OptionError, Options
 from pipelines.color.gray import has_colors
 from pipelines.photos import photo_files
@@ -38,7 +41,7 @@ class Colorizer:
             the highest is taken; default the released model. With `server`, the model's name there.
         engine: What runs the network: one of `engines.ENGINES`, or an engine itself. `"auto"` takes
             LiteRT, which starts ten times as fast, where the model has a file for it, and
-            TensorFlow for what LiteRT cannot do: several variants.
+            TensorFlow for what LiteRT cannot do: several variants, and suggestions.
         server: Address of a TF Serving that runs the network, such as `grpc://host:8500`; default
             none. Photos stay here: only small pictures of their lightness are sent.
 
@@ -84,7 +87,8 @@ class Colorizer:
                 `(height, width)` or `(height, width, channels)`: uint8 or uint16 sRGB of 1 channel
                 (gray), 3, or 4, of which the last is kept as transparency.
             options: `Options`; default its defaults.
-            knobs: Fields of `Options` that are set in place of those, such as `saturation=0.8`.
+            knobs: Fields of `Options` that are set in place of those, such as `saturation=0.8` or
+                `hints=[Hint(310, 220, "#3a5f0b")]`.
 
         Returns:
             Array of the photo's type and size, of 3 channels, or 4 where the photo has
@@ -94,6 +98,7 @@ class Colorizer:
             PictureError: If a file cannot be read, an array is of another sort, or memory does not
                 suffice.
             OptionError: If an option is out of range, or the model cannot do it.
+            HintError: If hints don't suit the photo, or the model takes none.
         """
         options = _settled(options, knobs)
         if options.variant is None:
@@ -127,10 +132,10 @@ class Colorizer:
         Raises:
             PictureError: As for `colorize`.
             OptionError: As for `colorize`.
+            HintError: As for `colorize`.
         """
-        options = _settled(options, {"num_variants": count} | knobs)
+        options = self._ready(options, {"num_variants": count} | knobs, picture)
         photo = _as_photo(picture)
-        self.check(options)
         shown = photo if onto is None else _as_photo(onto)
         colorings = list(self._colorings(photo.rgb, options, _mask(options), onto=shown.rgb))
         if shown.alpha is None:
@@ -165,9 +170,9 @@ class Colorizer:
         Raises:
             PictureError: As for `colorize`, and if a file cannot be written.
             OptionError: As for `colorize`.
+            HintError: As for `colorize`.
         """
-        options = _settled(options, knobs)
-        self.check(options)
+        options = self._ready(options, knobs, source)
         pages, written = photo_files.read_photo(source), []
         for path, colored in self._files(pages, destination, options):
             photo_files.write_photo(path, colored, overwrite=overwrite, note=self._note())
@@ -199,9 +204,9 @@ class Colorizer:
         Raises:
             PictureError: As for `colorize_file`, but for what has to do with storing.
             OptionError: As for `colorize`.
+            HintError: As for `colorize`.
         """
-        options = _settled(options, knobs)
-        self.check(options)
+        options = self._ready(options, knobs)
         # Paths of this machine would make one slash of two.
         folder, slash, name = destination.rpartition("/")
         pages = photo_files.decode_photo(source, data)
@@ -209,12 +214,64 @@ class Colorizer:
             path = f"{folder}{slash}{path}"
             yield path, photo_files.encode_photo(path, colored, self._note())
 
+    def suggest(
+        self,
+        picture: Picture,
+        x: float,
+        y: float,
+        options: Options | None = None,
+        **knobs: typing.Any,
+    ) -> list[suggestions.Suggestion]:
+        """Tells which colors the model itself thinks likely at a place of a photo.
+
+        Args:
+            picture: As for `colorize`.
+            x: Column in the photo's own pixels; 0 is the left edge.
+            y: Row, from the top.
+            options: As for `colorize`. Of them only hints matter.
+            knobs: As for `colorize`.
+
+        Returns:
+            List of `suggestions.Suggestion`, the likeliest first: a color, of a lightness at which
+            it can be told from others, and the share of the model's belief that it stands for.
+
+        Raises:
+            PictureError: As for `colorize`.
+            OptionError: If the model can't tell.
+            HintError: As for `colorize`, and if the place lies outside the photo or on its margin.
+        """
+        options = self._ready(options, knobs, picture)
+        if not self.description.get("gives_suggestions"):
+            raise OptionError(
+                f"The model {self.description['name']} suggests no colors: it was exported without "
+                "its beliefs, or has none. Export it again, or take another model."
+            )
+        rgb = _as_photo(picture).rgb
+        boxes = self._prints(rgb, options)
+        box = color_hints.find_print(x, y, rgb.shape[:2], boxes)
+        part = margins.within(box, rgb.shape[:2])
+        rows, columns = part
+        place = [
+            min(max((at + 0.5 - side.start) / (side.stop - side.start), 0.0), 1.0)
+            for at, side in ((y, rows), (x, columns))
+        ]
+        lightness, hints = self._seen(rgb, box, options)
+        engine = self._engine if self._engine.gives_suggestions else self._saved_model()
+        level = suggestions.level(lightness, place)
+        return suggestions.suggestions(*engine.suggest(lightness, place, hints), level)
+
     def check(self, options: Options):
         """Checks that this model, and what runs it, can do what options ask for.
 
         Raises:
             OptionError: If it gives one coloring of a photo, and several are asked for.
+            HintError: If it takes no hints, and some are given.
         """
+        if options.hints and not self.description.get("takes_hints"):
+            raise HintError(
+                f"The model {self.description['name']} takes no hints: it was trained without. "
+                "Leave hints out, or take a model of the codec hinted_ab."
+            )
         if options.num_variants == 1:
             return
         if not self.description["gives_variants"]:
@@ -243,8 +300,13 @@ class Colorizer:
         if options.keep_colored and any(has_colors(page.rgb) for page in pages):
             return
         mask = _mask(options)
+        # Hints are meant for the first page.
+        ways = [options] + [dataclasses.replace(options, hints=None)] * (len(pages) - 1)
+        colorings = (
+            self._colorings(page.rgb, way, mask) for page, way in zip(pages, ways, strict=True)
+        )
         # Strict is no use here: pages may have unlike numbers of variants.
-        colorings = zip(*(self._colorings(page.rgb, options, mask) for page in pages), strict=False)
+        colorings = zip(*colorings, strict=False)
         for colored in colorings:
             yield [
                 dataclasses.replace(page, rgb=rgb) for page, rgb in zip(pages, colored, strict=True)
@@ -261,13 +323,8 @@ class Colorizer:
             mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
         try:
             # What is around a print must not change its colors, and gets none.
-            boxes = margins.find_prints(rgb)
-            predicted = [
-                self._predict(
-                    rgb[margins.within(box, rgb.shape[:2])], options.num_variants, options.seed
-                )
-                for box in boxes
-            ]
+            boxes = self._prints(rgb, options)
+            predicted = [self._predict(rgb, box, options) for box in boxes]
             places = [margins.scaled(box, rgb.shape[:2], shown.shape[:2]) for box in boxes]
             # Strict is no use here: prints may have unlike numbers of variants.
             colorings = list(zip(*predicted, strict=False))
@@ -280,18 +337,43 @@ class Colorizer:
                 "Make it smaller."
             ) from error
 
-    def _predict(self, rgb, count, seed):
-        """Coefficients of a photo's colorings."""
-        sizes = (self.description[name] for name in ("working_size", "size_multiple"))
-        shape = working_size.working_shape(*rgb.shape[:2], *sizes)
-        lightness = working_size.lightness(rgb, shape)
-        if count == 1:
-            return self._engine.coefficients(lightness)
+    def _prints(self, rgb, options):
+        """Boxes of a photo's prints, once hints are known to suit them."""
+        boxes = margins.find_prints(rgb)
+        if options.hints:
+            color_hints.check(options.hints, rgb.shape[:2], boxes)
+        return boxes
+
+    def _predict(self, rgb, box, options):
+        """Coefficients of the colorings of one print."""
+        lightness, hints = self._seen(rgb, box, options)
+        if options.num_variants == 1:
+            return self._engine.coefficients(lightness, hints)
         engine = self._engine if self._engine.gives_variants else self._saved_model()
-        return engine.variants(lightness, seed, count)
+        return engine.variants(lightness, options.seed, options.num_variants, hints)
+
+    def _seen(self, rgb, box, options):
+        """What the network sees of a print: its lightness, and hints or None."""
+        part = margins.within(box, rgb.shape[:2])
+        sizes = (self.description[name] for name in ("working_size", "size_multiple"))
+        shape = working_size.working_shape(*rgb[part].shape[:2], *sizes)
+        lightness = working_size.lightness(rgb[part], shape)
+        if not options.hints:
+            return lightness, None
+        return lightness, color_hints.draw(options.hints, box, part, shape)[None]
+
+    def _ready(self, options, knobs, picture=None):
+        """Options with their files read, and checked; `picture` is what hints may lie beside."""
+        options = _settled(options, knobs)
+        self.check(options)
+        if isinstance(options.hints, str) and options.hints == color_hints.SIDECAR:
+            is_file = isinstance(picture, (str, os.PathLike))
+            own = color_hints.find_beside(picture) if is_file else None
+            options = dataclasses.replace(options, hints=own)
+        return options.load_files()
 
     def _saved_model(self):
-        """The engine for several variants, opened when they are first asked for."""
+        """The engine for what LiteRT can't do, opened when that is first asked for."""
         with self._lock:
             if self._many is None:
                 self._many = engines.open_engine(self._folder, self.description, "saved_model")

@@ -261,6 +261,28 @@ class ColorizationGraph(tf.Module):
         condition = tf.repeat(self._condition(lightness, hints), tf.shape(drawn)[0], axis=0)
         return self._codec.ab(self._vary(condition, drawn))
 
+    @property
+    def gives_suggestions(self):
+        """Whether the network predicts a distribution, which `suggest` reads."""
+        return self._is_quantized
+
+    def suggest(self, lightness, hints, place):
+        """Tells which colors the network believes in at a place of one photo.
+
+        Args:
+            lightness: As for `coefficients`.
+            hints: As for `coefficients`.
+            place: Float tensor of shape `(2,)`: shares of height and width, in `[0, 1]`.
+
+        Returns:
+            Tensors as `variants.likely_colors` returns them.
+        """
+        logits = self._say(lightness, hints)[0]
+        size = tf.shape(logits)[:2]
+        cell = tf.cast(place * tf.cast(size, tf.float32), tf.int32)
+        row, column = tf.unstack(tf.clip_by_value(cell, 0, size - 1))
+        return variants.likely_colors(tf.nn.softmax(logits[row, column]))
+
     def seen(self, images, size=None):
         """Lightness of photos at the working size.
 

@@ -9,6 +9,9 @@ import dataclasses
 import json
 import os
 
+from colorization.inference import color_hints
+from colorization.inference.options import file_state
+
 FILENAME = "colorization.jsonl"
 
 
@@ -92,9 +95,11 @@ class Manifest:
             made_with: As in `Record`.
         """
         record = self.records.get(job.name)
-        if record is None or record.status == "failed" or record.made_with != made_with:
+        if record is None or record.status == "failed":
             return False
         try:
+            if record.made_with != of_photo(made_with, job.source):
+                return False
             found = os.stat(job.source)
         except OSError:
             return False
@@ -110,6 +115,20 @@ class Manifest:
             if file.read(1) != b"\n":
                 file.write(b"\n")
         return file
+
+
+def of_photo(made_with, source):
+    """What one photo is made with, of what all are: with its own hints in place of `"sidecar"`.
+
+    Args:
+        made_with: As in `Record`, for all photos, or None.
+        source: Path of the photo.
+    """
+    if not made_with or made_with.get("hints") != color_hints.SIDECAR:
+        return made_with
+    others = {name: value for name, value in made_with.items() if name != "hints"}
+    own = color_hints.find_beside(source)
+    return others | {"hints": file_state(own)} if own else others
 
 
 def _parse(line):

@@ -12,7 +12,9 @@ import numbers
 import os
 import typing
 
+from colorization.inference.color_hints import BESIDE, SIDECAR, read_hints
 from pipelines.errors import UserError
+from pipelines.photos import photo_files
 
 MAX_VARIANTS = 25
 MAX_SEED = 2**31 - 1
@@ -29,7 +31,7 @@ class Knob:
     """One field of `Options`.
 
     Attributes:
-        kind: `int`, `float`, `bool`, or `object` for a picture.
+        kind: `int`, `float`, `bool`, or `object` for pictures and hints.
         help: What it does, in a sentence or two.
         least: Smallest value, None for kinds without order.
         most: Largest value.
@@ -124,6 +126,13 @@ class Options:
         "Picture that is spread over each photo: color comes where it is white, none where it is "
         "black.",
     )
+    hints: typing.Any = _knob(
+        None,
+        object,
+        "What colors things have: a JSON file of points, strokes and regions, or a transparent PNG "
+        f"painted over the photo; {SIDECAR} takes the file NAME{BESIDE[0]} or NAME{BESIDE[1]} "
+        "beside each photo. Of a file of several pages, the first is meant.",
+    )
     keep_colored: bool = _knob(
         False, bool, "Keep photos as they are that have colors: nothing is written for them."
     )
@@ -137,31 +146,46 @@ class Options:
                 f"variant={self.variant}. Raise num_variants, or choose a lower variant."
             )
 
-    def load_mask(self):
-        """Reads the file of the mask, so that it is read once for many photos.
+    def load_files(self):
+        """Reads the files of the mask and of the hints, so that each is read once for many photos.
 
         Returns:
-            `Options` whose mask is an array, or None.
+            `Options` whose mask is an array or None, and whose hints are no path.
 
         Raises:
-            OptionError: If the file cannot be read.
+            OptionError: If the mask can't be read.
+            HintError: If the hints can't be read.
         """
-        if not isinstance(self.mask, (str, os.PathLike)):
-            return self
-        from pipelines.photos import photo_files
-
-        try:
-            return dataclasses.replace(self, mask=photo_files.read_picture(self.mask))
-        except photo_files.PictureError as error:
-            raise OptionError(f"mask={error}") from error
+        loaded = {}
+        if _is_path(self.mask):
+            try:
+                loaded["mask"] = photo_files.read_picture(self.mask)
+            except photo_files.PictureError as error:
+                raise OptionError(f"mask={error}") from error
+        if _is_path(self.hints) and self.hints != SIDECAR:
+            loaded["hints"] = read_hints(self.hints)
+        return dataclasses.replace(self, **loaded) if loaded else self
 
     def record(self):
         """Dict, for JSON, of all that changes a result: what a folder's manifest keeps."""
-        found = {name: getattr(self, name) for name in KNOBS if name not in ("variant", "mask")}
-        if isinstance(self.mask, (str, os.PathLike)):
-            file = os.stat(self.mask)
-            found["mask"] = [os.path.basename(self.mask), file.st_size, file.st_mtime_ns]
+        omitted = ("variant", "mask", "hints")
+        found = {name: getattr(self, name) for name in KNOBS if name not in omitted}
+        for name in ("mask", "hints"):
+            value = getattr(self, name)
+            if _is_path(value):
+                is_beside = name == "hints" and value == SIDECAR
+                found[name] = SIDECAR if is_beside else file_state(value)
         return found
+
+
+def file_state(path):
+    """List, for JSON, that changes when a file does: its name, size and time of change."""
+    file = os.stat(path)
+    return [os.path.basename(path), file.st_size, file.st_mtime_ns]
+
+
+def _is_path(value):
+    return isinstance(value, (str, os.PathLike))
 
 
 KNOBS = {

@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 
+from colorization.inference.color_hints import BESIDE
 from pipelines.errors import UserError
 from pipelines.files import is_passed_over
 from pipelines.photos import formats
@@ -92,9 +93,10 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
 
     Args:
         inputs: Paths of picture files, and of folders, which are searched with all folders in them
-            for names that end in one of `PICTURE_SUFFIXES`. Hidden files are left out, and so is
-            `output` where it lies inside such a folder. Links to folders are not followed; they and
-            files of formats that are not read are named in `Plan.left_out`.
+            for names that end in one of `PICTURE_SUFFIXES`. Hidden files and hints
+            (`color_hints.BESIDE`) are left out, and so is `output` where it lies inside such a
+            folder. Links to folders are not followed; they and files of formats that are not read
+            are named in `Plan.left_out`.
         output: For a single photo the file to write, if it ends like a picture; else the folder
             that gets a file for each photo, the folders below an input folder mirrored in it.
             Names stay; what cannot be written in its own kind becomes .png. None: a single photo
@@ -224,7 +226,8 @@ def _search(folder, below, own, exclude):
     folders = []
     for entry in entries:
         name = f"{below}/{entry.name}" if below else entry.name
-        if is_passed_over(entry.name) or _matches(exclude, name):
+        is_hint = entry.name.lower().endswith(BESIDE)
+        if is_passed_over(entry.name) or is_hint or _matches(exclude, name):
             continue
         if entry.is_dir(follow_symlinks=False):
             folders.append((name, entry.path))

@@ -13,6 +13,10 @@ import tensorflow as tf
 
 from pipelines.color import bins
 
+NUM_SUGGESTIONS = 6
+# Colors nearer than this, in ab units, are one suggestion.
+_NEAR = 18.0
+
 NUM_REGIONS = 7
 NUM_DRAWS = 4
 MIN_DISTANCE = 5.0
@@ -57,6 +61,29 @@ def sample(lightness, logits, temperature, seed, count):
     )
     drawn = tf.gather(drawn, tf.argsort(likelihood, direction="DESCENDING"))
     return _unlike(tf.concat([plain[None], drawn], axis=0), count)
+
+
+def likely_colors(probabilities):
+    """Sums up a distribution by its likeliest colors.
+
+    Args:
+        probabilities: Float tensor of shape `(num_bins,)`.
+
+    Returns:
+        Float tensors: ab of `(NUM_SUGGESTIONS, 2)`, and the share of the distribution around each,
+        `(NUM_SUGGESTIONS,)`, falling.
+    """
+    centers, left, found = tf.constant(bins.bin_centers()), probabilities, []
+    for _ in range(NUM_SUGGESTIONS):
+        offsets = centers - tf.gather(centers, tf.argmax(left))
+        near = left * tf.cast(tf.norm(offsets, axis=-1) < _NEAR, tf.float32)
+        share = tf.reduce_sum(near)
+        ab = tf.reduce_sum(near[:, None] * centers, axis=0) / (share + 1e-9)
+        found.append(tf.concat([ab, share[None]], axis=0))
+        left -= near
+    found = tf.stack(found)
+    found = tf.gather(found, tf.argsort(found[:, 2], direction="DESCENDING", stable=True))
+    return found[:, :2], found[:, 2]
 
 
 def _features(lightness, ab):

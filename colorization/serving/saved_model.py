@@ -51,6 +51,7 @@ def save(graph, directory, version, description, lite=False):
                 "version": version,
                 "gives_variants": graph.gives_variants,
                 "takes_hints": graph.takes_hints,
+                "gives_suggestions": graph.gives_suggestions,
                 "working_size": graph.working_size,
                 "size_multiple": graph.size_multiple,
             }

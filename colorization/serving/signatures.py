@@ -35,6 +35,7 @@ def signatures(graph):
         - `variants`, of models that give any: `image_bytes`, a scalar string, `seed` and `count`,
           int32 scalars; returns `image_bytes` of shape `(n,)`, up to `count` colorings, the
           likeliest first.
+        - `suggest`, of models that predict a distribution of colors: see `_suggest`.
     """
     recolor = _recolor(graph)
     found = {
@@ -45,6 +46,8 @@ def signatures(graph):
     }
     if graph.gives_variants:
         found["variants"] = _variants(graph, recolor)
+    if graph.gives_suggestions:
+        found[signature.SUGGEST] = _suggest(graph)
     return found
 
 
@@ -122,17 +125,34 @@ def _client(graph):
     return _signature(graph, specs, client)
 
 
+def _suggest(graph):
+    """Makes the signature that tells which colors the network believes in at a place.
+
+    It takes `lightness_bytes` and, for models that take hints, `hints_bytes` as `client` does, and
+    `place`, float of shape `(batch, 2)`: shares of height and width, in `[0, 1]`. It returns `ab`,
+    `(batch, n, 2)` in CIE units, the likeliest first, and `shares`, `(batch, n)`.
+    """
+    specs = [tf.TensorSpec((None,), tf.string, "lightness_bytes")]
+    specs += [tf.TensorSpec((None, 2), tf.float32, "place")]
+    if graph.takes_hints:
+        specs += [tf.TensorSpec((None,), tf.string, "hints_bytes")]
+
+    def suggest(*inputs):
+        named = {spec.name: value for spec, value in zip(specs, inputs, strict=True)}
+
+        def suggest_one(item):
+            place = item.pop("place")
+            return graph.suggest(*_seen(graph, **item), place)
+
+        ab, shares = tf.map_fn(suggest_one, named, fn_output_signature=(tf.float32, tf.float32))
+        return {"ab": ab, "shares": shares}
+
+    return _signature(graph, specs, suggest)
+
+
 def _colorings(graph, lightness_bytes, seed=None, count=None, hints_bytes=None):
     """Colorings of one photo as ab, `(n, h, w, 2)`."""
-    lightness = tf.ensure_shape(tf.io.parse_tensor(lightness_bytes, tf.float32), [None, None, 1])
-    # What has the size comes through this as it is.
-    size = graph.working_shape(tf.shape(lightness)[0], tf.shape(lightness)[1])
-    lightness = tf.image.resize(lightness[None], size, antialias=True)
-    hints = None
-    if hints_bytes is not None:
-        hints = tf.ensure_shape(tf.io.parse_tensor(hints_bytes, tf.float32), [None, None, 3])
-        # A hint is meant for its own pixels: nothing between it and its surroundings.
-        hints = tf.image.resize(hints[None], size, "nearest")
+    lightness, hints = _seen(graph, lightness_bytes, hints_bytes)
     if not graph.gives_variants:
         return graph.ab(lightness, hints)
     return tf.cond(
@@ -192,3 +212,16 @@ def _recolor_at(depth, graph, encoded, header, item, seed, count):
     else:
         predicted = graph.predict(rgb)
     return tf.map_fn(finish, predicted, fn_output_signature=tf.string, parallel_iterations=1)
+
+
+def _seen(graph, lightness_bytes, hints_bytes=None):
+    """Lightness and hints of one photo at the working size."""
+    lightness = tf.ensure_shape(tf.io.parse_tensor(lightness_bytes, tf.float32), [None, None, 1])
+    # What has the size comes through this as it is.
+    size = graph.working_shape(tf.shape(lightness)[0], tf.shape(lightness)[1])
+    lightness = tf.image.resize(lightness[None], size, antialias=True)
+    if hints_bytes is None:
+        return lightness, None
+    hints = tf.ensure_shape(tf.io.parse_tensor(hints_bytes, tf.float32), [None, None, 3])
+    # A hint is meant for its own pixels: nothing between it and its surroundings.
+    return lightness, tf.image.resize(hints[None], size, "nearest")

@@ -3,12 +3,15 @@
 An engine is an object that threads may share, with
 
 - `description`: dict with the model's `name`, `version`, `gives_variants`, and with `working_size`
-  and `size_multiple`, which say at which size it wants to see a photo, and `takes_hints`;
-- `gives_variants`: whether it can color a photo in several ways;
+  and `size_multiple`, which say at which size it wants to see a photo, and, if true, `takes_hints`
+  and `gives_suggestions`;
+- `gives_variants`, `gives_suggestions`: whether it can color a photo in several ways, and suggest;
 - `coefficients(lightness, hints=None)`: from L* at the working size, a float array of shape
   `(1, h, w, 1)`, to what `full_size.apply` makes colors of, a float array of shape `(1, h, w, 4)`;
 - `variants(lightness, seed, count, hints=None)`: the same for up to `count` colorings, of shape
-  `(n, h, w, 4)`, the likeliest first.
+  `(n, h, w, 4)`, the likeliest first;
+- `suggest(lightness, place, hints=None)`: the colors that the network believes in at a place, given
+  as shares of height and width: ab, `(n, 2)`, and shares, `(n,)`, the likeliest first.
 
 Hints are a float array of shape `(1, h, w, 3)`: ab in CIE units, and a mask that is 1 where it is
 meant. Models that take none ignore them.

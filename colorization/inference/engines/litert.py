@@ -21,7 +21,7 @@ class LiteRTEngine:
         ModelError: If the file is damaged.
     """
 
-    gives_variants = False
+    gives_variants = gives_suggestions = False
 
     def __init__(self, path, description):
         self.description = description

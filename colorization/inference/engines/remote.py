@@ -95,8 +95,13 @@ class RemoteEngine:
             PictureError: If the server refuses this photo.
             ServerAway: If the server is away, or no longer serves the model.
         """
-        answer = self._ask(signature.inputs(lightness, hints, seed, count, self.description))
-        return full_size.fit(lightness, signature.ab(answer))
+        inputs = signature.inputs(lightness, hints, self.description, seed, count)
+        return full_size.fit(lightness, signature.ab(self._ask(signature.NAME, inputs)))
+
+    def suggest(self, lightness, place, hints=None):
+        """Tells what the network believes of a place. Raises as `variants` does."""
+        inputs = signature.inputs(lightness, hints, self.description, place=place)
+        return signature.suggested(self._ask(signature.SUGGEST, inputs))
 
     def _start(self):
         """Finds the model, and what one pixel, sent to it, tells of it."""
@@ -117,14 +122,17 @@ class RemoteEngine:
             "version": version,
             "gives_variants": "count" in inputs,
             "takes_hints": "hints_bytes" in inputs,
+            "gives_suggestions": signature.SUGGEST in signatures,
         }
         self.gives_variants = self.description["gives_variants"]
+        self.gives_suggestions = self.description["gives_suggestions"]
         pixel = np.zeros([1, 1, 1, 1], np.float32)
-        return self._answer(signature.inputs(pixel, None, 0, 1, self.description), _START_PATIENCE)
+        inputs = signature.inputs(pixel, None, self.description)
+        return self._answer(signature.NAME, inputs, _START_PATIENCE)
 
-    def _ask(self, inputs):
+    def _ask(self, name, inputs):
         try:
-            return self._answer(inputs, self._patience)
+            return self._answer(name, inputs, self._patience)
         except NotServed as error:
             raise ServerAway(
                 f"{self._server} no longer serves version {self.description['version']} of "
@@ -139,12 +147,10 @@ class RemoteEngine:
                 f"{_said(error)}."
             ) from error
 
-    def _answer(self, inputs, patience):
+    def _answer(self, name, inputs, patience):
         version = self.description["version"]
         return retries.call(
-            lambda: self._transport.predict(
-                self._model, version, signature.NAME, inputs, self._timeout
-            ),
+            lambda: self._transport.predict(self._model, version, name, inputs, self._timeout),
             patience=patience,
         )
 

@@ -23,6 +23,7 @@ class SavedModelEngine:
     def __init__(self, folder, description):
         self.description = description
         self.gives_variants = description["gives_variants"]
+        self.gives_suggestions = description.get("gives_suggestions", False)
         console.import_quietly()
         import tensorflow as tf
 
@@ -30,7 +31,8 @@ class SavedModelEngine:
         try:
             # It is kept, since its functions do not hold it.
             self._model = tf.saved_model.load(str(folder))
-            self._predict = self._model.signatures[signature.NAME]
+            for name in [signature.NAME] + [signature.SUGGEST] * self.gives_suggestions:
+                self._model.signatures[name]
         except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(
@@ -43,15 +45,23 @@ class SavedModelEngine:
 
     def variants(self, lightness, seed, count, hints=None):
         """Predicts several colorings."""
+        inputs = signature.inputs(lightness, hints, self.description, seed, count)
+        return full_size.fit(lightness, signature.ab(self._call(signature.NAME, inputs, lightness)))
+
+    def suggest(self, lightness, place, hints=None):
+        """Tells what the network believes of a place."""
+        inputs = signature.inputs(lightness, hints, self.description, place=place)
+        return signature.suggested(self._call(signature.SUGGEST, inputs, lightness))
+
+    def _call(self, name, inputs, lightness):
         import tensorflow as tf
 
-        inputs = signature.inputs(lightness, hints, seed, count, self.description)
         try:
-            answer = self._predict(**{key: tf.constant(value) for key, value in inputs.items()})
+            signed = self._model.signatures[name]
+            return signed(**{key: tf.constant(value) for key, value in inputs.items()})
         except self._full as error:
             height, width = lightness.shape[1:3]
             raise PictureError(
                 f"A photo that the network sees at {width} x {height} pixels does not fit into "
                 "memory. Close other programs, or take a model of a smaller working size."
             ) from error
-        return full_size.fit(lightness, signature.ab(answer))

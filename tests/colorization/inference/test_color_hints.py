@@ -8,14 +8,21 @@ import pytest
 
 from colorization.inference import color_hints
 from colorization.inference.color_hints import Hint, HintError, Painting, Region, Stroke
-from pipelines.color import spaces
 
 # L*, a* and b* of pure colors, as published.
 RED, BLUE = (80.09, 67.20), (79.19, -107.86)
 
 
-def draw(hints, photo_size=(400, 600), seen_size=(64, 96)):
-    return color_hints.draw(hints, photo_size, seen_size, lambda rgb: spaces.rgb_to_lab(rgb))
+WHOLE = (0, 0, 400, 600)
+
+
+def draw(hints, box=WHOLE, seen_size=(64, 96)):
+    part = slice(box[0], box[2]), slice(box[1], box[3])
+    return color_hints.draw(hints, box, part, seen_size)
+
+
+def check(hints, prints=(WHOLE,)):
+    color_hints.check(hints, (400, 600), prints)
 
 
 def test_a_point_is_a_small_disc_of_its_chroma():
@@ -138,13 +145,51 @@ def test_a_mistake_is_told_in_one_line(tmp_path, document, message):
 @pytest.mark.parametrize(("x", "y"), [(600, 0), (0, 400), (-1, 0), (1e9, 5)])
 def test_a_hint_outside_the_photo_is_named(x, y):
     with pytest.raises(HintError, match="hint 2 lies outside the photo: x is 0 to 599"):
-        draw([Hint(0, 0, "red"), Hint(x, y, "red")])
+        check([Hint(0, 0, "red"), Hint(x, y, "red")])
+
+
+def test_a_point_on_the_margin_is_named_and_one_on_a_print_is_drawn_there_alone():
+    left, right = (50, 50, 350, 250), (50, 350, 350, 550)
+    with pytest.raises(HintError, match="hint 1 lies on the margin"):
+        check([Hint(300, 200, "red")], (left, right))
+    hints = [Hint(400, 200, "red")]
+    check(hints, (left, right))
+    assert not draw(hints, left)[..., 2].any()
+    rows, columns = np.nonzero(draw(hints, right)[..., 2])
+    assert abs((rows.mean() + 0.5) / 64 - 150.5 / 300) < 0.02
+    assert abs((columns.mean() + 0.5) / 96 - 50.5 / 200) < 0.02
+
+
+def test_a_point_at_the_edge_of_a_print_which_is_not_seen_is_drawn():
+    part = slice(53, 347), slice(52, 248)
+    box = (50, 50, 350, 250)
+    for x, y in ((50, 50), (249, 349)):
+        assert color_hints.draw([Hint(x, y, "red")], box, part, (64, 64))[..., 2].sum() >= 1
+
+
+@pytest.mark.parametrize(
+    ("hints", "message"),
+    [
+        ([(1, 2, "red")], "a list of Hint, Stroke and Region. Received"),
+        ([Hint(1, 2, "red")] * 10_000, "at most 1000 hints"),
+    ],
+)
+def test_hints_of_the_wrong_sort_or_number_are_refused(hints, message):
+    with pytest.raises(HintError, match=message):
+        check(hints)
+
+
+def test_the_file_beside_a_photo_is_found(tmp_path):
+    assert color_hints.find_beside(tmp_path / "street.jpg") is None
+    (tmp_path / "street.hints.png").touch()
+    assert color_hints.find_beside(tmp_path / "street.jpg") == tmp_path / "street.hints.png"
+    assert color_hints.find_beside(tmp_path / "streets.jpg") is None
 
 
 def test_a_painting_of_another_size_is_refused():
     painting = Painting(np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60), np.uint8), "layer.png")
     with pytest.raises(HintError, match=r"layer.png: .* 600 x 400. Received: 60 x 40"):
-        draw(painting)
+        check(painting)
 
 
 def test_a_painting_without_transparency_is_refused(tmp_path):

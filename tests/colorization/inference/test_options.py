@@ -8,6 +8,7 @@ import pytest
 from absl import flags
 
 from colorization import option_flags
+from colorization.inference.color_hints import Hint
 from colorization.inference.options import KNOBS, OptionError, Options
 from pipelines.photos.photo_files import write_picture
 
@@ -96,8 +97,19 @@ def test_the_record_is_json_and_changes_with_the_file_of_the_mask(tmp_path):
     before = masked.record()
     write_picture(tmp_path / "mask.png", np.zeros((4, 5, 3), np.uint8), overwrite=True)
     assert masked.record() != before
-    loaded = masked.load_mask()
-    assert loaded.mask.shape == (4, 5, 3) and loaded.load_mask() is loaded
+    loaded = masked.load_files()
+    assert loaded.mask.shape == (4, 5, 3) and loaded.load_files() is loaded
+
+
+def test_the_record_changes_with_the_file_of_hints(tmp_path):
+    path = tmp_path / "photo.json"
+    path.write_text('{"hints": []}')
+    hinted = Options(hints=path)
+    before = hinted.record()
+    assert before != Options().record() != Options(hints="sidecar").record() != before
+    path.write_text('{"hints": [{"point": [1, 2], "color": "navy"}]}')
+    assert hinted.record() != before
+    assert hinted.load_files().hints == [Hint(1, 2, "navy")]
 
 
 def test_options_do_not_change():

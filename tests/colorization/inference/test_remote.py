@@ -142,6 +142,7 @@ def test_the_description_tells_what_is_served(subject):
         "version": 1,
         "gives_variants": True,
         "takes_hints": False,
+        "gives_suggestions": True,
         "working_size": 32,
         "size_multiple": 16,
     }

@@ -69,3 +69,14 @@ def test_without_a_choice_there_is_one():
 
 def test_more_may_be_asked_for_than_there_are(drawn):
     assert 2 <= len(drawn) <= 6
+
+
+def test_likely_colors_are_the_modes_with_the_shares_around_them():
+    centers = bins.bin_centers()
+    probabilities = np.zeros(len(centers), np.float32)
+    for ab, share in (((60, 40), 0.45), ((60, 50), 0.15), ((-30, 30), 0.3), ((0, 0), 0.1)):
+        probabilities[np.flatnonzero((centers == ab).all(axis=-1))] = share
+    ab, shares = variants.likely_colors(tf.constant(probabilities))
+    np.testing.assert_allclose(shares[:3], [0.6, 0.3, 0.1], atol=1e-6)
+    np.testing.assert_allclose(shares[3:], 0, atol=1e-6)
+    np.testing.assert_allclose(ab[:3], [(60, 42.5), (-30, 30), (0, 0)], atol=1e-3)

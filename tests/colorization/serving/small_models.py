@@ -42,13 +42,15 @@ def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=Fals
     path = folder / "chroma" / str(version)
     # Of all signatures only those that the tests of the client need, to save time.
     known = signatures.signatures(subject)
-    known = {name: known[name] for name in ("arrays", signature.NAME)}
+    kept = ("arrays", signature.NAME, signature.SUGGEST)
+    known = {name: known[name] for name in kept if name in known}
     tf.saved_model.save(subject, str(path), signatures=known)
     description = {
         "name": "chroma",
         "version": version,
         "gives_variants": subject.gives_variants,
         "takes_hints": subject.takes_hints,
+        "gives_suggestions": subject.gives_suggestions,
         "working_size": subject.working_size,
         "size_multiple": subject.size_multiple,
     }
