@@ -116,6 +116,11 @@ def define_flags(values):
         "Write report.html to the output folder: photos before and after, and failures. Replaces "
         "the report of an earlier run.",
     )
+    switch(
+        "keep_times",
+        "Give colored files the dates of their photos' files. By default they are new files, which "
+        "backups find; when a photo was taken stays in its metadata either way.",
+    )
     option_flags.define_flags(values)
     switch("help", "Show this text.", short_name="h")
 
@@ -153,6 +158,7 @@ def _run(argv):
             (options, asked.record()),
             overwrite=values.overwrite,
             skip_existing=values.skip_existing,
+            keep_times=values.keep_times,
             report=values.report,
             tell=_fail,
             # Of those that wait for a server, another may use the processor.

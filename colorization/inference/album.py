@@ -49,6 +49,7 @@ def run(
     *,
     overwrite,
     skip_existing,
+    keep_times,
     report,
     tell,
     threads_each,
@@ -62,6 +63,7 @@ def run(
         options: Pair of `Options`, and of what the records say of them.
         overwrite: Whether files that are there may be replaced.
         skip_existing: Whether photos are passed over whose files are there; see `manifest.choose`.
+        keep_times: Whether colored files get the dates of their photos' files.
         report: Whether a page shows photos before and after.
         tell: Function of a line about what does not go well.
         threads_each: Photos in progress for each processor.
@@ -83,7 +85,11 @@ def run(
         chosen = choose(planned.jobs, records, made_with, **wish)
 
         def color_one(job):
-            return model.colorize_file(job.source, job.destination, options, overwrite=overwrite)
+            found = os.stat(job.source)
+            made = model.colorize_file(job.source, job.destination, options, overwrite=overwrite)
+            for path in made if keep_times else ():
+                os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+            return made
 
     for line in chosen.lines():
         tell(line)

@@ -19,6 +19,7 @@ from colorization.inference import (
     full_size,
     margins,
     model_folder,
+    pillow_images,
     plan,
     sheets,
     suggestions,
@@ -83,9 +84,10 @@ class Colorizer:
         """Colors one photo: its size and its lightness stay, its colors, if any, are replaced.
 
         Args:
-            picture: Path of a picture file, of which the first page is taken, or array of shape
-                `(height, width)` or `(height, width, channels)`: uint8 or uint16 sRGB of 1 channel
-                (gray), 3, or 4, of which the last is kept as transparency.
+            picture: Path of a picture file, of which the first page is taken; `PIL.Image.Image`,
+                which is turned upright; or array of shape `(height, width)` or `(height, width,
+                channels)`: uint8 or uint16 sRGB of 1 channel (gray), 3, or 4, of which the last is
+                kept as transparency.
             options: `Options`; default its defaults.
             knobs: Fields of `Options` that are set in place of those, such as `saturation=0.8` or
                 `hints=[Hint(310, 220, "#3a5f0b")]`.
@@ -406,14 +408,16 @@ def _mask(options):
 def _as_photo(picture):
     if isinstance(picture, (str, os.PathLike)):
         return photo_files.read_photo(picture)[0]
+    if pillow_images.is_image(picture):
+        return pillow_images.to_photo(picture)
     pixels = np.asarray(picture)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     known = pixels.dtype in (np.uint8, np.uint16)
     if not known or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.size == 0:
         raise PictureError(
-            "A picture is a path, or a uint8 or uint16 array of shape (height, width) or (height, "
-            "width, 1, 3 or 4) with at least one pixel. Received: "
+            "A picture is a path, a Pillow image, or a uint8 or uint16 array of shape (height, "
+            "width) or (height, width, 1, 3 or 4) with at least one pixel. Received: "
             f"{type(picture).__name__}, dtype={pixels.dtype}, shape={np.shape(picture)}."
         )
     alpha = pixels[..., 3] if pixels.shape[2] == 4 else None

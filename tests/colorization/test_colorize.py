@@ -121,6 +121,14 @@ def test_existing_files_are_kept_unless_told_otherwise(run):
     np.testing.assert_array_equal(read_picture("out/a.png"), 255 - photo())
 
 
+def test_dates_of_files_are_kept_if_told_so(run):
+    os.utime("album/a.png", ns=(10**18, 10**18 + 7))
+    run("album", "--output=new")
+    run("album", "--output=old", "--keep_times")
+    assert os.stat("old/a.png").st_mtime_ns == 10**18 + 7
+    assert os.stat("new/a.png").st_mtime_ns > 10**18 + 7
+
+
 def test_the_same_command_goes_on_after_a_crash(run):
     command = ("album", "--output=out", "--skip_existing", "--report")
     tear("torn.png")

@@ -3,6 +3,7 @@ import shutil
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 import skimage.color
 import skimage.data
@@ -76,6 +77,7 @@ def test_paths_arrays_and_gray_arrays(subject, tmp_path):
     photo_files.write_picture(tmp_path / "a.png", photo)
     np.testing.assert_array_equal(subject.colorize(tmp_path / "a.png"), colored)
     np.testing.assert_array_equal(subject.colorize(str(tmp_path / "a.png")), colored)
+    np.testing.assert_array_equal(subject.colorize(PIL.Image.fromarray(gray)), colored)
 
 
 def test_transparency_is_kept(subject):

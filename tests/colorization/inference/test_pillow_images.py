@@ -1,0 +1,89 @@
+"""Images of Pillow in every mode, against what Pillow's own conversion and Little CMS make."""
+
+import io
+
+import numpy as np
+import PIL.Image
+import PIL.ImageCms
+import pytest
+
+from colorization.inference import pillow_images
+from pipelines.photos.photo import PictureError, eight_bits
+
+ROWS, COLUMNS = np.mgrid[:40, :60]
+PICTURE = np.stack([ROWS * 5, COLUMNS * 4, ROWS + COLUMNS], axis=-1).astype(np.uint8)
+IMAGE = PIL.Image.fromarray(PICTURE)
+GRAY = np.asarray(IMAGE.convert("L"))
+
+
+def lab():
+    profiles = [PIL.ImageCms.createProfile(name) for name in ("sRGB", "LAB")]
+    transform = PIL.ImageCms.buildTransform(*profiles, "RGB", "LAB")
+    return PIL.ImageCms.applyTransform(IMAGE, transform)
+
+
+IMAGES = {
+    "1": IMAGE.convert("1"),
+    "La": IMAGE.convert("LA").convert("La"),
+    "PA": IMAGE.convert("P").convert("PA"),
+    "RGBa": IMAGE.convert("RGBA").convert("RGBa"),
+    **{mode: IMAGE.convert(mode) for mode in ("L", "LA", "P", "RGB", "RGBA", "RGBX", "YCbCr")},
+    "HSV": IMAGE.convert("HSV"),
+}
+
+
+@pytest.mark.parametrize("mode", IMAGES)
+def test_modes_of_eight_bits_are_what_pillow_makes_of_them(mode):
+    photo = pillow_images.to_photo(IMAGES[mode])
+    opaque = IMAGES[mode].convert("LA") if mode == "La" else IMAGES[mode]
+    np.testing.assert_array_equal(photo.rgb, np.asarray(opaque.convert("RGB")))
+    assert (photo.alpha is not None) == (mode in ("La", "LA", "PA", "RGBa", "RGBA"))
+
+
+def test_lab_is_what_it_was_made_of():
+    off = np.abs(pillow_images.to_photo(lab()).rgb.astype(int) - PICTURE)
+    assert off.mean() < 0.7 and off.max() < 16
+
+
+def test_cmyk_is_read_as_from_a_file():
+    rgb = pillow_images.to_photo(PIL.Image.new("CMYK", (2, 2), (0, 0, 0, 0))).rgb
+    assert rgb.min() > 250
+    red = pillow_images.to_photo(PIL.Image.new("CMYK", (2, 2), (0, 255, 255, 0))).rgb[0, 0]
+    assert red[0] > 200 and red[1:].max() < 80
+
+
+@pytest.mark.parametrize("white", [1, 255, 65_535])
+def test_floating_point_levels_of_any_white(white):
+    photo = pillow_images.to_photo(PIL.Image.fromarray(GRAY / np.float32(255 / white)))
+    assert photo.rgb.dtype == np.uint16
+    np.testing.assert_array_equal(eight_bits(photo.rgb)[..., 0], GRAY)
+
+
+def test_sixteen_bits_stay_sixteen():
+    photo = pillow_images.to_photo(PIL.Image.fromarray(GRAY * np.uint16(257)))
+    np.testing.assert_array_equal(photo.rgb[..., 1], GRAY * np.uint16(257))
+
+
+def test_a_palette_with_a_clear_color_is_transparent():
+    image = IMAGE.convert("P")
+    image.info["transparency"] = image.getpixel((0, 0))
+    photo = pillow_images.to_photo(image)
+    assert photo.alpha[0, 0] == 0 and photo.alpha.max() == 255
+
+
+def test_the_photo_stands_the_way_exif_says():
+    file, exif = io.BytesIO(), PIL.Image.Exif()
+    exif[0x112] = 6
+    IMAGE.save(file, "PNG", exif=exif)
+    photo = pillow_images.to_photo(PIL.Image.open(file))
+    np.testing.assert_array_equal(photo.rgb, np.rot90(PICTURE, -1))
+
+
+def test_whole_numbers_without_a_white_are_refused():
+    with pytest.raises(PictureError, match="mode I: .* Save it as 16-bit RGB"):
+        pillow_images.to_photo(IMAGE.convert("L").convert("I"))
+
+
+def test_what_is_no_image_is_told_apart():
+    assert pillow_images.is_image(IMAGE)
+    assert not pillow_images.is_image(PICTURE) and not pillow_images.is_image("a.png")
