@@ -61,7 +61,10 @@ def main(_):
 
 
 def _keras():
-    graph, _ = export.open_run(_RUN.value, _WORKING_SIZE.value, _TEMPERATURE.value)
+    graph, _ = export.open_run(
+        _RUN.value,
+        export.Settings(working_size=_WORKING_SIZE.value, temperature=_TEMPERATURE.value),
+    )
     return lambda file: graph.arrays(_decode(file)[None])[0].numpy()
 
 

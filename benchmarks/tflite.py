@@ -33,7 +33,10 @@ _ROUNDS = 20
 
 def main(_):
     """Prints a line for each model and folder, and one for each model's time."""
-    graph, _ = export.open_run(_RUN.value, _WORKING_SIZE.value, _TEMPERATURE.value)
+    graph, _ = export.open_run(
+        _RUN.value,
+        export.Settings(working_size=_WORKING_SIZE.value, temperature=_TEMPERATURE.value),
+    )
     print("| model | pictures | number | ab, mean | ab, max | PSNR | colorfulness |")
     print("|---|---|---|---|---|---|---|")
     for folder in _DATA.value:

@@ -102,6 +102,33 @@ def define_flags():
         lower_bound=0,
         upper_bound=1,
     )
+    flags.DEFINE_float(
+        "saturation",
+        1.0,
+        "What predicted chroma is multiplied by. A mean of likely colors is paler than photos are; "
+        "choose what makes the colorfulness of pictures that of the truth.",
+        lower_bound=0,
+        upper_bound=4,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What an exported model makes of its network.
+
+    Args:
+        working_size: Short side of what the network sees, in pixels; 0 takes the training size.
+        temperature: Of the annealed mean, for models of quantized chroma; 0 takes the recipe's.
+        rarity: Share of the class weights of training that is kept, in `[0, 1]`.
+        saturation: What predicted chroma is multiplied by. Hints are kept as they are.
+        checkpoint: One of `CHECKPOINTS`.
+    """
+
+    working_size: int = 0
+    temperature: float = 0.0
+    rarity: float = 1.0
+    saturation: float = 1.0
+    checkpoint: str = "latest"
 
 
 def main(arguments):
@@ -122,37 +149,24 @@ def main(arguments):
         )
     console.import_quietly()
     output = options.output or os.path.join(options.model_dir, options.format)
-    common = (options.version, options.working_size, options.temperature, options.rarity)
-    which = {"checkpoint": options.checkpoint}
+    settings = {field.name: options[field.name].value for field in dataclasses.fields(Settings)}
     if is_lite:
         extra = (options.quantize, options.data, options.input_size)
-        path = export_tflite(options.model_dir, output, *common, *extra, **which)
+        path = export_tflite(options.model_dir, output, options.version, *extra, **settings)
     else:
-        path = export(options.model_dir, output, *common, **which, lite=options.litert)
+        path = export(options.model_dir, output, options.version, lite=options.litert, **settings)
     print(f"Exported {options.model_dir} to {path}")
 
 
-def export(
-    model_dir,
-    output,
-    version=0,
-    working_size=0,
-    temperature=0.0,
-    rarity=1.0,
-    checkpoint="latest",
-    lite=False,
-):
+def export(model_dir, output, version=0, lite=False, **settings):
     """Writes a checkpoint of a run, with averaged weights, as SavedModel.
 
     Args:
         model_dir: Directory of the run.
         output: Directory of the model; its versions lie in it.
         version: Version to write; 0 takes the next free one.
-        working_size: Short side of what the network sees, in pixels; 0 takes the training size.
-        temperature: Of the annealed mean; 0 takes the recipe's.
-        rarity: Share of the class weights of training that is kept, in `[0, 1]`.
-        checkpoint: One of `CHECKPOINTS`.
         lite: Whether the model for LiteRT is written beside it.
+        settings: Those of `Settings`.
 
     Returns:
         The path of the version.
@@ -165,11 +179,11 @@ def export(
     from colorization.serving import saved_model
     from colorization.training import restore
 
-    sizes = (working_size, temperature, rarity)
-    graph, description = open_run(model_dir, *sizes, checkpoint=checkpoint)
+    settings = Settings(**settings)
+    graph, description = open_run(model_dir, settings)
     version = version or saved_model.next_version(output)
     path = saved_model.save(graph, output, version, description, lite)
-    restore.publish_weights(model_dir, checkpoint, os.path.join(path, restore.WEIGHTS))
+    restore.publish_weights(model_dir, settings.checkpoint, os.path.join(path, restore.WEIGHTS))
     return path
 
 
@@ -177,13 +191,10 @@ def export_tflite(
     model_dir,
     output,
     version=0,
-    working_size=0,
-    temperature=0.0,
-    rarity=1.0,
     quantize="none",
     data="",
     input_size="",
-    checkpoint="latest",
+    **settings,
 ):
     """Writes a checkpoint of a run, with averaged weights, for LiteRT.
 
@@ -191,13 +202,10 @@ def export_tflite(
         model_dir: As for `export`.
         output: Directory of the model.
         version: Noted in the model; 0 takes the highest that `output` holds, or 1.
-        working_size: As for `export`.
-        temperature: As for `export`.
-        rarity: As for `export`.
         quantize: `"none"`, `"float16"`, `"dynamic"` or `"int8"`.
         data: Pictures for `"int8"`, as `opener.open_source` takes them.
         input_size: `"HEIGHTxWIDTH"` of the only input taken; empty for any.
-        checkpoint: As for `export`.
+        settings: Those of `Settings`.
 
     Returns:
         The path of the file.
@@ -223,7 +231,7 @@ def export_tflite(
         size, suffix = _parse_size(input_size), f"_{input_size}"
     path = os.path.join(output, f"{name}_{quantize}{suffix}.tflite")
     tflite.check_place(path, quantize)
-    graph, description = open_run(model_dir, working_size, temperature, rarity, size, checkpoint)
+    graph, description = open_run(model_dir, Settings(**settings), size)
     version = version or max(1, saved_model.next_version(output) - 1)
     about = tflite.about({"name": name, "version": version} | description, quantize)
     content = tflite.convert(graph, about, size)
@@ -266,23 +274,13 @@ def _parse_size(text):
     return tuple(map(int, sides))
 
 
-def open_run(
-    model_dir,
-    working_size=0,
-    temperature=0.0,
-    rarity=1.0,
-    input_size=None,
-    checkpoint="latest",
-):
+def open_run(model_dir, settings=Settings(), input_size=None):
     """Opens a run as a graph.
 
     Args:
         model_dir: As for `export`.
-        working_size: As for `export`.
-        temperature: As for `export`.
-        rarity: As for `export`.
+        settings: `Settings`.
         input_size: `(height, width)` that the network must be able to take, or None.
-        checkpoint: As for `export`.
 
     Returns:
         A pair of a `ColorizationGraph` of the checkpoint and a dict that describes it.
@@ -298,9 +296,9 @@ def open_run(
     from colorization.training.networks import build_codec
 
     config = restore.read_recipe(model_dir)
-    if temperature:
-        config = dataclasses.replace(config, temperature=temperature)
-    size = working_size or config.image_size
+    if settings.temperature:
+        config = dataclasses.replace(config, temperature=settings.temperature)
+    size = settings.working_size or config.image_size
     sides = {"--working_size": (size,), "--input_size": input_size or ()}
     for flag, lengths in sides.items():
         if any(length < 1 or length % config.size_multiple for length in lengths):
@@ -308,8 +306,11 @@ def open_run(
                 f"{flag} is a multiple of {config.size_multiple} for `{config.generator}`. "
                 f"Received: {'x'.join(map(str, lengths))}."
             )
+    rarity, checkpoint = settings.rarity, settings.checkpoint
     network, epoch = restore.trained_generator(config, model_dir, rarity, checkpoint)
-    graph = ColorizationGraph(network, build_codec(config), size, config.size_multiple)
+    graph = ColorizationGraph(
+        network, build_codec(config), size, config.size_multiple, settings.saturation
+    )
     # What lies on the run's machine means nothing elsewhere.
     local = tuple(f"--{name}=" for name in knobs(local=True))
     description = {
@@ -319,6 +320,7 @@ def open_run(
         "size_multiple": config.size_multiple,
         "temperature": config.temperature if config.is_quantized else None,
         "rarity": rarity if config.is_quantized else None,
+        "saturation": settings.saturation,
         "recipe": [
             line for line in flags.format_flags(config).splitlines() if not line.startswith(local)
         ],

@@ -29,13 +29,15 @@ class ColorizationGraph(tf.Module):
         codec: The `pipelines.color.codecs.Codec` that the network was trained with.
         working_size: Short side of what the network sees, in pixels.
         size_multiple: What both sides of it are rounded to a multiple of.
+        saturation: What predicted chroma is multiplied by. Hints are divided by it before the
+            network sees them, so that their colors come back as they are.
 
     Raises:
         ValueError: If the network's channels are not the codec's, or `working_size` is not a
             positive multiple of `size_multiple`.
     """
 
-    def __init__(self, network, codec, working_size, size_multiple):
+    def __init__(self, network, codec, working_size, size_multiple, saturation=1.0):
         super().__init__()
         channels = network.output_shape[-1]
         if channels != codec.num_outputs:
@@ -53,6 +55,7 @@ class ColorizationGraph(tf.Module):
         self.weights = [variable.value for variable in network.variables]
         self.__dict__["network"] = network
         self._codec = codec
+        self._saturation = saturation
         self.working_size = working_size
         self.size_multiple = size_multiple
         condition = tf.TensorSpec((None, None, None, codec.condition_channels), tf.float32)
@@ -115,7 +118,7 @@ class ColorizationGraph(tf.Module):
             Float tensor of shape `(batch, h, w, 4)` at the working size: see `upsampling.fit`.
         """
         lightness, prediction = self._look(images)
-        return _fit(lightness, self._codec.ab(prediction))
+        return _fit(lightness, self._ab(prediction))
 
     @tf.function
     def variants(self, image, seed, count):
@@ -236,7 +239,7 @@ class ColorizationGraph(tf.Module):
 
     def ab(self, lightness, hints=None):
         """Ab at the network's own resolution, of lightness and hints at the working size."""
-        return self._codec.ab(self._say(lightness, hints))
+        return self._ab(self._say(lightness, hints))
 
     def colorings(self, lightness, seed, count, hints=None):
         """Predicts several colorings of one photo, at the network's own resolution.
@@ -254,12 +257,13 @@ class ColorizationGraph(tf.Module):
             Float tensor of shape `(n, h / k, w / k, 2)`: ab of up to `count` colorings.
         """
         if self._is_quantized:
-            return self._sample(lightness, self._say(lightness, hints), seed, count)
+            logits = self._say(lightness, hints)
+            return self._sample(lightness, logits, seed, count) * self._saturation
         size = [options.MAX_VARIANTS - 1, noise.noise_size(self.network)]
         drawn = tf.random.stateless_normal(size, tf.stack([seed, 0]))
         drawn = tf.pad(drawn, [[1, 0], [0, 0]])[:count]
         condition = tf.repeat(self._condition(lightness, hints), tf.shape(drawn)[0], axis=0)
-        return self._codec.ab(self._vary(condition, drawn))
+        return self._ab(self._vary(condition, drawn))
 
     @property
     def gives_suggestions(self):
@@ -306,6 +310,9 @@ class ColorizationGraph(tf.Module):
         lightness = self.seen(images)
         return lightness, self._say(lightness)
 
+    def _ab(self, prediction):
+        return self._codec.ab(prediction) * self._saturation
+
     def _say(self, lightness, hints=None):
         """What the network says of photos of this lightness, at the working size."""
         return self._infer(self._condition(lightness, hints))
@@ -317,7 +324,7 @@ class ColorizationGraph(tf.Module):
         condition = self._codec.encode(spaces.lab_to_rgb(seen))[0]
         if hints is None:
             return condition
-        return self._codec.hint(condition, hints[..., :2], hints[..., 2:])
+        return self._codec.hint(condition, hints[..., :2] / self._saturation, hints[..., 2:])
 
     @tf.function
     def _sample(self, lightness, logits, seed, count):

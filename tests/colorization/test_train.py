@@ -205,11 +205,11 @@ def test_what_is_monitored_changes_nothing_but_what_is_best(
     assert [row["squeezenet-kid"] for row in rows] == ["", "0.5", "", "0.3", ""]
     assert 0 < float(rows[1]["psnr"]) < 99 and rows[0]["psnr"] == ""
 
-    _, description = export.open_run(str(tmp_path / "whole"), checkpoint="best")
+    _, description = export.open_run(str(tmp_path / "whole"), export.Settings(checkpoint="best"))
     assert description["epochs"] == 4
     assert export.open_run(str(tmp_path / "whole"))[1]["epochs"] == 5
     with pytest.raises(TrainingError, match="--monitor=auto. Set --checkpoint=latest"):
-        export.open_run(str(tmp_path / "plain"), checkpoint="best")
+        export.open_run(str(tmp_path / "plain"), export.Settings(checkpoint="best"))
 
 
 def test_figures_of_one_picture_are_refused(pictures, tmp_path):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import cv2
 import keras
 import numpy as np
@@ -308,3 +310,20 @@ def test_noise_is_saved_too(noisy, tmp_path):
             tf.constant(photo), tf.constant(3), tf.constant(4)
         ).numpy()
     np.testing.assert_allclose(loaded.colored, noisy.colored, rtol=1e-3, atol=1e-3)
+
+
+def test_saturation_multiplies_chroma_and_keeps_hints():
+    codec = dataclasses.replace(codecs.CODECS["lab"], takes_hints=True)
+    condition = keras.Input((None, None, 4))
+    # Says the hint where there is one, and makes color of lightness where L* is not 50.
+    echo = keras.layers.Conv2D(2, 1, use_bias=False)
+    network = keras.Model(condition, echo(condition))
+    echo.kernel.assign(np.array([[0.3, 0.2], [1, 0], [0, 1], [0, 0]]).reshape(1, 1, 4, 2))
+    plain, vivid = (
+        graph.ColorizationGraph(network, codec, 32, 16, saturation) for saturation in (1, 1.5)
+    )
+    light = tf.fill([1, 32, 32, 1], 70.0)
+    np.testing.assert_allclose(vivid.ab(light), 1.5 * plain.ab(light), rtol=1e-5)
+    hints = tf.tile(tf.constant([40.0, -30, 1]), [32 * 32])
+    hinted = vivid.ab(tf.fill([1, 32, 32, 1], 50.0), tf.reshape(hints, [1, 32, 32, 3]))
+    np.testing.assert_allclose(hinted[0, 0, 0], [40, -30], rtol=1e-3, atol=0.1)
