@@ -1,7 +1,7 @@
-"""Colors black-and-white photos, one or whole folders of them.
+"""Colors black-and-white photos and films, one or whole folders of them.
 
 Usage:
-  python -m colorization.colorize PHOTO_OR_FOLDER... --output=FILE_OR_FOLDER [flags]
+  python -m colorization.colorize PHOTO_FILM_OR_FOLDER... --output=FILE_OR_FOLDER [flags]
 
 Examples:
   python -m colorization.colorize grandmother.jpg    (writes grandmother_color.jpg)
@@ -12,6 +12,8 @@ Examples:
   python -m colorization.colorize portrait.tif --output=portraits/ --num_variants=5 --seed=1
   python -m colorization.colorize album/ --output=colored/ --server=grpc://host:8500
   python -m colorization.colorize street.png --output=street_color.png --hints=street.json
+  python -m colorization.colorize harvest.mp4    (writes harvest_color.mp4)
+  python -m colorization.colorize harvest.mp4 --output=preview.jpg --preview
 
 Photos keep their size, their lightness, their names and their formats; what cannot be written in
 its own format becomes .png. Folders are searched recursively. Damaged files are reported and
@@ -19,7 +21,11 @@ skipped, and the exit status is then 1. Ctrl-C ends a run after the photos in pr
 atomic. Several variants of a photo come with a sheet that shows them all: NAME_sheet.jpg, and
 for other formats NAME_sheet_tif.jpg and so on.
 
-A run over a folder writes a record of each photo to colorization.jsonl in the output folder.
+Films keep their sound, subtitles, chapters and time stamps, and colors stay steady within a shot. A
+film whose run was ended is resumed by the same command, to the same result. Of folders, --films
+colors the films.
+
+A run over a folder of photos writes a record of each to colorization.jsonl in the output folder.
 """
 
 import contextlib
@@ -29,6 +35,7 @@ import textwrap
 from absl import flags
 
 from colorization import option_flags
+from colorization.film import film_command
 from colorization.inference import album, color_hints, manifest, plan
 from colorization.inference.engines import ENGINES
 from pipelines import console
@@ -122,6 +129,7 @@ def define_flags(values):
         "backups find; when a photo was taken stays in its metadata either way.",
     )
     option_flags.define_flags(values)
+    film_command.define_flags(values)
     switch("help", "Show this text.", short_name="h")
 
 
@@ -130,6 +138,15 @@ def _run(argv):
     if values.help:
         _help(values)
         return 0
+
+    def open_colorizer():
+        from colorization.inference import colorizer
+
+        return colorizer.Colorizer(values.model, engine=values.engine, server=values.server)
+
+    if film_command.takes(values, inputs):
+        return film_command.run(values, inputs, open_colorizer, _say, _fail)
+    film_command.check_no_film(values)
     asked = option_flags.options(values)
     options = asked.load_files()
     planned = plan.plan(
@@ -144,12 +161,6 @@ def _run(argv):
     if values.report and planned.folder is None:
         raise plan.PlanError("--report goes with a folder or several photos. Received: one photo.")
     _check_hints(asked.hints, planned.jobs)
-
-    def open_colorizer():
-        from colorization.inference import colorizer
-
-        return colorizer.Colorizer(values.model, engine=values.engine, server=values.server)
-
     with contextlib.closing(manifest.Manifest(planned.folder)) as records:
         outcome = album.run(
             planned,

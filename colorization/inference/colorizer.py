@@ -78,6 +78,11 @@ class Colorizer:
         self._engine = engine
         self.description = engine.description
 
+    @property
+    def engine(self):
+        """What runs the network for one coloring; see `engines`."""
+        return self._engine
+
     def colorize(
         self, picture: Picture, options: Options | None = None, **knobs: typing.Any
     ) -> np.ndarray:
@@ -332,7 +337,9 @@ class Colorizer:
             colorings = list(zip(*predicted, strict=False))
             only = options.variant
             for coefficients in colorings if only is None else colorings[only - 1 : only]:
-                yield _apply(shown, places, coefficients, options.saturation, mask)
+                yield full_size.apply_to_prints(
+                    shown, places, coefficients, options.saturation, mask
+                )
         except (MemoryError, cv2.error) as error:
             raise PictureError(
                 f"A photo of {rgb.shape[1]} x {rgb.shape[0]} pixels does not fit into memory. "
@@ -380,17 +387,6 @@ class Colorizer:
             if self._many is None:
                 self._many = engines.open_engine(self._folder, self.description, "saved_model")
             return self._many
-
-
-def _apply(photo, places, coefficients, saturation, mask):
-    """Colors the prints of a photo, each by its own coefficients, and makes the rest gray."""
-    if photo[places[0]].shape == photo.shape:
-        return full_size.apply(photo, coefficients[0], saturation, mask)
-    colored = full_size.apply(photo, np.zeros((1, 1, 4), np.float32))
-    for place, own in zip(places, coefficients, strict=True):
-        amount = None if mask is None else mask[place]
-        colored[place] = full_size.apply(photo[place], own, saturation, amount)
-    return colored
 
 
 def _settled(options, knobs):

@@ -97,6 +97,28 @@ def apply(rgb, coefficients, saturation=1.0, mask=None):
     return colored
 
 
+def apply_to_prints(rgb, places, coefficients, saturation=1.0, mask=None):
+    """Colors the prints in a photo, each by its own coefficients, and makes the rest gray.
+
+    Args:
+        rgb: As for `apply`.
+        places: List of pairs of slices, of rows and of columns: where the prints are.
+        coefficients: List of float arrays, as for `apply`, one for each print.
+        saturation: As for `apply`.
+        mask: As for `apply`.
+
+    Returns:
+        Array of the type and shape of `rgb`.
+    """
+    if rgb[places[0]].shape == rgb.shape:
+        return apply(rgb, coefficients[0], saturation, mask)
+    colored = apply(rgb, np.zeros((1, 1, 4), np.float32))
+    for place, own in zip(places, coefficients, strict=True):
+        amount = None if mask is None else mask[place]
+        colored[place] = apply(rgb[place], own, saturation, amount)
+    return colored
+
+
 def _sums(plane):
     size = 2 * RADIUS + 1
     return cv2.boxFilter(

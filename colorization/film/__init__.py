@@ -1,0 +1,27 @@
+"""Films: read and written by FFmpeg, colored shot by shot so that colors stay.
+
+The way of a film: `film_reader` decodes it, `shots` finds its cuts, `steady` carries colors along
+the motion between frames, `film_coloring` puts these together, `film_writer` encodes segments and
+joins them with the sound, and `film_run` does all of it so that it can be resumed.
+"""
+
+from pipelines.errors import UserError
+
+
+class FilmError(UserError):
+    """A film that can't be read, colored or written; the message is one line."""
+
+
+def import_av():
+    """Imports PyAV, which brings FFmpeg.
+
+    Raises:
+        FilmError: If it is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise FilmError(
+            "Films need PyAV, which is not installed. Install it: pip install av."
+        ) from error
+    return av

@@ -1,0 +1,199 @@
+"""Colors the frames of a film in order, with memory for a few frames only."""
+
+import concurrent.futures
+import dataclasses
+import itertools
+import typing
+
+import cv2
+import numpy as np
+
+from colorization.film import motion, steady
+from colorization.inference import full_size, margins, threads, working_size
+from pipelines.color import arrays
+
+# Frames that are settled at a time, and that are looked ahead at.
+STRETCH, AHEAD = 8, 16
+# The network sees every third frame, and each of which less than this can be followed.
+_EVERY, _FOLLOWED = 3, 0.6
+# A new shot begins where so little can be followed.
+_CUT = 0.2
+# Key frames, from all of a film, that its margins are looked for in, and their longer side.
+_SAMPLES, _SAMPLE_SIZE = 12, 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """What the coloring of a film remembers between two frames.
+
+    Attributes:
+        past: `steady.Colors` of the last frame, None before the first one.
+        since: Frames since the beginning of the shot.
+    """
+
+    past: typing.Any = None
+    since: int = 0
+
+
+@dataclasses.dataclass
+class _Item:
+    frame: typing.Any
+    seen: steady.Seen
+    number: int
+
+
+def find_picture(film):
+    """Finds a film's picture within its margins: bars beside it, or rounded corners.
+
+    Margins stay dark all through a film.
+
+    Args:
+        film: `film_reader.Film`.
+
+    Returns:
+        `(top, left, bottom, right)` in pixels, the latter two exclusive.
+    """
+    shape = film.height, film.width
+    scale = min(1, _SAMPLE_SIZE / max(shape))
+    small = tuple(max(1, round(side * scale)) for side in shape)
+    lightest = None
+    for frame in film.key_frames(_SAMPLES):
+        pixels = film.small(frame, *small)
+        lightest = pixels if lightest is None else np.maximum(lightest, pixels)
+    if lightest is not None:
+        boxes = margins.find_prints(lightest)
+        if len(boxes) == 1:
+            rows, columns = margins.scaled(boxes[0], small, shape)
+            return rows.start, columns.start, rows.stop, columns.stop
+    return (0, 0, *shape)
+
+
+class FilmColoring:
+    """Colors a film.
+
+    Args:
+        film: `film_reader.Film`.
+        engine: Of `inference.engines`.
+        saturation: What colors are multiplied by.
+        box: `(top, left, bottom, right)` of the picture within its margins, which stay gray.
+    """
+
+    def __init__(self, film, engine, saturation=1.0, box=None):
+        self._film, self._engine, self._saturation = film, engine, saturation
+        self._box = box or (0, 0, film.height, film.width)
+        sides = self._box[2] - self._box[0], self._box[3] - self._box[1]
+        description = engine.description
+        # The network sees things in the shape in which they are shown.
+        shown = sides[0], max(1, round(sides[1] * float(film.pixel_aspect)))
+        self.shape = working_size.working_shape(
+            *shown, description["working_size"], description["size_multiple"]
+        )
+
+    def run(self, frames, memory=None, before=None):
+        """Colors frames, those of a stretch at the same time.
+
+        Args:
+            frames: Iterable of `film_reader.Frame`.
+            memory: `Memory` of the frames before these, if there are any.
+            before: The last of those frames.
+
+        Yields:
+            Lists of pairs of a frame and its colored pixels, each list with the `Memory` after it.
+        """
+        memory = memory or Memory()
+        with concurrent.futures.ThreadPoolExecutor(threads.num_processors()) as pool:
+            for items, is_end in self._stretches(frames, memory, before, pool):
+                count = len(items) if is_end else STRETCH
+                for item in items:
+                    item.seen.coefficients = _result(item.seen.coefficients)
+                seen = [item.seen for item in items]
+                settled, past = steady.settle(seen, count, memory.past)
+                colored = pool.map(self._apply, [item.frame for item in items], settled)
+                pairs = list(zip([item.frame for item in items], colored, strict=False))
+                memory = Memory(None if is_end else past, 0 if is_end else items[count].number)
+                yield pairs, memory
+
+    def color_alone(self, frame):
+        """Colors a frame as if it were a photo; returns its pixels."""
+        return self._apply(frame, self._predict(frame))
+
+    def _stretches(self, frames, memory, before, pool):
+        """Yields lists of items of one shot, and whether the shot ends with them.
+
+        Of a list whose shot goes on the first `STRETCH` come only once.
+        """
+        items, shot = [], memory.since
+        for frame, light, joined in self._joined(frames, before, pool):
+            is_cut = joined is None or max(m.trust.mean() for m in joined) < _CUT
+            if items and is_cut:
+                yield items, True
+                items = []
+            elif len(items) == STRETCH + AHEAD:
+                yield items, False
+                items = items[STRETCH:]
+            if is_cut:
+                shot = 0
+            seen = steady.Seen(light, None)
+            if not is_cut:
+                seen.from_before = joined[0]
+                if items:
+                    items[-1].seen.from_after = joined[1]
+            if is_cut or shot % _EVERY == 0 or joined[0].trust.mean() < _FOLLOWED:
+                seen.coefficients = pool.submit(self._predict, frame)
+            items.append(_Item(frame, seen, shot))
+            shot += 1
+        if items:
+            yield items, True
+
+    def _joined(self, frames, before, pool):
+        """Yields each frame, its lightness, and the motion between it and the one before it."""
+        last = None if before is None else self._light(before)
+        for some in _batched(frames, threads.num_processors()):
+            lights = list(pool.map(self._light, some))
+            pairs = itertools.pairwise([last, *lights])
+            joined = pool.map(_motion, pairs)
+            yield from zip(some, lights, joined, strict=True)
+            last = lights[-1]
+
+    def _light(self, frame):
+        """The lightness that motion is found in and colors are carried along."""
+        height, width = self.shape
+        return self._lightness(frame, height // steady.SHRINK, width // steady.SHRINK)
+
+    def _predict(self, frame):
+        lightness = self._lightness(frame, *self.shape)
+        (coefficients,) = self._engine.coefficients(lightness[None, ..., None])
+        size = self.shape[1] // steady.SHRINK, self.shape[0] // steady.SHRINK
+        return cv2.resize(coefficients, size, interpolation=cv2.INTER_AREA)
+
+    def _lightness(self, frame, height, width):
+        """Lightness of the picture within its margins: float32 array `(height, width)`, L*."""
+        whole, top_left = (self._film.height, self._film.width), self._box[:2]
+        sides = np.subtract(self._box[2:], top_left)
+        small = [
+            max(1, round(all_of * wanted / side))
+            for all_of, wanted, side in zip(whole, (height, width), sides, strict=True)
+        ]
+        pixels = self._film.small(frame, *small)
+        part = pixels[margins.scaled(self._box, whole, small)]
+        part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
+        return arrays.rgb_to_lightness(np.float32(part) / np.iinfo(part.dtype).max)[..., 0]
+
+    def _apply(self, frame, coefficients):
+        rgb = self._film.rgb(frame)
+        place = margins.scaled(self._box, rgb.shape[:2], rgb.shape[:2])
+        return full_size.apply_to_prints(rgb, [place], [coefficients], self._saturation)
+
+
+def _motion(pair):
+    return None if pair[0] is None else motion.between(*pair)
+
+
+def _result(predicted):
+    return predicted.result() if hasattr(predicted, "result") else predicted
+
+
+def _batched(things, size):
+    things = iter(things)
+    while batch := list(itertools.islice(things, size)):
+        yield batch

@@ -1,0 +1,79 @@
+"""Motion between two frames: where each pixel came from, and how far that can be trusted.
+
+Frames are float32 arrays of shape `(h, w)`, L*, at the size that the network sees.
+"""
+
+import dataclasses
+import threading
+
+import cv2
+import numpy as np
+
+# Pixels by which going along the motion and back may miss, and the share of the motion.
+_MISS, _MISS_SHARE = 0.5, 0.01
+# L* by which a pixel may differ from where it came from, what the whole frame changed left out.
+_CHANGE = 12.0
+# Pixels of the window in which that change is taken.
+_WINDOW = 5
+_local = threading.local()
+
+
+@dataclasses.dataclass(frozen=True)
+class Motion:
+    """What joins a frame with another.
+
+    Attributes:
+        rows: Float32 array of shape `(h, w)`: the row in the other frame that each pixel came from.
+        columns: Likewise, the column.
+        trust: Float32 array of shape `(h, w)` in `[0, 1]`: 0 where nothing there corresponds.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    trust: np.ndarray
+
+    def carry(self, values):
+        """Takes values of the other frame, of shape `(h, w, channels)`, to this one."""
+        return cv2.remap(
+            values, self.columns, self.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+
+
+def between(before, after):
+    """Finds the motion between two frames.
+
+    Args:
+        before: A frame.
+        after: The next one.
+
+    Returns:
+        Pair of `Motion`: from `before` to `after`, and from `after` to `before`.
+    """
+    levels = [np.uint8(np.clip(frame, 0, 100) * 2.55) for frame in (before, after)]
+    search = _search()
+    back = search.calc(levels[1], levels[0], None)
+    ahead = search.calc(levels[0], levels[1], None)
+    return _motion(back, ahead, after, before), _motion(ahead, back, before, after)
+
+
+def _search():
+    # OpenCV's search keeps its working memory, which threads must not share.
+    if not hasattr(_local, "search"):
+        _local.search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return _local.search
+
+
+def _motion(flow, reverse, frame, other):
+    height, width = frame.shape
+    columns = flow[..., 0] + np.arange(width, dtype=np.float32)
+    rows = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    found = Motion(rows, columns, np.ones((height, width), np.float32))
+    returned = found.carry(reverse)
+    miss = np.square(flow + returned).sum(-1)
+    length = np.square(flow).sum(-1) + np.square(returned).sum(-1)
+    change = frame - found.carry(other)
+    # A film may flicker: what all of the frame gained or lost is no sign of a wrong motion.
+    change = cv2.blur(np.abs(change - np.median(change[::4, ::4])), (_WINDOW, _WINDOW))
+    inside = (rows > -1) & (rows < height) & (columns > -1) & (columns < width)
+    trust = np.exp(-miss / (_MISS + _MISS_SHARE * length) - np.square(change / _CHANGE)) * inside
+    return dataclasses.replace(found, trust=np.float32(trust))
