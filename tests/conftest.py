@@ -29,8 +29,8 @@ _GROUP = pytest.StashKey[str]()
 def pytest_collection_modifyitems(items):
     """Keeps together, for `--dist=loadgroup`, what shares costly fixtures; slow groups come first.
 
-    Tests of several processes say so by a mark of their own, since they would starve one another;
-    those that need the finished run join them, so that it is made once.
+    Tests of several processes say so by a mark of their own, since they would starve one another.
+    Those that need the finished run are a group too, so that it is made once or twice.
     """
     num_slow = collections.Counter()
     for item in items:
@@ -39,7 +39,8 @@ def pytest_collection_modifyitems(items):
         mark = item.get_closest_marker("xdist_group")
         if mark is None:
             needs_run = "finished_run" in item.fixturenames
-            name = "processes" if needs_run else str(item.path.relative_to(item.config.rootpath))
+            path = str(item.path.relative_to(item.config.rootpath))
+            name = "finished run" if needs_run else path
             mark = pytest.mark.xdist_group(name)
             item.add_marker(mark)
         item.stash[_GROUP] = mark.args[0]

@@ -19,6 +19,7 @@ def _linear(inputs, name):
 
 
 def _model(weight=2.0, rate=0.1, **options):
+    """The model of a step; run eagerly, it is not traced, which takes longer than the step."""
     shape = (None, None, 1)
     generator = _linear(keras.Input(shape), "generator")
     discriminator = _linear([keras.Input(shape), keras.Input(shape)], "discriminator")
@@ -139,7 +140,7 @@ def test_an_extra_term_is_part_of_the_loss():
 
 def test_the_generator_alone_trains_on_the_distance():
     condition, target = _batch()
-    model = _model(weight=3.0)
+    model = _model(weight=3.0, run_eagerly=True)
     model.phase = "pretraining"
     logs = model.train_on_batch(condition, target, return_dict=True)
     gradient = 3.0 * np.mean(2 * (condition - target) * condition)
@@ -151,14 +152,14 @@ def test_the_generator_alone_trains_on_the_distance():
 
 def test_validation_measures_the_distance():
     condition, target = _batch()
-    logs = _model().test_on_batch(condition, target, return_dict=True)
+    logs = _model(run_eagerly=True).test_on_batch(condition, target, return_dict=True)
     assert logs["loss"] == pytest.approx(np.mean(np.square(condition - target)), rel=1e-5)
 
 
 def test_the_average_follows_its_formula_and_the_weights_come_back():
     generator = _linear(keras.Input((None, None, 1)), "generator")
     optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75)
-    generator.compile(optimizer, "mse")
+    generator.compile(optimizer, "mse", run_eagerly=True)
     condition, target = _batch()
     weights = []
     for _ in range(3):
@@ -181,7 +182,7 @@ def test_without_an_average_the_weights_are_lent_as_they_are():
 
 def test_both_learning_rates_drop_on_a_plateau():
     condition, target = _batch()
-    model = _model(rate=0.0)  # No progress.
+    model = _model(rate=0.0, run_eagerly=True)  # No progress.
     model.optimizer.learning_rate = model.discriminator_optimizer.learning_rate = 1e-9
     drop = DropOnPlateau("loss", factor=0.5, patience=1, min_delta=1.0, mode="min")
     model.phase = "pretraining"

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from pipelines import data_service
 from pipelines.batches import distributed, input_chain
 from pipelines.color import codecs
 from pipelines.errors import UserError
+from tests.pipelines import training_chain
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -86,26 +86,9 @@ def service():
     process.communicate()
 
 
-def options(**changes):
-    defaults = dict(
-        image_size=16,
-        crop_area=0.5,
-        flip=True,
-        lightness_jitter=0.1,
-        aging=0.0,
-        cache="none",
-        shuffle_buffer=10,
-        batch_size=5,
-        seed=3,
-    )
-    return types.SimpleNamespace(**(defaults | changes))
-
-
-def train(pair, count, codec="lab", start_step=0, service=None, shard=(0, 1), **changes):
-    chain = input_chain.training_batches(
-        *pair, codecs.CODECS[codec], options(**changes), start_step, shard, service
-    )
-    return [np.concatenate(part, axis=-1) for part in chain.take(count).as_numpy_iterator()]
+def train(pair, count, codec="lab", start_step=0, **changes):
+    changes = {"shuffle_buffer": 10} | changes
+    return training_chain.train(*pair, count, start_step, codec, **changes)
 
 
 def test_workers_are_counted(service):
@@ -160,18 +143,16 @@ def test_pairs_are_served(service, tmp_path, surveyed):
 
 
 _TRAINING = """
-import sys, types
+import sys
 from pipelines.batches import distributed, input_chain, survey
 from pipelines.color import codecs
 from pipelines.sources import opener
+from tests.pipelines import training_chain
 distributed._EVERY, distributed._PATIENCE = 0.5, 10.0
 service = distributed.connect(sys.argv[1])
 source = opener.open_source(sys.argv[2])
-options = types.SimpleNamespace(image_size=16, crop_area=0.5, flip=True, lightness_jitter=0.0,
-                                aging=0.0, cache="none", shuffle_buffer=10, batch_size=5, seed=3)
-codec = codecs.CODECS["lab"]
 chain = input_chain.training_batches(
-    source, survey.survey(source), codec, options, service=service
+    source, survey.survey(source), codecs.CODECS["lab"], training_chain.options(), service=service
 )
 with distributed.guard(service):
     for _ in chain:
@@ -209,7 +190,7 @@ def test_a_worker_that_starts_anew_is_not_mistaken(pictures):
     with running(2) as (address, workers):
         service = distributed.connect(address)
         chain = input_chain.training_batches(
-            *pictures, codecs.CODECS["lab"], options(), service=service
+            *pictures, codecs.CODECS["lab"], training_chain.options(), service=service
         ).as_numpy_iterator()
         for _ in range(9):
             next(chain)

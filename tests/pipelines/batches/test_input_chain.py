@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import os
-import types
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ import tensorflow as tf
 from pipelines.batches import input_chain, pixels
 from pipelines.color import bins, codecs
 from pipelines.errors import UserError
+from tests.pipelines.training_chain import options, train
 
 CODEC = codecs.CODECS["lab"]
 
@@ -31,31 +31,9 @@ def counted(source):
     return dataclasses.replace(source, read=read_in_graph), reads
 
 
-def options(**changes):
-    defaults = dict(
-        image_size=16,
-        crop_area=0.5,
-        flip=True,
-        lightness_jitter=0.1,
-        aging=0.0,
-        cache="none",
-        shuffle_buffer=100,
-        batch_size=5,
-        seed=3,
-    )
-    return types.SimpleNamespace(**(defaults | changes))
-
-
-def train(source, found, count, start=0, codec=CODEC, **changes):
-    """The first batches of a training chain: conditions and targets side by side."""
-    chain = input_chain.training_batches(source, found, codec, options(**changes), start)
-    return [np.concatenate(pair, axis=-1) for pair in chain.take(count).as_numpy_iterator()]
-
-
 def order(source, found, count, **changes):
     """Indices of solid pictures in the order of training."""
-    rgb = codecs.CODECS["gray_rgb"]
-    chain = train(source, found, count, codec=rgb, lightness_jitter=0.0, **changes)
+    chain = train(source, found, count, codec="gray_rgb", lightness_jitter=0.0, **changes)
     green = np.concatenate([batch[:, 0, 0, 2] for batch in chain])
     return np.round((green + 1) * 127.5 / 10).astype(int).tolist()
 
@@ -104,7 +82,9 @@ def test_batches_follow_the_seed(pictures):
     np.testing.assert_array_equal(first, train(*pictures, 6))
 
 
-@pytest.mark.parametrize("buffer", [1, 4, 100])
+@pytest.mark.parametrize(
+    "buffer", [4, *(pytest.param(size, marks=pytest.mark.slow) for size in (1, 100))]
+)
 def test_each_picture_comes_once_a_pass(colors, buffer):
     found = np.reshape(order(*colors, 12, shuffle_buffer=buffer), (5, 12))
     assert all(sorted(one_pass) == list(range(12)) for one_pass in found)
@@ -142,10 +122,11 @@ def test_crop_area_and_flip_are_taken_over(surveyed, tmp_path):
     """Red is the column and green the row, in one picture."""
     rows, columns = np.mgrid[:128, :128]
     source, found = surveyed(tmp_path, a=np.stack([2 * columns, 2 * rows, 0 * rows], axis=-1))
-    rgb = codecs.CODECS["gray_rgb"]
 
     def spans(**changes):
-        batch = train(source, found, 1, codec=rgb, batch_size=64, lightness_jitter=0.0, **changes)
+        batch = train(
+            source, found, 1, codec="gray_rgb", batch_size=64, lightness_jitter=0.0, **changes
+        )
         return batch[0][:, 0, -1, 1] - batch[0][:, 0, 0, 1]
 
     assert np.all(spans(flip=False) > 0)

@@ -1,14 +1,12 @@
 """Training sees pictures upright, however a camera stored them."""
 
-import types
-
 import numpy as np
 import PIL.Image
 import pytest
 
 from pipelines.batches import input_chain, survey
-from pipelines.color.codecs import CODECS
 from pipelines.sources.opener import open_source
+from tests.pipelines.training_chain import train
 
 # How a camera stores a picture that is seen upright by each Exif orientation: Pillow's inverse.
 STORED = {
@@ -48,19 +46,15 @@ def surveyed(specification):
 
 
 def training(opened, cache="none"):
-    options = types.SimpleNamespace(
-        image_size=40, crop_area=0.3, flip=True, lightness_jitter=0.0, aging=0.0, cache=cache,
-        shuffle_buffer=8, batch_size=4, seed=3,
-    )  # fmt: skip
-    chain = input_chain.training_batches(*opened, CODECS["lab"], options)
-    return [np.concatenate(batch, axis=-1) for batch in chain.take(4).as_numpy_iterator()]
+    small = dict(image_size=40, crop_area=0.3, lightness_jitter=0.0, batch_size=4)
+    return train(*opened, 4, cache=cache, **small)
 
 
 def centers(opened):
     return next(input_chain.center_batches(*opened, 24, 16).as_numpy_iterator()).astype(int)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["jpg", *(pytest.param(x, marks=pytest.mark.slow) for x in ("png", "webp"))])
 def folders(request, tmp_path):
     """Sources of the same eight pictures, stored upright and turned in every way."""
     for turn in range(1, 9):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import types
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from pipelines.color import codecs
 from pipelines.errors import UserError
 from pipelines.sources import exclusions, listings
 from pipelines.sources.opener import open_source, split_specifications
+from tests.pipelines import training_chain
 
 CODEC = codecs.CODECS["gray_rgb"]
 
@@ -53,24 +53,9 @@ def opened(paired):
     return source, survey.survey(source)
 
 
-def options(**changes):
-    defaults = dict(
-        image_size=32,
-        crop_area=0.3,
-        flip=True,
-        lightness_jitter=0.0,
-        aging=0.0,
-        cache="none",
-        shuffle_buffer=8,
-        batch_size=4,
-        seed=3,
-    )
-    return types.SimpleNamespace(**(defaults | changes))
-
-
 def train(source, found, count, start=0, **changes):
-    chain = input_chain.training_batches(source, found, CODEC, options(**changes), start)
-    return [np.concatenate(pair, axis=-1) for pair in chain.take(count).as_numpy_iterator()]
+    small = dict(image_size=32, crop_area=0.3, lightness_jitter=0.0, batch_size=4)
+    return training_chain.train(source, found, count, start, "gray_rgb", **(small | changes))
 
 
 @pytest.fixture(scope="module")
@@ -165,11 +150,10 @@ def test_the_prior_is_of_the_color_pictures(opened, paired):
 
 def test_150_pixels_become_the_size_of_the_network(opened):
     size = 256
-    chain = input_chain.training_batches(*opened, CODEC, options(image_size=size, crop_area=0.5))
-    condition, target = next(iter(chain))
-    assert condition.shape == (4, size, size, 1) and target.shape == (4, size, size, 3)
+    batch = train(*opened, 1, image_size=size, crop_area=0.5)[0]
+    assert batch.shape == (4, size, size, 4)
     # Nothing padded: rows and columns at the edges hold picture.
-    assert all(np.std(target[:, edge]) > 0.05 for edge in (0, -1))
+    assert all(np.std(batch[:, edge, :, 1:]) > 0.05 for edge in (0, -1))
 
 
 def test_a_survey_names_pairs_of_two_sizes_and_damaged_partners(tmp_path, caplog):
