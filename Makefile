@@ -1,4 +1,6 @@
-PYTHON ?= python3.11
+# The first that is installed; tensorflow-io, which some tests compare with, has no wheel for 3.13.
+PYTHON ?= $(shell for version in 3.12 3.11 3.13; do \
+	python$$version -c "" 2>/dev/null && echo python$$version && break; done)
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist=loadgroup --no-loadscope-reorder --durations=20
 REQUIREMENTS := setup.cfg requirements.txt
@@ -25,6 +27,7 @@ format: .venv/.test
 
 # One stamp for each set of extras; a changed pin makes it again.
 .venv/.%: $(REQUIREMENTS)
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed. Received: none." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"
 	touch $@

@@ -6,6 +6,8 @@ and `Region` tell it colors.
 
 import pipelines  # noqa: F401  It sets the search for modules right, before anything else.
 
+__version__ = "0.2.0"
+
 
 def __getattr__(name):
     # TensorFlow takes seconds to import: the commands check their arguments before that.

@@ -37,7 +37,8 @@ def define_flags():
     flags.DEFINE_string(
         "model",
         None,
-        "Folder of an exported model, where every worker finds it; default the released one.",
+        "Folder of an exported model, where every worker finds it, or of a run on this machine; "
+        "default released, the one that comes along.",
     )
     flags.DEFINE_bool(
         "overwrite",
@@ -53,7 +54,7 @@ def main(arguments):
     """Colors as the flags say; returns the exit status."""
     from absl import flags
 
-    from colorization import option_flags
+    from colorization import export, option_flags
     from colorization.inference.plan import PlanError
 
     values = flags.FLAGS
@@ -64,15 +65,16 @@ def main(arguments):
     for name in ("input", "output"):
         if not values[name].value:
             raise PlanError(f"--{name} is needed. Received: none. See --help.")
-    return color(
-        values.input,
-        values.output,
-        model=values.model,
-        options=option_flags.options(values),
-        overwrite=values.overwrite,
-        runner=values.runner,
-        beam_options=values.beam_options,
-    )
+    with export.exported(values.model) as model:
+        return color(
+            values.input,
+            values.output,
+            model=model,
+            options=option_flags.options(values),
+            overwrite=values.overwrite,
+            runner=values.runner,
+            beam_options=values.beam_options,
+        )
 
 
 def color(patterns, output, *, model, options, overwrite, runner="DirectRunner", beam_options=""):

@@ -1,19 +1,19 @@
 """Colors black-and-white photos and films, one or whole folders of them.
 
 Usage:
-  python -m colorization.colorize PHOTO_FILM_OR_FOLDER... --output=FILE_OR_FOLDER [flags]
+  colorize PHOTO_FILM_OR_FOLDER... --output=FILE_OR_FOLDER [flags]
 
 Examples:
-  python -m colorization.colorize grandmother.jpg    (writes grandmother_color.jpg)
-  python -m colorization.colorize grandmother.jpg --output=colored.png
-  python -m colorization.colorize album/ street.png --output=colored/ --report
-  python -m colorization.colorize album/ --output=colored/ --skip_existing    (resumes a run)
-  python -m colorization.colorize album/ --output=colored/ --include='193?/*' --exclude='*_back.*'
-  python -m colorization.colorize portrait.tif --output=portraits/ --num_variants=5 --seed=1
-  python -m colorization.colorize album/ --output=colored/ --server=grpc://host:8500
-  python -m colorization.colorize street.png --output=street_color.png --hints=street.json
-  python -m colorization.colorize harvest.mp4    (writes harvest_color.mp4)
-  python -m colorization.colorize harvest.mp4 --output=preview.jpg --preview
+  colorize grandmother.jpg    (writes grandmother_color.jpg)
+  colorize grandmother.jpg --output=colored.png
+  colorize album/ street.png --output=colored/ --report
+  colorize album/ --output=colored/ --skip_existing    (resumes a run)
+  colorize album/ --output=colored/ --include='193?/*' --exclude='*_back.*'
+  colorize portrait.tif --output=portraits/ --num_variants=5 --seed=1
+  colorize album/ --output=colored/ --server=grpc://host:8500
+  colorize street.png --output=street_color.png --hints=street.json
+  colorize harvest.mp4    (writes harvest_color.mp4)
+  colorize harvest.mp4 --output=preview.jpg --preview
 
 Photos keep their size, their lightness, their names and their formats; what cannot be written in
 its own format becomes .png. Folders are searched recursively. Damaged files are reported and
@@ -34,7 +34,7 @@ import textwrap
 
 from absl import flags
 
-from colorization import option_flags
+from colorization import __version__, export, option_flags
 from colorization.film import film_command
 from colorization.inference import album, color_hints, manifest, plan
 from colorization.inference.engines import ENGINES
@@ -88,8 +88,8 @@ def define_flags(values):
     )
     string(
         "model",
-        "Folder of an exported model; default the released one. With --server, the model's name "
-        "there.",
+        "Folder of an exported model or of a run; default released, the one that comes along. "
+        "With --server, the model's name there.",
     )
     string(
         "server",
@@ -130,6 +130,7 @@ def define_flags(values):
     )
     option_flags.define_flags(values)
     film_command.define_flags(values)
+    switch("version", "Show the version.")
     switch("help", "Show this text.", short_name="h")
 
 
@@ -138,15 +139,27 @@ def _run(argv):
     if values.help:
         _help(values)
         return 0
+    if values.version:
+        print(f"colorization {__version__}")
+        return 0
+    # A run is exported to a folder that lasts as long as its model is used.
+    with contextlib.ExitStack() as models:
 
-    def open_colorizer():
-        from colorization.inference import colorizer
+        def open_colorizer():
+            from colorization.inference import colorizer
 
-        return colorizer.Colorizer(values.model, engine=values.engine, server=values.server)
+            folder = values.model
+            if not values.server:
+                folder = models.enter_context(export.exported(folder))
+            return colorizer.Colorizer(folder, engine=values.engine, server=values.server)
 
-    if film_command.takes(values, inputs):
-        return film_command.run(values, inputs, open_colorizer, _say, _fail)
-    film_command.check_no_film(values)
+        if film_command.takes(values, inputs):
+            return film_command.run(values, inputs, open_colorizer, _say, _fail)
+        film_command.check_no_film(values)
+        return _color(values, inputs, open_colorizer)
+
+
+def _color(values, inputs, open_colorizer):
     asked = option_flags.options(values)
     options = asked.load_files()
     planned = plan.plan(
@@ -208,7 +221,7 @@ def _parse(argv):
         _, *inputs = values(console.read_command_line(values, argv))
     except flags.Error as error:
         raise plan.PlanError(f"{error} (see --help)") from error
-    if values.help:
+    if values.help or values.version:
         return values, inputs
     if not inputs:
         raise plan.PlanError("Expected a photo or a folder. Received: none. See --help.")

@@ -8,6 +8,9 @@ import dataclasses
 from colorization import choices, config_rules
 from pipelines.errors import UserError
 
+# In the directory of a run: what was asked, by which the directory is known.
+RECIPE = "recipe.flags"
+
 
 class ConfigError(UserError):
     """A value or a combination of values that no run can have. The message says how to fix it."""
@@ -71,8 +74,8 @@ class Config:
     start_from: str = knob(
         "",
         "Weights that the generator starts from: the directory of a run, for its averaged weights; "
-        "that of an exported model with a generator.weights.h5; or such a file (.weights.h5 or "
-        ".keras). Read once, before the first epoch. Empty: random ones.",
+        "that of an exported model with a generator.weights.h5, or released; or such a file "
+        "(.weights.h5 or .keras). Read once, before the first epoch. Empty: random ones.",
         local=True,
     )
     base_filters: int = knob(

@@ -21,7 +21,9 @@ def define_flags():
     from absl import flags
 
     flags.DEFINE_string(
-        "model", "", "Folder of an exported model or of a run; default the released model."
+        "model",
+        "",
+        "Folder of an exported model or of a run; default released, the one that comes along.",
     )
     flags.DEFINE_string(
         "data",
@@ -33,7 +35,7 @@ def define_flags():
         "baseline",
         [],
         "What else to evaluate: gray; mean, the mean color of the model's training pictures; "
-        "truth, which must come out perfect; folders of other models or runs.",
+        "truth, which must come out perfect; released; folders of other models or runs.",
     )
     flags.DEFINE_string(
         "features",

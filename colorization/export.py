@@ -243,9 +243,9 @@ def export_tflite(
 
 def is_run(folder):
     """Whether a folder is the directory of a run."""
-    from colorization.training import state
+    from colorization.config import RECIPE
 
-    return bool(folder) and os.path.isfile(os.path.join(folder, state.RECIPE))
+    return bool(folder) and os.path.isfile(os.path.join(folder, RECIPE))
 
 
 @contextlib.contextmanager
@@ -261,6 +261,9 @@ def exported(folder):
     if not is_run(folder):
         yield folder
         return
+    from pipelines import console
+
+    console.import_quietly()
     with tempfile.TemporaryDirectory() as made:
         yield export(folder, os.path.join(made, os.path.basename(os.path.abspath(folder))))
 

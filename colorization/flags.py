@@ -1,12 +1,15 @@
 """`Config` as absl flags and as flagfile: the thin shell that commands share."""
 
 import dataclasses
+import difflib
+import pathlib
 import sys
 
 from absl import flags
 
 from colorization import config
 
+RECIPES = pathlib.Path(__file__).parent / "recipes"
 _DEFINERS = {
     str: flags.DEFINE_string,
     int: flags.DEFINE_integer,
@@ -19,6 +22,8 @@ def define_config_flags():
     """Defines a flag for each field of `Config`. Called by a command, never at import."""
     # As flags of the command: `--help` lists no other module's.
     owner = {"module_name": sys.argv[0]}
+    text = "Recipe to start from, by name: flags after it override it."
+    flags.DEFINE_enum("recipe", None, _recipe_names(), text, **owner)
     for field in dataclasses.fields(config.Config):
         text, choices = field.metadata["help"], field.metadata["choices"]
         if choices:
@@ -29,8 +34,50 @@ def define_config_flags():
 
 def config_from_flags():
     """Reads the parsed flags into a `Config`. Raises `ConfigError` for a bad combination."""
+    if flags.FLAGS.recipe:
+        raise config.ConfigError(
+            "--recipe is given on the command line. Received: one in a flagfile. Write its flags "
+            "there instead."
+        )
     values = {f.name: getattr(flags.FLAGS, f.name) for f in dataclasses.fields(config.Config)}
     return config.Config(**values)
+
+
+def expand_recipe(argv):
+    """Puts the flagfile of a recipe in place of `--recipe=NAME`.
+
+    Args:
+        argv: Command line, program name first.
+
+    Returns:
+        The command line.
+
+    Raises:
+        ConfigError: If there is no recipe of that name.
+    """
+    words, expanded = iter(argv), []
+    for word in words:
+        flag, is_given, name = word.partition("=")
+        if flag in ("--recipe", "-recipe"):
+            name = name if is_given else next(words, "")
+            word = f"--flagfile={_find_recipe(name)}"
+        expanded.append(word)
+    return expanded
+
+
+def _recipe_names():
+    return sorted(path.stem for path in RECIPES.glob("*.flags"))
+
+
+def _find_recipe(name):
+    names = _recipe_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        raise config.ConfigError(
+            f"--recipe is one of {', '.join(names)}. Received: {name or 'nothing'}. "
+            + (f"Did you mean {near[0]}?" if near else "A file of your own goes to --flagfile.")
+        )
+    return RECIPES / f"{name}.flags"
 
 
 def format_flags(settings):

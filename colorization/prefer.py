@@ -1,13 +1,13 @@
 """Asks people which coloring they prefer: `python -m colorization.prefer --models=... --data=...`.
 
 Serves a web page that shows two colorings of one photo without saying whose they are, and keeps
-every vote in one file. A model is the folder of an exported model, the directory of a run, which is
-exported as it stands, or `gray`: no colors at all. With --truth, outputs are also shown beside the
-original, and voters are asked which is the real photo.
+every vote in one file. A model is the folder of an exported model, `released`, the directory of a
+run, which is exported as it stands, or `gray`: no colors at all. With --truth, outputs are also
+shown beside the original, and voters are asked which is the real photo.
 
 Examples:
-  python -m colorization.prefer --models=saved_models/chroma,runs/mine,gray --data=folder:PHOTOS
-  python -m colorization.prefer --models=saved_models/chroma --data=folder:PHOTOS --truth
+  python -m colorization.prefer --models=released,runs/mine,gray --data=folder:PHOTOS
+  python -m colorization.prefer --models=released --data=folder:PHOTOS --truth
   python -m colorization.prefer --votes=votes.sqlite --report
 
 The same command again resumes with the same votes. Pictures are colored before the page is served,
@@ -24,7 +24,9 @@ def define_flags():
     """Defines the flags of the command."""
     from absl import flags
 
-    flags.DEFINE_list("models", [], "Folders of models or runs, and gray, joined by commas.")
+    flags.DEFINE_list(
+        "models", [], "Folders of models or runs, released, and gray, joined by commas."
+    )
     flags.DEFINE_string("data", "", "Photos to color: folder:PATH, tfds:NAME[:SPLIT] or samples.")
     flags.DEFINE_string("votes", "votes.sqlite", "File that keeps the votes; made if missing.")
     flags.DEFINE_bool("truth", False, "Also ask which is the real photo: an output or the truth.")
@@ -96,11 +98,13 @@ def main(arguments):
 def model_names(models, with_truth):
     """Checks what --models says; returns a dict of the folders by the names of their models."""
     from colorization.config import ConfigError
+    from colorization.inference import model_folder
     from colorization.preference.standings import TRUTH
     from colorization.preference.votes import as_text
 
     names = {}
     for model in map(str.strip, models):
+        model = model_folder.resolve(model) if model == model_folder.RELEASED else model
         name = os.path.basename(os.path.abspath(model)) if model else ""
         if name.isdecimal():
             # A version alone says little.

@@ -7,6 +7,8 @@ other colorings, and gives them back at full size with their metadata. The API i
 SIGTERM or Ctrl-C ends the server after the photos in progress; the second one ends it at once.
 """
 
+import contextlib
+
 
 def define_flags():
     """Defines the flags of the command."""
@@ -15,7 +17,8 @@ def define_flags():
     flags.DEFINE_string(
         "model",
         None,
-        "Folder of an exported model; default the released one. With --server, the model's name.",
+        "Folder of an exported model or of a run; default released, the one that comes along. With "
+        "--server, the model's name there.",
     )
     flags.DEFINE_string(
         "server",
@@ -66,6 +69,7 @@ def main(arguments):
     """
     from absl import flags
 
+    from colorization import export
     from colorization.inference import threads
     from colorization.inference.colorizer import Colorizer
     from colorization.serving.web import ServeError
@@ -88,10 +92,14 @@ def main(arguments):
     )
     # A taken port is told before the model is loaded.
     listener = listen(options.host, options.port)
-    colorizer = Colorizer(options.model, server=options.server)
+    models, folder = contextlib.ExitStack(), options.model
+    if not options.server:
+        folder = models.enter_context(export.exported(folder))
+    colorizer = Colorizer(folder, server=options.server)
     server = Server(create_app(colorizer, limits), listener, limits)
     stop = threads.Stop()
-    with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
+    told = "Stopping after the photos in progress. Again: at once."
+    with models, threads.stopped_by_signals(stop, told):
         name, version = (colorizer.description[key] for key in ("name", "version"))
         print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
         server.run(stop)

@@ -1,6 +1,8 @@
 """Trains a colorizer.
 
-`python -m colorization.train --flagfile=RECIPE --data=folder:PHOTOS --model_dir=RUN`
+`colorization train --recipe=chroma --data=folder:PHOTOS --model_dir=RUN`
+
+--recipe=NAME stands for the --flagfile of a recipe that comes with the program.
 """
 
 import os
@@ -58,7 +60,7 @@ def train(config, cluster=None):
 
 
 if __name__ == "__main__":
-    from colorization.flags import define_config_flags
+    from colorization.flags import define_config_flags, expand_recipe
     from pipelines.console import run_command
 
-    run_command(main, define_config_flags)
+    run_command(main, define_config_flags, expand_recipe)

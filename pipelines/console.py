@@ -9,12 +9,14 @@ import sys
 from pipelines import errors
 
 
-def run_command(main, define_flags):
+def run_command(main, define_flags, expand=list):
     """Parses flags, runs a command, and ends the process.
 
     Args:
         main: Function of the positional arguments; returns an exit status or None.
         define_flags: Function that defines the command's flags.
+        expand: Function of the command line, program name first, that returns it with what the
+            command abbreviates written out.
     """
     from absl import app, flags, logging
 
@@ -25,7 +27,11 @@ def run_command(main, define_flags):
         sys.exit(main(argv[1:]))
 
     define_flags()
-    sys.exit(exit_status(lambda: app.run(guarded, argv=read_command_line(flags.FLAGS, sys.argv))))
+
+    def run():
+        app.run(guarded, argv=read_command_line(flags.FLAGS, expand(sys.argv)))
+
+    sys.exit(exit_status(run))
 
 
 def read_command_line(values, argv):

@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
 from colorization.evaluation.protocol import VARIANTS_SEED
+from colorization.inference import model_folder
 from colorization.inference.colorizer import Colorizer
-from colorization.inference.model_folder import RELEASED_MODEL
 from pipelines.color import bins, spaces
 
 
@@ -35,11 +35,11 @@ class System:
     color: Callable
 
 
-def open_systems(model_folder, baselines, num_variants, open_folder):
+def open_systems(first_model, baselines, num_variants, open_folder):
     """Opens a model and what it is compared with.
 
     Args:
-        model_folder: Of an exported model or of a run; empty for the released model.
+        first_model: Folder of an exported model or of a run; empty for the released model.
         baselines: `gray`, `mean`, `truth`, and folders.
         num_variants: Colorings of each photo.
         open_folder: Function from such a folder to that of an exported model.
@@ -57,7 +57,7 @@ def open_systems(model_folder, baselines, num_variants, open_folder):
         more = {} if exported == folder else {"run": pathlib.Path(folder).absolute().name}
         return model(exported or None, num_variants, **more)
 
-    first, description = open_model(model_folder)
+    first, description = open_model(first_model)
     opened = [first]
     known = {"gray": gray, "mean": lambda: mean(description), "truth": truth}
     opened += [known[name]() if name in known else open_model(name)[0] for name in baselines]
@@ -140,14 +140,12 @@ def model(folder, num_variants=1, **more):
     name = f"{description['name']} {description['version']}"
     keys = ("name", "version", "epochs", "working_size", "temperature", "rarity")
     known = {key: description[key] for key in keys if key in description}
-    known["weights_sha256"] = _weights_digest(folder, description["version"])
+    known["weights_sha256"] = _weights_digest(folder)
     return System(name, {"kind": "model"} | known | more, paint), description
 
 
-def _weights_digest(folder, version):
-    folder = pathlib.Path(folder or RELEASED_MODEL)
-    numbered = folder / str(version)
+def _weights_digest(folder):
     digest = hashlib.sha256()
-    for path in sorted((numbered if numbered.is_dir() else folder).glob("variables/*.data-*")):
+    for path in sorted(model_folder.find(folder).glob("variables/*.data-*")):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -6,7 +6,12 @@ import pathlib
 
 from pipelines.errors import UserError
 
-RELEASED_MODEL = pathlib.Path(__file__).resolve().parents[2] / "saved_models" / "chroma"
+# A wheel holds it beside the modules, a checkout above them.
+_PACKAGE, _CHECKOUT = pathlib.Path(__file__).resolve().parents[1:3]
+_PLACES = [folder / "saved_models" / "chroma" for folder in (_PACKAGE, _CHECKOUT)]
+RELEASED_MODEL = next((place for place in _PLACES if place.is_dir()), _PLACES[-1])
+# What every command takes for it.
+RELEASED = "released"
 DESCRIPTION = os.path.join("assets.extra", "colorization.json")
 # Beside the SavedModel, the same model for LiteRT.
 LITE = "model.tflite"
@@ -22,7 +27,7 @@ def find(model=None):
 
     Args:
         model: Path of an exported model, or of the folder that holds its numbered versions, of
-            which the highest is taken; default the released model.
+            which the highest is taken; `"released"` or None: the released model.
 
     Returns:
         `pathlib.Path`.
@@ -30,14 +35,7 @@ def find(model=None):
     Raises:
         ModelError: If there is no such folder.
     """
-    if model is None:
-        if not RELEASED_MODEL.is_dir():
-            raise ModelError(
-                f"The released model was expected in {RELEASED_MODEL}, which is missing. "
-                "Name another with --model=FOLDER."
-            )
-        model = RELEASED_MODEL
-    folder = pathlib.Path(model)
+    folder = pathlib.Path(resolve(model))
     if not folder.is_dir():
         what = "a file" if folder.exists() else "no such folder"
         raise ModelError(
@@ -48,6 +46,22 @@ def find(model=None):
     if (folder / "saved_model.pb").exists() or not versions:
         return folder
     return max(versions, key=lambda path: int(path.name))
+
+
+def resolve(model):
+    """The folder that a model's name stands for: of the released one for `"released"` and None.
+
+    Raises:
+        ModelError: If the released model is missing.
+    """
+    if model and model != RELEASED:
+        return model
+    if not RELEASED_MODEL.is_dir():
+        raise ModelError(
+            f"The released model was expected in {RELEASED_MODEL}, which is missing. "
+            "Name another with --model=FOLDER."
+        )
+    return str(RELEASED_MODEL)
 
 
 def read_description(folder):

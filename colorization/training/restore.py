@@ -12,6 +12,7 @@ import tensorflow as tf
 from colorization import models
 from colorization.config import ConfigError, knobs
 from colorization.flags import format_flags, parse_flagfile
+from colorization.inference import model_folder
 from colorization.training import state
 from colorization.training.networks import build_discriminator, build_generator
 from colorization.training.optimizer import build_optimizer
@@ -157,6 +158,8 @@ def starting_weights(config):
 
 
 def _find_weights(place):
+    if place == model_folder.RELEASED:
+        place = model_folder.resolve(place)
     versions = os.listdir(place) if os.path.isdir(place) else []
     numbered = sorted((name for name in versions if name.isdecimal()), key=int, reverse=True)
     for folder in (place, *(os.path.join(place, name) for name in numbered)):

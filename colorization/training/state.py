@@ -19,14 +19,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from colorization.config import knobs
+from colorization.config import RECIPE, knobs
 from colorization.flags import format_flags, parse_flagfile
 from pipelines.batches import survey
 from pipelines.errors import UserError
 from pipelines.files import atomic_write, write_text
 from pipelines.sources import opener
 
-RECIPE, ENVIRONMENT, FINISHED = "recipe.flags", "environment.json", "finished"
+ENVIRONMENT, FINISHED = "environment.json", "finished"
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-datasets", "opencv-python-headless")
 
 # Knobs that name pictures; and values of knobs of paths that are none.

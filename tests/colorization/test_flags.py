@@ -188,3 +188,31 @@ def test_recipes_say_how_they_are_run(path):
 
 def test_there_are_recipes():
     assert {path.stem for path in RECIPES} >= {"chroma", "pix2pix"}
+
+
+@pytest.mark.parametrize("words", [["--recipe=chroma"], ["--recipe", "chroma"]])
+def test_a_recipe_is_found_by_its_name(words, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    program, flagfile, last = flags.expand_recipe(["train", *words, "--epochs=3"])
+    assert (program, last) == ("train", "--epochs=3")
+    expected = flags.parse_flagfile(ROOT / "colorization" / "recipes" / "chroma.flags")
+    assert flags.parse_flagfile(flagfile.removeprefix("--flagfile=")) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("--recipe=chorma", r"one of .*, chroma, .*Received: chorma\. Did you mean chroma"),
+        ("--recipe=mine.flags", "Received: mine.flags. A file of your own goes to --flagfile"),
+        ("--recipe", "Received: nothing"),
+    ],
+)
+def test_recipes_that_are_none(word, message):
+    with pytest.raises(ConfigError, match=message):
+        flags.expand_recipe(["train", word])
+
+
+def test_a_recipe_within_a_flagfile_is_refused(tmp_path):
+    (tmp_path / "mine.flags").write_text("--recipe=chroma\n--epochs=3\n")
+    status, _, errors = call("colorization.train", f"--flagfile={tmp_path}/mine.flags")
+    assert status == 1 and errors.startswith("Error: --recipe is given on the command line.")

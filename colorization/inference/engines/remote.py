@@ -10,7 +10,7 @@ from colorization.inference import full_size
 from colorization.inference.album import CannotGoOn
 from colorization.inference.engines import retries, signature
 from colorization.inference.engines.retries import NotServed, Refused, Unavailable
-from colorization.inference.model_folder import RELEASED_MODEL, ModelError
+from colorization.inference.model_folder import RELEASED, RELEASED_MODEL, ModelError
 from pipelines import console
 from pipelines.photos.photo_files import PictureError
 
@@ -63,7 +63,7 @@ class RemoteEngine:
         console.import_quietly()
         self._server, self._timeout = server, timeout
         self._patience = retries.PATIENCE if patience is None else patience
-        self._model = model or RELEASED_MODEL.name
+        self._model = RELEASED_MODEL.name if model in (None, RELEASED) else model
         self._transport = _transport(server)
         try:
             start = self._start()
