@@ -140,12 +140,14 @@ def model(folder, num_variants=1, **more):
     name = f"{description['name']} {description['version']}"
     keys = ("name", "version", "epochs", "working_size", "temperature", "rarity")
     known = {key: description[key] for key in keys if key in description}
-    known["weights_sha256"] = _weights_digest(folder)
+    known["weights_sha256"] = _weights_digest(folder, description["version"])
     return System(name, {"kind": "model"} | known | more, paint), description
 
 
-def _weights_digest(folder):
+def _weights_digest(folder, version):
+    folder = pathlib.Path(model_folder.resolve(folder))
+    numbered = folder / str(version)
     digest = hashlib.sha256()
-    for path in sorted(model_folder.find(folder).glob("variables/*.data-*")):
+    for path in sorted((numbered if numbered.is_dir() else folder).glob("variables/*.data-*")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
