@@ -100,8 +100,8 @@ def define_flags(values):
         "engine",
         "auto",
         ENGINES,
-        "What runs the network: litert, which starts sooner, or saved_model, by TensorFlow, which "
-        "gives several variants; auto takes litert where it can. Their colors are the same.",
+        "What runs the network: litert, which starts sooner, or saved_model, by TensorFlow; auto "
+        "takes litert where it can. Their colors are the same.",
         flag_values=values,
     )
     switch("overwrite", "Replace existing files.")

@@ -42,7 +42,8 @@ class Colorizer:
             the highest is taken; default the released model. With `server`, the model's name there.
         engine: What runs the network: one of `engines.ENGINES`, or an engine itself. `"auto"` takes
             LiteRT, which starts ten times as fast, where the model has a file for it, and
-            TensorFlow for what LiteRT cannot do: several variants, and suggestions.
+            TensorFlow for what LiteRT cannot do: suggestions, and several variants of a network
+            that makes them from noise.
         server: Address of a TF Serving that runs the network, such as `grpc://host:8500`; default
             none. Photos stay here: only small pictures of their lightness are sent.
 
@@ -288,7 +289,7 @@ class Colorizer:
             )
         if not self._engine.gives_variants and self._folder is None:
             raise OptionError(
-                "LiteRT gives one coloring of a photo. Received: "
+                "LiteRT gives one coloring of a photo by this model. Received: "
                 f"num_variants={options.num_variants}. Set num_variants=1, or engine=saved_model."
             )
 

@@ -80,7 +80,7 @@ class ColorizationGraph(tf.Module):
             self.whole.get_concrete_function(images, coefficients)
             if self.gives_variants:
                 self.variants.get_concrete_function(image, seed, count)
-        if self._is_quantized:
+        if self.is_quantized:
             lightness = tf.TensorSpec((None, None, None, 1), tf.float32, "lightness")
             shape = (None, None, None, self._codec.num_outputs)
             logits = tf.TensorSpec(shape, tf.float32, "logits")
@@ -101,10 +101,11 @@ class ColorizationGraph(tf.Module):
     @property
     def gives_variants(self):
         """Whether the network can say other colorings: by a distribution, or from noise."""
-        return self._is_quantized or noise.noise_size(self.network) > 0
+        return self.is_quantized or noise.noise_size(self.network) > 0
 
     @property
-    def _is_quantized(self):
+    def is_quantized(self):
+        """Whether the network predicts a distribution over bins."""
         return isinstance(self._codec, codecs.QuantizedCodec)
 
     @tf.function
@@ -237,6 +238,11 @@ class ColorizationGraph(tf.Module):
         """
         return _fit(lightness, self.ab(lightness, hints))
 
+    def coefficients_and_logits(self, lightness, hints=None):
+        """As `coefficients`, with the logits they are made of, at the network's own resolution."""
+        logits = self._say(lightness, hints)
+        return _fit(lightness, self._ab(logits)), logits
+
     def ab(self, lightness, hints=None):
         """Ab at the network's own resolution, of lightness and hints at the working size."""
         return self._ab(self._say(lightness, hints))
@@ -256,7 +262,7 @@ class ColorizationGraph(tf.Module):
         Returns:
             Float tensor of shape `(n, h / k, w / k, 2)`: ab of up to `count` colorings.
         """
-        if self._is_quantized:
+        if self.is_quantized:
             logits = self._say(lightness, hints)
             return self._sample(lightness, logits, seed, count) * self._saturation
         size = [options.MAX_VARIANTS - 1, noise.noise_size(self.network)]
@@ -268,7 +274,7 @@ class ColorizationGraph(tf.Module):
     @property
     def gives_suggestions(self):
         """Whether the network predicts a distribution, which `suggest` reads."""
-        return self._is_quantized
+        return self.is_quantized
 
     def suggest(self, lightness, hints, place):
         """Tells which colors the network believes in at a place of one photo.

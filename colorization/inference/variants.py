@@ -11,24 +11,23 @@ toward that color as far as their own distributions allow.
 
 import tensorflow as tf
 
+from colorization.inference.drawing import (
+    CALM,
+    CHROMA_SCALE,
+    LIGHTNESS_SCALE,
+    LIKENESS,
+    MIN_DISTANCE,
+    NUM_DRAWS,
+    NUM_REGIONS,
+    PERSUASION,
+    PLACE_SCALE,
+    SOFTNESS,
+)
 from pipelines.color import bins
 
 NUM_SUGGESTIONS = 6
 # Colors nearer than this, in ab units, are one suggestion.
 _NEAR = 18.0
-
-NUM_REGIONS = 7
-NUM_DRAWS = 4
-MIN_DISTANCE = 5.0
-
-# Chosen by eye on photographs. What counts as one step between pixels: L* units, ab units, and
-# the photo's longer side; how softly regions end, and how far they share noise, in steps squared;
-# the ab units over which a drawn color persuades a pixel; and how much likelier likely colors are
-# drawn.
-_LIGHTNESS_SCALE, _CHROMA_SCALE, _PLACE_SCALE = 16.0, 10.0, 1.0
-_SOFTNESS, _LIKENESS = 0.15, 1.0
-_PERSUASION = 22.0
-_CALM = 1.4
 
 
 def sample(lightness, logits, temperature, seed, count):
@@ -91,8 +90,8 @@ def _features(lightness, ab):
     shape = tf.shape(ab)
     longer = tf.cast(tf.maximum(shape[0], shape[1]), tf.float32)
     rows, columns = tf.meshgrid(tf.range(shape[0]), tf.range(shape[1]), indexing="ij")
-    place = tf.cast(tf.stack([rows, columns], axis=-1), tf.float32) / (longer * _PLACE_SCALE)
-    features = [lightness / _LIGHTNESS_SCALE, ab / _CHROMA_SCALE, place]
+    place = tf.cast(tf.stack([rows, columns], axis=-1), tf.float32) / (longer * PLACE_SCALE)
+    features = [lightness / LIGHTNESS_SCALE, ab / CHROMA_SCALE, place]
     return tf.reshape(tf.concat(features, axis=-1), [-1, 5])
 
 
@@ -105,12 +104,12 @@ def _draw(logits, probabilities, features, temperature, key):
     log_beliefs = tf.math.log(beliefs + 1e-9)
     gumbel = -tf.math.log(-tf.math.log(tf.random.stateless_uniform(tf.shape(beliefs), key, 1e-7)))
     # Regions that are alike share their noise: two halves of one coat choose one color.
-    chosen = tf.argmax(log_beliefs * _CALM + tf.matmul(likeness, gumbel), axis=-1)
+    chosen = tf.argmax(log_beliefs * CALM + tf.matmul(likeness, gumbel), axis=-1)
     centers = tf.constant(bins.bin_centers())
     goal = tf.matmul(regions, tf.gather(centers, chosen))
     # Squared distance of every bin from the goal, less what all bins of a pixel have in common.
     lean = tf.matmul(goal, centers, transpose_b=True) - tf.reduce_sum(centers**2, axis=-1) / 2
-    leaning = logits + tf.reshape(lean, tf.shape(logits)) / _PERSUASION**2
+    leaning = logits + tf.reshape(lean, tf.shape(logits)) / PERSUASION**2
     likelihood = tf.reduce_sum(
         tf.gather(log_beliefs, chosen, batch_dims=1) * tf.reduce_mean(regions, axis=0)
     )
@@ -127,10 +126,10 @@ def _regions(features, key):
     picked = tf.random.stateless_uniform([NUM_REGIONS], key, 0, tf.shape(features)[0], tf.int32)
     centers = tf.gather(features, picked)
     for _ in range(4):
-        regions = tf.nn.softmax(-_squares(features, centers) / _SOFTNESS)
+        regions = tf.nn.softmax(-_squares(features, centers) / SOFTNESS)
         weights = tf.reduce_sum(regions, axis=0)[:, None] + 1e-6
         centers = tf.matmul(regions, features, transpose_a=True) / weights
-    likeness = tf.nn.l2_normalize(tf.exp(-_squares(centers, centers) / _LIKENESS), axis=-1)
+    likeness = tf.nn.l2_normalize(tf.exp(-_squares(centers, centers) / LIKENESS), axis=-1)
     return regions, likeness
 
 

@@ -62,7 +62,7 @@ def save(graph, directory, version, description, lite=False):
             if lite:
                 # After the model is saved: what was traced before would be saved as well.
                 with open(os.path.join(partial, LITE), "wb") as file:
-                    file.write(tflite.convert(graph, tflite.about(description)))
+                    file.write(tflite.convert(graph, tflite.about(description), logits=True))
             server_files.write_warm_up(
                 os.path.join(partial, server_files.WARM_UP), name, graph.gives_variants
             )

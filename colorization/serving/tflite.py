@@ -4,7 +4,8 @@ A model is the bytes of a flatbuffer. It takes `lightness`, float L* of shape
 `(1, h, w, 1)` at the working size, and returns `coefficients` of shape `(1, h, w, 4)`: slopes of a
 and b over L*, then their intercepts. Brought bilinearly to a photo's size, they give every pixel
 its `ab = slope * L + intercept`. What a program must know of a model lies in it as JSON, by the
-name `METADATA`.
+name `METADATA`. A model beside a SavedModel also returns the `logits` that variants are drawn from,
+where its network predicts a distribution.
 """
 
 import contextlib
@@ -81,7 +82,7 @@ def about(description, quantization="none"):
     return kept | {"quantization": quantization}
 
 
-def convert(graph, description, size=None):
+def convert(graph, description, size=None, logits=False):
     """Converts a model to float32 LiteRT, of LiteRT's own operations alone.
 
     Args:
@@ -89,6 +90,7 @@ def convert(graph, description, size=None):
         description: Dict for `METADATA`; what the model takes and gives is added.
         size: `(height, width)` of the only input it takes, as delegates of phones need it; None for
             any multiples of the network's size multiple, by `resize_tensor_input`.
+        logits: Whether a network that predicts a distribution returns its logits as well.
 
     Returns:
         Bytes of the model.
@@ -97,13 +99,16 @@ def convert(graph, description, size=None):
     specs = [tf.TensorSpec((1, height, width, 1), tf.float32, "lightness")]
     if graph.takes_hints:
         specs.append(tf.TensorSpec((1, height, width, 3), tf.float32, "hints"))
-    variable = tf.function(graph.coefficients, input_signature=specs).get_concrete_function()
+    logits = logits and graph.is_quantized
+    answer = graph.coefficients_and_logits if logits else lambda *see: [graph.coefficients(*see)]
+    variable = tf.function(answer, input_signature=specs).get_concrete_function()
     # Else the variables would stay variables, which LiteRT has no values for.
     constant = convert_to_constants.convert_variables_to_constants_v2(variable)
 
     @tf.function(input_signature=specs)
     def coefficients(*inputs):
-        return {"coefficients": constant(*inputs)[0]}
+        # Fewer values than names: without logits.
+        return dict(zip(("coefficients", "logits"), constant(*inputs), strict=False))
 
     module = tf.Module()
     module.coefficients = coefficients

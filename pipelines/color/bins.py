@@ -9,9 +9,8 @@ Source: Zhang, Isola, Efros, "Colorful Image Colorization", ECCV 2016, sections 
 import functools
 
 import numpy as np
-import tensorflow as tf
 
-from pipelines.color import spaces
+from pipelines.color import arrays
 
 STEP = 10
 NUM_NEAREST = 10
@@ -35,9 +34,7 @@ def bin_centers():
         for level in (0, 255)
         for axis in range(3)
     ]
-    # Also when first asked for while a graph is traced.
-    with tf.init_scope():
-        ab = spaces.rgb_to_lab(np.concatenate(faces)).numpy()[:, 1:]
+    ab = arrays.rgb_to_lab(np.concatenate(faces) / 255)[:, 1:]
     centers = np.unique(np.round(ab / STEP).astype(np.int32), axis=0) * STEP
     return _frozen(centers.astype(np.float32))
 
@@ -119,6 +116,9 @@ def annealed_mean(logits, temperature):
     Returns:
         Float tensor of shape `(..., 2)`: ab.
     """
+    # Whoever only colors photos does without.
+    import tensorflow as tf
+
     probabilities = tf.nn.softmax(tf.cast(logits, tf.float32) / temperature)
     return tf.tensordot(probabilities, tf.constant(bin_centers()), axes=1)
 

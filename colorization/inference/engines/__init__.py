@@ -30,8 +30,8 @@ def open_engine(folder, description, name="auto"):
     Args:
         folder: What `model_folder.find` returned.
         description: What `model_folder.read_description` returned.
-        name: One of `ENGINES`. `"litert"` starts ten times as fast, and gives one coloring;
-            `"auto"` takes it where its file lies beside the SavedModel and it is installed.
+        name: One of `ENGINES`. `"litert"` starts ten times as fast; `"auto"` takes it where its
+            file lies beside the SavedModel and it is installed.
 
     Raises:
         ModelError: If the model is damaged, or lacks what that engine needs.

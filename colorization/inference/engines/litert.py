@@ -1,11 +1,13 @@
 """The network by LiteRT (TensorFlow Lite): a second sooner at the start than TensorFlow itself."""
 
+import contextlib
 import queue
 
 import cv2
 import numpy as np
 from ai_edge_litert import interpreter
 
+from colorization.inference import drawing, full_size
 from colorization.inference.model_folder import ModelError
 from pipelines import console
 
@@ -21,7 +23,7 @@ class LiteRTEngine:
         ModelError: If the file is damaged.
     """
 
-    gives_variants = gives_suggestions = False
+    gives_suggestions = False
 
     def __init__(self, path, description):
         self.description = description
@@ -30,27 +32,56 @@ class LiteRTEngine:
         # same size as the last one needs no new plan of memory.
         self._idle = queue.LifoQueue()
         try:
-            self._idle.put(self._interpreter())
+            first = self._interpreter()
+            self._idle.put(first)
+            # Places, not the signature itself: called, it would copy all outputs, and while it is
+            # kept an interpreter takes no other sizes.
+            signature = first.get_signature_runner("serving_default")
+            self._inputs = _places(signature.get_input_details())
+            self._outputs = _places(signature.get_output_details())
         except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(
                 f"{path}: the model is damaged or incomplete ({reason}). Copy or export it again."
             ) from error
+        self.gives_variants = "logits" in self._outputs
 
     def coefficients(self, lightness, hints=None):
         """Predicts one coloring."""
+        return self._run("coefficients", lightness, hints)
+
+    def variants(self, lightness, seed, count, hints=None):
+        """Predicts several colorings, of a model whose network predicts a distribution."""
+        logits = self._run("logits", lightness, hints)[0]
+        small = cv2.resize(lightness[0], logits.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        temperature = self.description["temperature"]
+        ab = drawing.sample(small[..., None], logits, temperature, seed, count)
+        return full_size.fit(lightness, ab * np.float32(self.description.get("saturation", 1)))
+
+    def _run(self, output, lightness, hints):
         inputs = {"lightness": lightness}
         if self.description.get("takes_hints"):
             nothing = np.zeros((*lightness.shape[:3], 3), np.float32)
             inputs["hints"] = nothing if hints is None else hints
+        with self._lent() as network:
+            for name, value in inputs.items():
+                network.resize_tensor_input(self._inputs[name], value.shape)
+            network.allocate_tensors()
+            for name, value in inputs.items():
+                network.set_tensor(self._inputs[name], value)
+            network.invoke()
+            return network.get_tensor(self._outputs[output])
+
+    @contextlib.contextmanager
+    def _lent(self):
         try:
-            run = self._idle.get_nowait()
+            network = self._idle.get_nowait()
         except queue.Empty:
-            run = self._interpreter()
+            network = self._interpreter()
         try:
-            return run(**inputs)["coefficients"]
+            yield network
         finally:
-            self._idle.put(run)
+            self._idle.put(network)
 
     def _interpreter(self):
         # It announces the library that it computes with when memory is laid out for the first time.
@@ -59,4 +90,8 @@ class LiteRTEngine:
                 str(self._path), num_threads=max(1, cv2.getNumThreads())
             )
             network.allocate_tensors()
-        return network.get_signature_runner()
+        return network
+
+
+def _places(details):
+    return {name: detail["index"] for name, detail in details.items()}

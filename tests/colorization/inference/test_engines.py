@@ -23,7 +23,7 @@ pytest.importorskip("ai_edge_litert.interpreter")
 
 ROOT = pathlib.Path(__file__).parents[3]
 PHOTO = skimage.data.astronaut()[::4, ::4]
-# Colors a photo, and tells which of TensorFlow's modules were imported.
+# Colors photos, and tells which of TensorFlow's modules were imported.
 ALONE = """
 import sys
 from colorization import colorize
@@ -74,18 +74,25 @@ def test_threads_share_litert(lite):
         np.testing.assert_array_equal(colored, lite.colorize(photo))
 
 
-def test_auto_takes_litert_and_tensorflow_for_variants(folder, full):
-    subject = Colorizer(folder)
-    assert not subject._engine.gives_variants
-    several, expected = subject.variants(PHOTO, 3, seed=2), full.variants(PHOTO, 3, seed=2)
+@pytest.mark.parametrize("photo", [PHOTO, PHOTO[:40].astype(np.uint16) * 257], ids=["8", "16"])
+def test_engines_draw_the_same_variants(lite, full, photo):
+    several, expected = lite.variants(photo, 4, seed=2), full.variants(photo, 4, seed=2)
+    assert len(several) == len(expected) > 1
+    levels = 1 if photo.dtype == np.uint8 else 16
     for one, other in zip(several, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert np.abs(several[0].astype(int) - subject.colorize(PHOTO)).max() <= 1
+        assert np.abs(one.astype(int) - other).max() <= levels
+    assert np.abs(several[0].astype(int) - lite.colorize(photo)).max() <= levels
 
 
-def test_litert_alone_gives_no_variants(lite):
+def test_variants_from_noise_take_tensorflow(tmp_path):
+    folder = small_models.save(tmp_path, "lab", lite=True, noise=True)
     with pytest.raises(OptionError, match="num_variants=2.*saved_model"):
-        lite.variants(PHOTO, 2)
+        Colorizer(folder, engine="litert").variants(PHOTO, 2)
+    several = Colorizer(folder).variants(PHOTO, 2)
+    for one, other in zip(
+        several, Colorizer(folder, engine="saved_model").variants(PHOTO, 2), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_litert_lacks_is_named(folder, tmp_path, monkeypatch):
@@ -96,18 +103,16 @@ def test_what_litert_lacks_is_named(folder, tmp_path, monkeypatch):
     (tmp_path / "1" / LITE).unlink()
     with pytest.raises(ModelError, match=f"--engine=litert needs {LITE}"):
         Colorizer(tmp_path, engine="litert")
-    assert Colorizer(tmp_path)._engine.gives_variants
+    assert len(Colorizer(tmp_path).variants(PHOTO[:9], 2)) == 2
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="pip install ai-edge-litert"):
         Colorizer(folder, engine="litert")
 
 
-def test_litert_colors_a_photo_without_tensorflow(folder, tmp_path):
-    write_picture(tmp_path / "photo.jpg", PHOTO)
-    write_picture(tmp_path / "mask.png", PHOTO)
-    arguments = ["photo.jpg", "--output=out.png", f"--model={folder}"]
+def alone(tmp_path, *arguments):
+    """Runs the command in a process of its own; fails if that imported TensorFlow."""
     done = subprocess.run(
-        [sys.executable, "-c", ALONE, *arguments, "--mask=mask.png", "--keep_colored=false"],
+        [sys.executable, "-c", ALONE, *arguments],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -115,11 +120,33 @@ def test_litert_colors_a_photo_without_tensorflow(folder, tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "Colored photo.jpg: out.png\n"
-    expected = Colorizer(folder, engine="saved_model").colorize(
-        tmp_path / "photo.jpg", mask=tmp_path / "mask.png"
-    )
+    return done.stdout
+
+
+def test_litert_colors_a_photo_without_tensorflow(folder, full, tmp_path):
+    write_picture(tmp_path / "photo.jpg", PHOTO)
+    write_picture(tmp_path / "mask.png", PHOTO)
+    arguments = ["photo.jpg", "--output=out.png", f"--model={folder}"]
+    said = alone(tmp_path, *arguments, "--mask=mask.png", "--keep_colored=false")
+    assert said == "Colored photo.jpg: out.png\n"
+    expected = full.colorize(tmp_path / "photo.jpg", mask=tmp_path / "mask.png")
     assert np.abs(read_picture(tmp_path / "out.png").astype(int) - expected).max() <= 1
+
+
+def test_litert_colors_an_album_of_every_kind_without_tensorflow(folder, tmp_path):
+    album = tmp_path / "album"
+    album.mkdir()
+    for suffix in ("jpg", "png", "tif", "webp", "avif"):
+        write_picture(album / f"photo.{suffix}", PHOTO)
+    write_picture(album / "deep.png", PHOTO.astype(np.uint16) * 257)
+    options = ["--num_variants=2", "--keep_colored", "--saturation=1.2", "--report", "--seed=3"]
+    arguments = ["album", "--output=out", f"--model={folder}", "--include=*"]
+    assert alone(tmp_path, *arguments).startswith("Colored 6 of 6 photos")
+    gray = ["album", "--output=more", f"--model={folder}", "--exclude=*.jpg", *options]
+    assert "5 kept" in alone(tmp_path, *gray)
+    again = [*arguments, "--skip_existing", "--num_variants=2", "--overwrite"]
+    assert alone(tmp_path, *again).startswith("Colored 6 of 6 photos")
+    assert (tmp_path / "out/deep_2.png").exists()
 
 
 @pytest.mark.parametrize("engine", engines.ENGINES)

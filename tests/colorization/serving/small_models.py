@@ -9,11 +9,12 @@ import tensorflow as tf
 from colorization.inference import graph
 from colorization.inference.engines import signature
 from colorization.inference.model_folder import DESCRIPTION, LITE
+from colorization.models.noise import modulate
 from colorization.serving import signatures, tflite
 from pipelines.color import codecs
 
 
-def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=False):
+def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=False, noise=False):
     """Saves a model `chroma` of random weights for local and remote use.
 
     Args:
@@ -23,18 +24,19 @@ def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=Fals
         kernel: Standard deviation of its weights.
         size: Working size.
         lite: Whether the same model for LiteRT is saved beside it.
+        noise: Whether the network takes noise, and makes variants from it.
 
     Returns:
         Path of the version.
     """
     codec = codecs.CODECS[codec]
-    network = keras.Sequential(
-        [
-            keras.Input((None, None, codec.condition_channels)),
-            keras.layers.Conv2D(8, 5, 4, "same", activation="relu"),
-            keras.layers.Conv2D(codec.num_outputs, 1),
-        ]
-    )
+    condition = keras.Input((None, None, codec.condition_channels))
+    x = keras.layers.Conv2D(8, 5, 4, "same", activation="relu")(condition)
+    inputs = [condition]
+    if noise:
+        inputs.append(keras.Input((4,)))
+        x = modulate(x, inputs[1])
+    network = keras.Model(inputs, keras.layers.Conv2D(codec.num_outputs, 1)(x))
     for weight in network.weights:
         weight.assign(np.random.default_rng(version).normal(0, kernel, weight.shape))
     subject = graph.ColorizationGraph(network, codec, size, 16)
@@ -49,6 +51,7 @@ def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=Fals
         "name": "chroma",
         "version": version,
         "gives_variants": subject.gives_variants,
+        "temperature": getattr(codec, "temperature", None),
         "takes_hints": subject.takes_hints,
         "gives_suggestions": subject.gives_suggestions,
         "working_size": subject.working_size,
@@ -57,5 +60,6 @@ def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=Fals
     (path / DESCRIPTION).parent.mkdir()
     (path / DESCRIPTION).write_text(json.dumps(description))
     if lite:
-        (path / LITE).write_bytes(tflite.convert(subject, tflite.about(description)))
+        content = tflite.convert(subject, tflite.about(description), logits=True)
+        (path / LITE).write_bytes(content)
     return path
