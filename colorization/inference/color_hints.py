@@ -182,23 +182,43 @@ def parse_hints(entries):
     return hints
 
 
-def _read_json(path):
+def parse_json(text, name):
+    """Makes hints of a JSON document.
+
+    Args:
+        text: `{"hints": [...]}`, as for `read_hints`.
+        name: What errors call it.
+
+    Returns:
+        List of `Hint`, `Stroke` and `Region`.
+
+    Raises:
+        HintError: If it is none, or an entry breaks a rule.
+    """
     try:
-        document = json.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise HintError(f"{path}: can't be read ({error.strerror}). Check the path.") from error
-    except ValueError as error:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise HintError(
-            f"{path}: hints are JSON. Received: text that is none ({error})."
+            f"{name}: hints are JSON. Received: text that is none ({error})."
         ) from error
     if not isinstance(document, dict) or document.keys() != {"hints"}:
         raise HintError(
-            f'{path}: hints are a JSON object {{"hints": [...]}}. Received: {_shown(document)}.'
+            f'{name}: hints are a JSON object {{"hints": [...]}}. Received: {_shown(document)}.'
         )
     try:
         return parse_hints(document["hints"])
     except HintError as error:
-        raise HintError(f"{path}: {error}") from error
+        raise HintError(f"{name}: {error}") from error
+
+
+def _read_json(path):
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise HintError(f"{path}: can't be read ({error.strerror}). Check the path.") from error
+    except ValueError as error:
+        raise HintError(f"{path}: hints are JSON in UTF-8. Received: other bytes.") from error
+    return parse_json(text, path)
 
 
 def _parse_entry(entry):

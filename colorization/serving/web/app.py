@@ -56,8 +56,8 @@ def create_app(colorizer, limits=None):
     """Makes the application.
 
     Args:
-        colorizer: A `colorization.Colorizer`, or anything with its `description`, `variants` and
-            `colorize_file`, that threads may share.
+        colorizer: A `colorization.Colorizer`, or anything with its `description`, `variants`,
+            `suggest` and `colorize_file`, that threads may share.
         limits: `Limits`; default those of its defaults.
 
     Returns:
@@ -76,7 +76,8 @@ def create_app(colorizer, limits=None):
     metrics = Metrics(work)
     app.extensions["work_queue"] = work
     _add_pages(app, _about(colorizer, limits), metrics, work)
-    _add_api(app, Service(colorizer, limits, work, metrics))
+    knobs = uploads.knobs(uploads.max_variants(colorizer))
+    _add_api(app, Service(colorizer, limits, work, metrics), knobs)
     _add_answers(app, metrics)
     return app
 
@@ -87,6 +88,8 @@ def _about(colorizer, limits):
         "max_bytes": limits.max_bytes,
         "max_pixels": limits.max_pixels,
         "max_variants": uploads.max_variants(colorizer),
+        "takes_hints": bool(colorizer.description.get("takes_hints")),
+        "gives_suggestions": bool(colorizer.description.get("gives_suggestions")),
     }
 
 
@@ -118,15 +121,20 @@ def _add_pages(app, about, metrics, work):
         return flask.Response(metrics.text(), content_type=metrics.media_type)
 
 
-def _add_api(app, service):
+def _add_api(app, service, knobs):
     @app.post("/api/preview")
     def preview():
-        _, answer = service.color(coloring.preview)
+        _, answer = service.color(coloring.preview, knobs)
+        return answer
+
+    @app.post("/api/suggest")
+    def suggest():
+        _, answer = service.color(coloring.suggest, uploads.PLACE)
         return answer
 
     @app.post("/api/colorize")
     def colorize():
-        upload, file = service.color(coloring.colorize)
+        upload, file = service.color(coloring.colorize, knobs)
         answer = flask.send_file(
             file,
             mimetype=formats.by_suffix(upload.name).media_type,

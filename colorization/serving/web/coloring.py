@@ -1,4 +1,4 @@
-"""What the two ways of asking for colors do with an upload, in a thread of the work queue."""
+"""What the ways of asking for colors do with an upload, in a thread of the work queue."""
 
 import base64
 import dataclasses
@@ -7,7 +7,9 @@ import math
 import cv2
 import numpy as np
 
+from colorization.serving.web import uploads
 from colorization.serving.web.problems import Problem
+from pipelines.errors import UserError
 from pipelines.photos import photo_files
 
 PREVIEW_SIDE = 1600
@@ -26,14 +28,14 @@ def preview(colorizer, upload, options):
         Dict for JSON, as the API's document says.
 
     Raises:
-        Problem: If the photo is damaged.
+        Problem: If the photo is damaged, or hints don't suit it.
     """
     try:
         pages = photo_files.read_photo(upload.path)
         page = pages[0]
         before = _small(page.rgb)
         colored = colorizer.variants(page.rgb, options.num_variants, options, onto=before)
-    except photo_files.PictureError as error:
+    except UserError as error:
         raise _problem(error, upload) from error
     height, width = page.rgb.shape[:2]
     alpha = None if page.alpha is None else _small(page.alpha)
@@ -62,7 +64,7 @@ def colorize(colorizer, upload, options):
         The colored file, opened: it may be unlinked.
 
     Raises:
-        Problem: If the photo is damaged, or the model sees no such variant of it.
+        Problem: If the photo is damaged, hints don't suit it, or the model sees no such variant.
     """
     destination = upload.path.with_name(f"colored{upload.suffix}")
     if options.variant in (None, 1):
@@ -70,7 +72,7 @@ def colorize(colorizer, upload, options):
         options = dataclasses.replace(options, num_variants=1, variant=1)
     try:
         written = colorizer.colorize_file(upload.path, destination, options)
-    except photo_files.PictureError as error:
+    except UserError as error:
         raise _problem(error, upload) from error
     if not written:
         raise Problem(
@@ -81,12 +83,36 @@ def colorize(colorizer, upload, options):
     return open(destination, "rb")
 
 
+def suggest(colorizer, upload, options, x, y):
+    """Tells which colors are likely at a place of a photo's first page.
+
+    Args:
+        colorizer: Has `suggest`, as `colorization.Colorizer` has.
+        upload: `uploads.Upload`.
+        options: `colorization.inference.options.Options`.
+        x: Column in the photo's own pixels.
+        y: Row.
+
+    Returns:
+        Dict for JSON, as the API's document says.
+
+    Raises:
+        Problem: If the photo is damaged, there is no such place, or the model suggests no colors.
+    """
+    try:
+        found = colorizer.suggest(upload.path, x, y, options)
+    except UserError as error:
+        raise _problem(error, upload) from error
+    return {"suggestions": [dataclasses.asdict(suggestion) for suggestion in found]}
+
+
 def _problem(error, upload):
     # The client must not learn, nor care, where its photo lay.
     line = str(error)
     for path in sorted(upload.path.parent.glob("*"), reverse=True):
         line = line.replace(f"{path}: ", "")
-    return Problem("unusable-picture", line[:1].upper() + line[1:])
+    is_picture = isinstance(error, photo_files.PictureError)
+    return Problem("unusable-picture" if is_picture else "unusable-hints", uploads.sentence(line))
 
 
 def _small(pixels):

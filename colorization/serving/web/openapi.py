@@ -10,12 +10,21 @@ _NAME = {
     "schema": {"type": "string"},
     "example": "grandmother.jpg",
 }
+_HINTS = {
+    "name": uploads.HINTS,
+    "in": "query",
+    "description": "What colors things have, in pixels of the photo, for models that take hints: a "
+    "JSON object as a text. Long ones travel in the form.",
+    "schema": {"type": "string", "contentMediaType": "application/json"},
+    "example": '{"hints": [{"point": [310, 220], "color": "#3a5f0b"}]}',
+}
 _BODY = (
     "The photo file itself, of whatever media type: its kind is told by its first bytes. Or a form "
     "with one file in it, which may hold the parameters too."
 )
-_TEXT, _WHOLE, _POSITIVE = (
+_TEXT, _FLAG, _WHOLE, _POSITIVE = (
     {"type": "string"},
+    {"type": "boolean"},
     {"type": "integer"},
     {"type": "integer", "minimum": 1},
 )
@@ -66,6 +75,13 @@ def document(max_variants):
                 previewed,
                 _json("The photo before, and its colorings.", "Preview"),
             ),
+            "/api/suggest": _post(
+                "suggest",
+                "Tells which colors the model thinks likely at a place of a photo's first page, "
+                "given the hints: the likeliest first.",
+                uploads.PLACE,
+                _json("The colors.", "Suggestions"),
+            ),
             "/api/about": _get("about", "Names the model, and what it takes.", "About"),
             "/healthz": _get("health", "Says whether the server takes photos.", "Health", 503),
             "/metrics": {
@@ -86,8 +102,14 @@ def document(max_variants):
 
 
 def _post(name, summary, knobs, answer):
-    parameters = [_NAME] + [
-        {"name": key, "in": "query", "description": knob.help, "schema": knob.schema()}
+    parameters = [_NAME, _HINTS] + [
+        {
+            "name": key,
+            "in": "query",
+            "description": knob.help,
+            "schema": knob.schema(),
+            "required": key in uploads.PLACE,
+        }
         for key, knob in knobs.items()
     ]
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
@@ -155,7 +177,21 @@ def _schemas(knobs):
             variants={"type": "array", "minItems": 1, "items": _PICTURE},
         ),
         "About": _object(
-            model=_object(**model), max_bytes=_WHOLE, max_pixels=_WHOLE, max_variants=_POSITIVE
+            model=_object(**model),
+            max_bytes=_WHOLE,
+            max_pixels=_WHOLE,
+            max_variants=_POSITIVE,
+            takes_hints=_FLAG,
+            gives_suggestions=_FLAG,
+        ),
+        "Suggestions": _object(
+            suggestions={
+                "type": "array",
+                "items": _object(
+                    color={"type": "string", "pattern": "^#[0-9a-f]{6}$"},
+                    share={"type": "number", "minimum": 0, "maximum": 1},
+                ),
+            }
         ),
         "Health": _object(status={"const": "ok"}, **model),
         "Problem": _object(

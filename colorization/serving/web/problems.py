@@ -22,6 +22,10 @@ REASONS = {
     "too-many-pixels": (422, "The photo has more than `max_pixels` pixels."),
     "too-many-pages": (422, "The photo has more than 100 pages."),
     "unusable-picture": (422, "The photo is damaged."),
+    "unusable-hints": (
+        422,
+        "The hints are no such JSON or don't suit the photo, or the model takes or suggests none.",
+    ),
     "no-such-variant": (422, "The model sees fewer colorings of the photo."),
     "busy": (429, "The queue is full."),
     "internal": (500, "An error of the server, which its log explains."),

@@ -31,16 +31,17 @@ class Service:
         self._limits = limits
         self._work = work
         self._metrics = metrics
-        self._max_variants = uploads.max_variants(colorizer)
 
-    def color(self, job):
+    def color(self, job, known):
         """Receives the photo of the current request and has it colored.
 
         The photo and whatever is made of it lie in a folder that is gone when this returns, or
         when the work ends that it was given up for.
 
         Args:
-            job: Function of a colorizer, an `uploads.Upload` and `Options`.
+            job: Function of a colorizer, an `uploads.Upload` and `Options`, and of what of
+                `uploads.PLACE` is known.
+            known: As for `uploads.read_options`.
 
         Returns:
             The upload, and what the job returned.
@@ -51,7 +52,7 @@ class Service:
         request, limits = flask.request, self._limits
         has_form = request.mimetype == "multipart/form-data"
         values = request.values if has_form else request.args
-        options = uploads.read_options(values, self._max_variants)
+        options, place = uploads.read_options(values, known)
         is_gone = request.environ.get("waitress.client_disconnected", lambda: False)
         folder = tempfile.TemporaryDirectory(prefix="colorization-")
 
@@ -59,7 +60,7 @@ class Service:
             with folder:
                 if is_gone():
                     raise Problem("aborted", "The client went away before its turn came.")
-                return job(self._colorizer, upload, options)
+                return job(self._colorizer, upload, options, **place)
 
         try:
             upload = uploads.receive(

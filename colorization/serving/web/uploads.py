@@ -14,7 +14,8 @@ import unicodedata
 
 import pyvips
 
-from colorization.inference.options import KNOBS, OptionError, Options
+from colorization.inference.color_hints import HintError, parse_json
+from colorization.inference.options import KNOBS, Knob, OptionError, Options
 from colorization.serving.web.problems import Problem
 from pipelines.photos import bitmaps, formats
 
@@ -25,6 +26,12 @@ _LONGEST_NAME = 100
 _FIELD = "photo"
 # The parameter that says what the photo is called at the client.
 NAME = "name"
+# The parameter that says what colors things have, as JSON, and those that say where one is asked.
+HINTS = "hints"
+PLACE = {
+    "x": Knob(float, "Column in the photo's own pixels; 0 is the left edge.", name="x"),
+    "y": Knob(float, "Row in the photo's own pixels, from the top.", name="y"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,30 +73,43 @@ def knobs(max_variants):
     return found
 
 
-def read_options(values, max_variants):
+def read_options(values, known):
     """Reads the parameters of a request.
 
     Args:
         values: Mapping from names to texts, with `get`.
-        max_variants: Most colorings that may be asked for.
+        known: Dict of the knobs that may be set: of those in `PLACE` all must be.
 
     Returns:
-        `Options`.
+        `Options`, and a dict of those in `PLACE`.
 
     Raises:
-        Problem: If one is unknown or out of range.
+        Problem: If one is unknown, missing or out of range, or hints can't be used.
     """
-    known = knobs(max_variants)
     for name in values:
-        if name not in (NAME, *known):
+        if name not in (NAME, HINTS, *known):
             raise Problem(
                 "bad-request",
-                f"The parameters are {NAME}, {', '.join(known)}. Received: {name[:40]!r}.",
+                f"The parameters are {NAME}, {HINTS}, {', '.join(known)}. Received: {name[:40]!r}.",
             )
+    for name in PLACE.keys() & known.keys() - set(values):
+        raise Problem("bad-request", f"{name} is needed. Received: none.")
     try:
-        return Options(**{name: known[name].parse(values[name]) for name in values if name != NAME})
+        found = {name: known[name].parse(values[name]) for name in values if name in known}
+        place = {name: found.pop(name) for name in PLACE if name in found}
+        if HINTS in values:
+            found["hints"] = parse_json(values[HINTS], HINTS)
+        return Options(**found), place
     except OptionError as error:
         raise Problem("bad-request", str(error)) from error
+    except HintError as error:
+        raise Problem("unusable-hints", sentence(error)) from error
+
+
+def sentence(error):
+    """The line of an error with a capital at its start."""
+    line = str(error)
+    return line[:1].upper() + line[1:]
 
 
 def receive(request, folder, name, max_bytes, max_pixels):

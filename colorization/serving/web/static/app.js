@@ -12,6 +12,12 @@ const photos = new Set();
 const queue = [];
 let numActive = 0;
 
+// What people need not know more of.
+const WORDS = {
+  "no-picture": "This isn't a picture that can be read here. JPEG, PNG, TIFF, WebP, AVIF and HEIC " +
+    "pictures are.",
+};
+
 class Refusal extends Error {
   constructor(detail, canRetry) {
     super(detail);
@@ -21,10 +27,13 @@ class Refusal extends Error {
 
 // --- Requests
 
-/** Sends a photo; waits and sends it again while the server is busy. */
-async function send(path, photo, parameters, onStep) {
+/**
+ * Sends a photo, or a small copy of it; waits and sends it again while the server is busy.
+ * What is asked holds the file, the parameters and hints in the file's own pixels.
+ */
+async function send(path, photo, asked, onStep) {
   for (;;) {
-    const answer = await sendOnce(path, photo, parameters, onStep);
+    const answer = await sendOnce(path, photo, asked, onStep);
     if (answer.status === 200) return answer.response;
     const isBusy = answer.status === 429 || answer.status === 503;
     if (!isBusy) throw await refusal(answer);
@@ -35,12 +44,18 @@ async function send(path, photo, parameters, onStep) {
   }
 }
 
-function sendOnce(path, photo, parameters, onStep) {
+function sendOnce(path, photo, { file, parameters, hints }, onStep) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const query = new URLSearchParams({ name: photo.file.name, ...parameters });
     request.open("POST", `${path}?${query}`);
-    request.setRequestHeader("Content-Type", photo.file.type || "application/octet-stream");
+    const body = hints.length ? new FormData() : file;
+    if (hints.length) {
+      body.append("hints", JSON.stringify({ hints }));
+      body.append("photo", file, photo.file.name);
+    } else {
+      request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
+    }
     request.responseType = "blob";
     request.upload.onprogress = (event) => {
       const part = event.loaded / event.total;
@@ -53,14 +68,14 @@ function sendOnce(path, photo, parameters, onStep) {
     request.onabort = () => reject(new DOMException("Removed", "AbortError"));
     photo.stopped.addEventListener("abort", () => request.abort(), { once: true });
     if (photo.stopped.aborted) request.abort();
-    else request.send(photo.file);
+    else request.send(body);
   });
 }
 
 async function refusal(answer) {
   try {
     const problem = JSON.parse(await answer.response.text());
-    return new Refusal(problem.detail, problem.status >= 500);
+    return new Refusal(WORDS[problem.reason] || problem.detail, problem.status >= 500);
   } catch {
     return new Refusal(`The server answered ${answer.status}.`, true);
   }
@@ -127,6 +142,8 @@ class Photo {
       this.change({ saturation: Number(this.parts.saturation.value) / 100 }));
     this.showAmount();
     makeSlider(this.parts.stage, this.parts.divider, this.file.name);
+    this.hints = new HintEditor(this.card, (point, others) => this.suggest(point, others),
+      () => enqueue(this));
   }
 
   show(which) {
@@ -145,9 +162,30 @@ class Photo {
     this.parts.saturation.setAttribute("aria-valuetext", percent);
   }
 
-  /** What the request for the chosen coloring says of it. */
+  /** What the request for the chosen coloring says of it: with hints there is one. */
   get choice() {
-    return { num_variants: NUM_VARIANTS, seed: this.seed, saturation: this.saturation };
+    const count = this.isHinted ? 1 : NUM_VARIANTS;
+    return { num_variants: count, seed: this.seed, saturation: this.saturation };
+  }
+
+  get isHinted() {
+    return this.hints.points.some((point) => point.color);
+  }
+
+  /** The photo as it is sent for hints: of a large one the copy that is shown, which is soon there. */
+  get small() {
+    const { width, height, before } = this.preview;
+    const image = this.parts.before;
+    if (image.naturalWidth >= width) return { file: this.file, width, height };
+    return { file: toBlob(before), width: image.naturalWidth, height: image.naturalHeight };
+  }
+
+  async suggest(place, others) {
+    const { file, width, height } = this.small;
+    const [x, y] = HintEditor.pixel(place, width, height);
+    const hints = this.hints.forSize(width, height, others);
+    const answer = await send("api/suggest", this, { file, hints, parameters: { x, y } }, () => {});
+    return JSON.parse(await answer.text()).suggestions;
   }
 
   /** Gets previews; the card shows how that goes. */
@@ -160,12 +198,17 @@ class Photo {
         throw new Refusal(`A photo may have up to ${formatBytes(about.max_bytes)} here. ` +
           `This one has ${formatBytes(this.file.size)}.`, false);
       }
-      const asked = this.choice;
-      const answer = await send("api/preview", this, asked, (...step) => this.step(...step));
+      const isHinted = this.isHinted;
+      const wish = () => JSON.stringify([this.choice, this.hints.forSize(1e6, 1e6)]);
+      const asked = wish();
+      const { file, width, height } = isHinted ? this.small : { file: this.file };
+      const hints = this.hints.forSize(width, height);
+      const answer = await send("api/preview", this, { file, hints, parameters: this.choice },
+        (...step) => this.step(...step));
       const preview = JSON.parse(await answer.text());
       // What was asked for meanwhile is on its way.
-      if (asked.seed !== this.seed || asked.saturation !== this.saturation) return;
-      this.preview = preview;
+      if (asked !== wish()) return;
+      this.preview = isHinted ? { ...this.preview, variants: preview.variants } : preview;
       this.showPreview();
       this.show("result");
       say(isFirst ? `${this.file.name} is colored.` : `${this.file.name} has other colors.`);
@@ -200,6 +243,7 @@ class Photo {
     this.variant = Math.min(this.variant, preview.variants.length);
     const choices = preview.variants.map((source, index) => this.makeChoice(source, index + 1));
     find(".choices-of-color", this.card).replaceChildren(...choices);
+    parts.variants.hidden = choices.length === 1;
     parts.seed.value = this.seed;
     this.showVariant();
   }
@@ -234,8 +278,10 @@ class Photo {
 
   /** The chosen coloring at full size, as a file. */
   async fetchColored(onStep) {
-    const parameters = { ...this.choice, variant: this.variant };
-    return new File([await send("api/colorize", this, parameters, onStep)], this.preview.name);
+    const { width, height, name } = this.preview;
+    const asked = { file: this.file, hints: this.hints.forSize(width, height),
+      parameters: { ...this.choice, variant: this.variant } };
+    return new File([await send("api/colorize", this, asked, onStep)], name);
   }
 
   async download() {
@@ -275,7 +321,7 @@ function makeSlider(stage, divider, name) {
     set(value + steps[event.key]);
   });
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || stage.classList.contains("is-hinting")) return;
     stage.setPointerCapture(event.pointerId);
     follow(event);
     divider.focus({ preventScroll: true });
@@ -371,6 +417,13 @@ function save(file) {
   link.download = file.name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+/** The bytes of a data URL, which the page's policy lets nothing fetch. */
+function toBlob(url) {
+  const [head, data] = url.split(",");
+  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+  return new Blob([bytes], { type: head.slice(5, head.indexOf(";")) });
 }
 
 function say(text) {
@@ -469,6 +522,11 @@ document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
   if (files.length) event.preventDefault();
   add(files);
+});
+
+// Points cost work that a reload would lose.
+window.addEventListener("beforeunload", (event) => {
+  if ([...photos].some((photo) => photo.isHinted)) event.preventDefault();
 });
 
 find("#add").addEventListener("click", () => find("#files").click());

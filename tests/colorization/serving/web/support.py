@@ -109,3 +109,32 @@ def samples():
     import skimage
 
     return pathlib.Path(skimage.__file__).parent / "data"
+
+
+@contextlib.contextmanager
+def opened(browser, address, **options):
+    """The page, at the size of a desktop. None of its scripts may fail, nor break its policy."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text))
+    page.goto(address)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert [line for line in errors if "Failed to load resource" not in line] == []
+
+
+def card(page, name):
+    return page.locator("article", has=page.get_by_role("heading", name=name))
+
+
+def choose(page, *paths):
+    page.set_input_files("#files", paths)
+
+
+def colored(page, path):
+    choose(page, path)
+    card(page, path.name).locator(".result").wait_for()
+    return card(page, path.name)

@@ -27,28 +27,10 @@ def address():
         yield f"http://{host}:{port}"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser, address):
-    """The page at the size of a desktop. None of its scripts may fail, nor break its policy."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page, errors = context.new_page(), []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text))
-    page.goto(address)
-    yield page
-    context.close()
-    assert [line for line in errors if "Failed to load resource" not in line] == []
+    with support.opened(browser, address) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -65,28 +47,14 @@ def album(tmp_path_factory):
     return folder
 
 
-def card(page, name):
-    return page.locator("article", has=page.get_by_role("heading", name=name))
-
-
 def reads(page, name, text):
     """Waits until a photo's card says something."""
-    card(page, name).locator(".reason", has_text=text).wait_for()
+    support.card(page, name).locator(".reason", has_text=text).wait_for()
     return True
 
 
-def choose(page, *paths):
-    page.set_input_files("#files", paths)
-
-
-def colored(page, path):
-    choose(page, path)
-    card(page, path.name).locator(".result").wait_for()
-    return card(page, path.name)
-
-
 def test_a_photo_is_colored_and_downloaded_with_its_metadata(page, album, tmp_path):
-    subject = colored(page, album / "großmutter.jpg")
+    subject = support.colored(page, album / "großmutter.jpg")
     assert "256 × 256, JPEG" in subject.locator(".facts").inner_text()
     with page.expect_download() as download:
         subject.get_by_role("button", name="Download").click()
@@ -107,7 +75,7 @@ def test_a_photo_is_colored_and_downloaded_with_its_metadata(page, album, tmp_pa
 
 
 def test_the_slider_obeys_keys_and_pointer_and_says_where_it_stands(page, album):
-    subject = colored(page, album / "großmutter.jpg")
+    subject = support.colored(page, album / "großmutter.jpg")
     slider = subject.get_by_role("slider", name="Before and after of großmutter.jpg")
     slider.focus()
     for key, value in (
@@ -137,7 +105,7 @@ def test_the_slider_obeys_keys_and_pointer_and_says_where_it_stands(page, album)
 
 
 def test_variants_seed_and_saturation_change_what_is_seen_and_downloaded(page, album, tmp_path):
-    subject = colored(page, album / "großmutter.jpg")
+    subject = support.colored(page, album / "großmutter.jpg")
     choices = subject.get_by_role("radio")
     assert choices.count() >= 2 and choices.first.is_checked()
     shown = subject.locator("img.after")
@@ -162,25 +130,25 @@ def test_variants_seed_and_saturation_change_what_is_seen_and_downloaded(page, a
 
 
 def test_a_text_file_that_is_called_jpg_is_explained_beside_it(page, album):
-    choose(page, album / "letter.jpg", album / "großmutter.jpg")
-    subject = card(page, "letter.jpg")
-    assert reads(page, "letter.jpg", "none of these, whatever its name says")
+    support.choose(page, album / "letter.jpg", album / "großmutter.jpg")
+    subject = support.card(page, "letter.jpg")
+    assert reads(page, "letter.jpg", "isn't a picture that can be read")
     assert not subject.get_by_role("button", name="Try again").is_visible()
-    card(page, "großmutter.jpg").locator(".result").wait_for()
-    assert card(page, "großmutter.jpg").locator(".problem").is_hidden()
+    support.card(page, "großmutter.jpg").locator(".result").wait_for()
+    assert support.card(page, "großmutter.jpg").locator(".problem").is_hidden()
 
 
 def test_what_is_too_large_is_not_even_sent(page, album):
     requests = []
     page.on("request", lambda request: requests.append(request.method))
-    choose(page, album / "large.jpg")
+    support.choose(page, album / "large.jpg")
     assert reads(page, "large.jpg", "up to 2.0 MB")
     assert "POST" not in requests
 
 
 def test_several_photos_come_as_one_archive(page, album, tmp_path):
     for name in ("cup.tif", "großmutter.jpg", "cup.tif"):
-        choose(page, album / name)
+        support.choose(page, album / name)
     page.locator(".result:not([hidden])").nth(2).wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download all").click()
@@ -205,7 +173,7 @@ def test_photos_are_dropped_and_pasted(page, album):
             }""",
             [event, field, list(data)],
         )
-        card(page, f"{event}.jpg").locator(".result").wait_for()
+        support.card(page, f"{event}.jpg").locator(".result").wait_for()
 
 
 def test_a_busy_server_is_asked_again(page, album):
@@ -214,14 +182,14 @@ def test_a_busy_server_is_asked_again(page, album):
         "**/api/preview?**",
         lambda route: route.fulfill(**refusals.pop()) if refusals else route.continue_(),
     )
-    colored(page, album / "großmutter.jpg")
+    support.colored(page, album / "großmutter.jpg")
     assert not refusals
 
 
 def test_a_server_that_is_away_may_be_tried_again_and_a_photo_removed(page, album):
     page.route("**/api/preview?**", lambda route: route.abort())
-    choose(page, album / "großmutter.jpg")
-    subject = card(page, "großmutter.jpg")
+    support.choose(page, album / "großmutter.jpg")
+    subject = support.card(page, "großmutter.jpg")
     assert reads(page, "großmutter.jpg", "cannot be reached")
     page.unroute("**/api/preview?**")
     subject.get_by_role("button", name="Try again").click()
@@ -240,7 +208,7 @@ def test_it_fits_a_phone_and_its_texts_can_be_read(browser, address, album, sche
     page = context.new_page()
     page.goto(address)
     assert page.get_by_text("Take a photo").is_visible()
-    choose(page, album / "großmutter.jpg", album / "letter.jpg", album / "cup.tif")
+    support.choose(page, album / "großmutter.jpg", album / "letter.jpg", album / "cup.tif")
     page.locator(".result:not([hidden])").nth(1).wait_for()
     page.locator(".problem:not([hidden])").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
