@@ -244,6 +244,7 @@ class Photo {
     const choices = preview.variants.map((source, index) => this.makeChoice(source, index + 1));
     find(".choices-of-color", this.card).replaceChildren(...choices);
     parts.variants.hidden = choices.length === 1;
+    find(".seed", this.card).hidden = this.choice.num_variants === 1;
     parts.seed.value = this.seed;
     this.showVariant();
   }
