@@ -18,6 +18,8 @@ STRETCH, AHEAD = 8, 16
 _EVERY, _FOLLOWED = 3, 0.6
 # A new shot begins where so little can be followed.
 _CUT = 0.2
+# Bars are of less L*, but for this share of specks; the picture takes at least this of each side.
+_BLACK, _SPECKS, _LEAST_PICTURE = 12, 0.05, 0.3
 # Key frames, from all of a film, that its margins are looked for in, and their longer side.
 _SAMPLES, _SAMPLE_SIZE = 12, 512
 
@@ -43,9 +45,7 @@ class _Item:
 
 
 def find_picture(film):
-    """Finds a film's picture within its margins: bars beside it, or rounded corners.
-
-    Margins stay dark all through a film.
+    """Finds a film's picture between black bars, which are dark all through the film.
 
     Args:
         film: `film_reader.Film`.
@@ -56,16 +56,22 @@ def find_picture(film):
     shape = film.height, film.width
     scale = min(1, _SAMPLE_SIZE / max(shape))
     small = tuple(max(1, round(side * scale)) for side in shape)
-    lightest = None
+    lightest = np.zeros(small, np.float32)
     for frame in film.key_frames(_SAMPLES):
         pixels = film.small(frame, *small)
-        lightest = pixels if lightest is None else np.maximum(lightest, pixels)
-    if lightest is not None:
-        boxes = margins.find_prints(lightest)
-        if len(boxes) == 1:
-            rows, columns = margins.scaled(boxes[0], small, shape)
-            return rows.start, columns.start, rows.stop, columns.stop
-    return (0, 0, *shape)
+        light = arrays.rgb_to_lightness(np.float32(pixels) / np.iinfo(pixels.dtype).max)[..., 0]
+        lightest = np.maximum(lightest, light)
+    picture = lightest > _BLACK
+    first_last = []
+    for axis in (1, 0):
+        (lit,) = np.nonzero(picture.mean(axis=axis) > _SPECKS)
+        size = picture.shape[1 - axis]
+        if len(lit) < _LEAST_PICTURE * size:
+            return (0, 0, *shape)
+        first_last.append((lit[0], lit[-1] + 1))
+    (top, bottom), (left, right) = first_last
+    rows, columns = margins.scaled((top, left, bottom, right), small, shape)
+    return rows.start, columns.start, rows.stop, columns.stop
 
 
 class FilmColoring:
