@@ -29,6 +29,7 @@ A run over a folder of photos writes a record of each to colorization.jsonl in t
 """
 
 import contextlib
+import functools
 import sys
 import textwrap
 
@@ -36,7 +37,7 @@ from absl import flags
 
 from colorization import __version__, export, option_flags
 from colorization.film import film_command
-from colorization.inference import album, color_hints, manifest, plan
+from colorization.inference import album, color_hints, manifest, model_folder, plan, threads
 from colorization.inference.engines import ENGINES
 from pipelines import console
 from pipelines.errors import UserError
@@ -104,6 +105,14 @@ def define_flags(values):
         "takes litert where it can. Their colors are the same.",
         flag_values=values,
     )
+    flags.DEFINE_integer(
+        "workers",
+        0,
+        "Photos in progress at once; 0: one for each processor, and two with --server. Photos of "
+        "more than 100 megapixels together wait for one another, so that memory suffices.",
+        lower_bound=0,
+        flag_values=values,
+    )
     switch("overwrite", "Replace existing files.")
     switch(
         "skip_existing",
@@ -145,6 +154,7 @@ def _run(argv):
     # A run is exported to a folder that lasts as long as its model is used.
     with contextlib.ExitStack() as models:
 
+        @functools.cache
         def open_colorizer():
             from colorization.inference import colorizer
 
@@ -174,19 +184,27 @@ def _color(values, inputs, open_colorizer):
     if values.report and planned.folder is None:
         raise plan.PlanError("--report goes with a folder or several photos. Received: one photo.")
     _check_hints(asked.hints, planned.jobs)
+
+    def describe():
+        if values.server or export.is_run(values.model):
+            return open_colorizer().description
+        return model_folder.read_description(model_folder.find(values.model))
+
+    # Of those that wait for a server, another may use the processor.
+    workers = values.workers or threads.num_processors() * (2 if values.server else 1)
     with contextlib.closing(manifest.Manifest(planned.folder)) as records:
         outcome = album.run(
             planned,
             records,
             open_colorizer,
+            describe,
             (options, asked.record()),
             overwrite=values.overwrite,
             skip_existing=values.skip_existing,
             keep_times=values.keep_times,
             report=values.report,
             tell=_fail,
-            # Of those that wait for a server, another may use the processor.
-            threads_each=2 if values.server else 1,
+            num_threads=workers,
         )
     _summarize(planned, records, outcome)
     stop = outcome.stop

@@ -14,8 +14,11 @@ import time
 from colorization.inference import threads
 from colorization.inference.manifest import Record, choose, of_photo
 from pipelines.errors import UserError
-from pipelines.photos.photo_files import TakenError
+from pipelines.photos.photo import TakenError
 
+# Of all photos in progress together: 1 GB of memory, or 2 of 16 bits. One that is larger is colored
+# alone.
+MAX_PIXELS = 100_000_000
 # Of a volume, of a user's share of it.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -45,6 +48,7 @@ def run(
     planned,
     records,
     open_colorizer,
+    describe,
     options,
     *,
     overwrite,
@@ -52,7 +56,7 @@ def run(
     keep_times,
     report,
     tell,
-    threads_each,
+    num_threads,
 ):
     """Colors what is to be colored of a plan, showing progress on a terminal.
 
@@ -60,29 +64,30 @@ def run(
         planned: `plan.Plan`.
         records: `Manifest` of the output folder.
         open_colorizer: Function without arguments that loads the model, if it is needed.
+        describe: Function without arguments that tells the model's `description`, which needs no
+            model to be loaded.
         options: Pair of `Options`, and of what the records say of them.
         overwrite: Whether files that are there may be replaced.
         skip_existing: Whether photos are passed over whose files are there; see `manifest.choose`.
         keep_times: Whether colored files get the dates of their photos' files.
         report: Whether a page shows photos before and after.
         tell: Function of a line about what does not go well.
-        threads_each: Photos in progress for each processor.
+        num_threads: Photos in progress, at most.
 
     Returns:
         `Outcome`.
     """
-    # Not before the request is known to be sound: this takes a part of a second.
-    from colorization.inference import photo_pages
-
     (options, made_with), color_one = options, None
-    wish = {"overwrite": overwrite, "skip_existing": skip_existing}
-    chosen = choose(planned.jobs, records, None, **wish)
-    # With nothing to do, and no records to compare, no model is loaded.
-    if chosen.todo or (skip_existing and records.records):
+    if skip_existing and records.records:
+        made_with = _named(describe()) | made_with
+    chosen = choose(
+        planned.jobs, records, made_with, overwrite=overwrite, skip_existing=skip_existing
+    )
+    # With nothing to do, no model is loaded.
+    if chosen.todo:
         model = open_colorizer()
         model.check(options)
-        made_with = {name: model.description.get(name) for name in ("name", "version")} | made_with
-        chosen = choose(planned.jobs, records, made_with, **wish)
+        made_with = _named(model.description) | made_with
 
         def color_one(job):
             found = os.stat(job.source)
@@ -93,13 +98,16 @@ def run(
 
     for line in chosen.lines():
         tell(line)
-    pages = photo_pages.Report(planned.folder) if report else None
-    if pages is not None:
+    pages = None
+    if report:
+        # This takes a part of a second.
+        from colorization.inference import photo_pages
+
+        pages = photo_pages.Report(planned.folder)
         color_one = pages.following(color_one)
     counts, start, stop = chosen.counts(), time.monotonic(), threads.Stop()
     with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
         with _progress("Coloring", len(chosen.todo)) as bar:
-            num_threads = threads.num_processors() * threads_each
             for record in color(chosen.todo, color_one, records, made_with, stop, num_threads):
                 counts[record.status] += 1
                 if record.message:
@@ -111,6 +119,10 @@ def run(
     counts["not reached"] = len(planned.jobs) - counts.total()
     shown = None if pages is None or stop.requested else pages.path
     return Outcome(counts, seconds, shown, stop)
+
+
+def _named(description):
+    return {name: description.get(name) for name in ("name", "version")}
 
 
 def _progress(what, total):
@@ -145,13 +157,23 @@ def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
         made_with: As in `Record`.
         stop: `threads.Stop`. Requested here, too, when the disk is full or `color_one` raised
             `CannotGoOn`: thousands of photos would fail one after the other.
-        num_threads: How many photos at a time; default as many as there are processors.
+        num_threads: How many photos at a time, unless they have more than `MAX_PIXELS` together;
+            default as many as there are processors.
 
     Yields:
         `Record` of each photo, in order of completion. One whose file another run wrote in the
         meantime is `"skipped"`, and not recorded here.
     """
-    work = functools.partial(_attempt, color_one, manifest.path, made_with)
+    allowance = threads.Allowance(MAX_PIXELS)
+
+    def color_in_turn(job):
+        # Not above: a run that finds nothing to do needs no libvips.
+        from pipelines.photos import photo_files
+
+        with allowance.taking(photo_files.count_pixels(job.source)):
+            return color_one(job)
+
+    work = functools.partial(_attempt, color_in_turn, manifest.path, made_with)
     for record, error in threads.run(work, jobs, stop, num_threads):
         if is_disk_full(error) or isinstance(error, CannotGoOn):
             stop.reason = record.message

@@ -63,10 +63,9 @@ class Manifest:
                 # Thousands of lines share a few ways of making.
                 ways = {}
                 for line in file:
-                    record = _parse(line)
+                    record = _parse(line, ways)
                     if record is not None:
-                        way = ways.setdefault(repr(record.made_with), record.made_with)
-                        self.records[record.source] = dataclasses.replace(record, made_with=way)
+                        self.records[record.source] = record
 
     def add(self, record):
         """Appends a record, in one piece that outlives the process.
@@ -131,11 +130,13 @@ def of_photo(made_with, source):
     return others | {"hints": file_state(own)} if own else others
 
 
-def _parse(line):
+def _parse(line, ways):
     try:
-        record = Record(**json.loads(line))
-        return dataclasses.replace(record, outputs=tuple(record.outputs))
-    except (ValueError, TypeError):
+        fields = json.loads(line)
+        way = fields["made_with"]
+        way = ways.setdefault(repr(way), way)
+        return Record(**fields | {"outputs": tuple(fields["outputs"]), "made_with": way})
+    except (ValueError, TypeError, LookupError):
         return None
 
 

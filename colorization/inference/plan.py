@@ -278,9 +278,11 @@ def _settled(jobs, num_variants):
     real_folder = functools.cache(os.path.realpath)
 
     def real(path):
+        path = os.fspath(path)
         if os.path.islink(path):
             return os.path.realpath(path)
-        return os.path.join(real_folder(path.parent), path.name)
+        folder, name = os.path.split(path)
+        return os.path.join(real_folder(folder), name)
 
     sources = {}
     for job in jobs:
@@ -293,7 +295,7 @@ def _settled(jobs, num_variants):
             if existing is None and os.path.lexists(path):
                 existing = path
             # On disks that take a.jpg for A.JPG only the file itself tells that they are one.
-            is_own = os.path.exists(path) and os.path.samefile(job.source, path)
+            is_own = existing is not None and _are_one(job.source, path)
             if not problem and (is_own or real(path) in sources):
                 problem = f"{path} is itself a photo to be colored. Choose another --output."
         # Variants are wanted twice if and only if what they are named after is.
@@ -302,5 +304,15 @@ def _settled(jobs, num_variants):
             problem = (
                 f"{job.destination} is where {first.source} goes. Color it in a separate call."
             )
-        settled.append(dataclasses.replace(job, existing=existing, problem=problem))
+        if existing is not None or problem != job.problem:
+            job = dataclasses.replace(job, existing=existing, problem=problem)
+        settled.append(job)
     return settled
+
+
+def _are_one(source, path):
+    try:
+        return os.path.samefile(source, path)
+    except OSError:
+        # A link that leads nowhere, or a photo that is gone.
+        return False

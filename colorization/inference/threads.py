@@ -11,6 +11,7 @@ import itertools
 import os
 import queue
 import signal
+import threading
 
 
 def num_processors():
@@ -36,6 +37,33 @@ class Stop:
     def requested(self):
         """Whether it was made."""
         return bool(self.signal or self.reason)
+
+
+class Allowance:
+    """An amount of something that jobs in threads share: who would exceed it waits.
+
+    Args:
+        total: The amount. A job that needs more has all of it to itself.
+    """
+
+    def __init__(self, total):
+        self._total, self._left = total, total
+        # Whoever waits is next: many small jobs must not keep a large one waiting forever.
+        self._queue, self._returned = threading.Lock(), threading.Condition()
+
+    @contextlib.contextmanager
+    def taking(self, amount):
+        """Takes an amount while the context lasts; waits until there is so much."""
+        amount = min(amount, self._total)
+        with self._queue, self._returned:
+            self._returned.wait_for(lambda: self._left >= amount)
+            self._left -= amount
+        try:
+            yield
+        finally:
+            with self._returned:
+                self._left += amount
+                self._returned.notify_all()
 
 
 def run(work, jobs, stop, num_threads=None):

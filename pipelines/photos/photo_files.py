@@ -17,7 +17,7 @@ import numpy as np
 import pyvips
 
 from pipelines.files import atomic_write
-from pipelines.photos import decoders, encoders, formats
+from pipelines.photos import decoders, encoders, formats, page_sizes
 from pipelines.photos.photo import (
     MAX_PIXELS,
     Metadata,
@@ -35,6 +35,7 @@ __all__ = [
     "Photo",
     "PictureError",
     "TakenError",
+    "count_pixels",
     "decode_photo",
     "decode_picture",
     "encode_photo",
@@ -45,6 +46,8 @@ __all__ = [
     "write_picture",
 ]
 _LOGGER = logging.getLogger(__name__)
+
+_COUNTED_PAGES = 100
 
 
 def read_photo(path):
@@ -150,6 +153,28 @@ def encode_photo(path, pages, note=None):
     except (pyvips.Error, ValueError) as error:
         reason = " ".join(str(error).split())
         raise PictureError(f"{path}: cannot be encoded: {reason}.") from error
+
+
+def count_pixels(path):
+    """Tells how many pixels a photo's file claims on all its pages, without decoding them.
+
+    Args:
+        path: As in `read_photo`.
+
+    Returns:
+        Their number, as the header tells it; else the file's bytes, for want of better. 0 if there
+        is no such file.
+    """
+    try:
+        with open(path, "rb") as file:
+            kind = formats.identify(file.read(formats.START))
+        if kind is None:
+            return 0
+        return sum(height * width for height, width in page_sizes.read(path, kind, _COUNTED_PAGES))
+    except page_sizes.NotTold:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def expected(path):

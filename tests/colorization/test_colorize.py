@@ -6,19 +6,20 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 from colorization import colorize
-from colorization.inference import colorizer, plan, threads
+from colorization.inference import colorizer, model_folder, plan, threads
 from colorization.inference.options import OptionError, Options
 from pipelines.photos.photo_files import PictureError, read_picture, write_picture
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-RealColorizer = colorizer.Colorizer
+RealColorizer, read_description = colorizer.Colorizer, model_folder.read_description
 
 
 class Inverter:
@@ -53,6 +54,7 @@ def run(tmp_path, monkeypatch, capfd):
     """Runs the command in a folder with an album; gives status, output lines and error lines."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(colorizer, "Colorizer", Inverter)
+    monkeypatch.setattr(model_folder, "read_description", lambda _: Inverter().description)
     monkeypatch.setattr(Inverter, "calls", [])
     pathlib.Path("album/1931").mkdir(parents=True)
     for seed, name in enumerate(("a.png", "b.png", "1931/c.png")):
@@ -147,6 +149,27 @@ def test_the_same_command_goes_on_after_a_crash(run):
     assert run(*command)[1][0] == "Colored 0 of 4 photos, in out (4 skipped)."
 
 
+def test_nothing_to_do_loads_no_model(run, monkeypatch):
+    run("album", "--output=out")
+    monkeypatch.delattr(colorizer, "Colorizer")
+    for option in ("--skip_existing", "--overwrite --skip_existing"):
+        done = run("album", "--output=out", *option.split())
+        assert done == (0, ["Colored 0 of 3 photos, in out (3 skipped).", LISTED], [])
+
+
+def test_as_many_photos_are_in_progress_as_asked_for(run, monkeypatch):
+    monkeypatch.setattr(threads, "num_processors", lambda: 1)
+    meeting = threading.Barrier(3, timeout=60)
+    color = Inverter.colorize_file
+
+    def meet(*arguments, **options):
+        meeting.wait()
+        return color(*arguments, **options)
+
+    monkeypatch.setattr(Inverter, "colorize_file", meet)
+    assert run("album", "--output=out", "--workers=3")[0] == 0
+
+
 def test_files_of_other_options_are_made_anew_if_told_so(run):
     write_picture("mask.png", photo(7))
     run("album", "--output=out", "--include=*.png", "--exclude=1931")
@@ -214,6 +237,7 @@ def test_mistakes_are_named_in_one_line(run, arguments, message):
 
 def test_a_model_that_is_none(run, monkeypatch):
     monkeypatch.setattr(colorizer, "Colorizer", RealColorizer)
+    monkeypatch.setattr(model_folder, "read_description", read_description)
     status, _, (line,) = run("album", "--output=out", "--model=album")
     assert status == 1 and "colorization.json" in line
     assert not os.path.exists("out")

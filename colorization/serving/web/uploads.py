@@ -5,19 +5,16 @@ header, by the same libraries that decode it.
 """
 
 import dataclasses
-import mmap
 import os
 import pathlib
 import re
 import shutil
 import unicodedata
 
-import pyvips
-
 from colorization.inference.color_hints import HintError, parse_json
 from colorization.inference.options import KNOBS, Knob, OptionError, Options
 from colorization.serving.web.problems import Problem
-from pipelines.photos import bitmaps, formats
+from pipelines.photos import formats, page_sizes
 
 # Each takes the network's time and a preview's bytes.
 MAX_VARIANTS = 8
@@ -175,8 +172,14 @@ def _kind(path):
 
 def _count_pixels(path, kind, max_pixels):
     try:
-        sizes = _sizes(path, kind)
-    except (pyvips.Error, ValueError, LookupError):
+        sizes = page_sizes.read(path, kind, MAX_PAGES)
+    except page_sizes.TooManyPages as error:
+        raise Problem(
+            "too-many-pages",
+            f"A TIFF file may have up to {MAX_PAGES} pages here. Received: {error.count:,}. "
+            "Split it.",
+        ) from error
+    except page_sizes.NotTold:
         return 0  # The decoder says best what is wrong with it.
     total = sum(height * width for height, width in sizes)
     if total > max_pixels:
@@ -188,45 +191,6 @@ def _count_pixels(path, kind, max_pixels):
             f"{pages} = {total:,}. Make it smaller first.",
         )
     return total
-
-
-def _sizes(path, kind):
-    """Reads `(height, width)` of each page from the file's headers."""
-    if kind.name == "TIFF":
-        return _tiff_sizes(os.fspath(path))
-    if kind.is_read_by_libvips:
-        return [_size(getattr(pyvips.Image, kind.reader)(os.fspath(path), access="sequential"))]
-    if kind.name == "HEIC":
-        return _heic_sizes(path)
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return [(bitmaps.pnm_header if kind.name == "PNM" else bitmaps.bmp_header)(data)[:2]]
-
-
-def _size(image):
-    return image.height, image.width
-
-
-def _tiff_sizes(path):
-    first = pyvips.Image.tiffload(path)
-    count = first.get("n-pages")
-    # To open a page takes the longer the more there are before it.
-    if count > MAX_PAGES:
-        raise Problem(
-            "too-many-pages",
-            f"A TIFF file may have up to {MAX_PAGES} pages here. Received: {count:,}. Split it.",
-        )
-    return [_size(first), *(_size(pyvips.Image.tiffload(path, page=n)) for n in range(1, count))]
-
-
-def _heic_sizes(path):
-    try:
-        import pillow_heif
-
-        width, height = pillow_heif.open_heif(path).size
-    except Exception as error:
-        # No such package, or SyntaxError, RuntimeError and more, none of them documented.
-        raise ValueError("pillow-heif cannot read it") from error
-    return [(height, width)]
 
 
 def safe_name(name, kind):

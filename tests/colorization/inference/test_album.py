@@ -1,6 +1,7 @@
 import errno
 import os
 import pathlib
+import struct
 import threading
 
 import numpy as np
@@ -203,3 +204,27 @@ def test_problems_are_told_with_the_photo(jobs):
         {"todo": ["b"], "problems": ["a"]},
         ["a.jpg: It is odd."],
     )
+
+
+@pytest.mark.parametrize(("height", "together"), [(4_000, True), (6_000, False)])
+def test_photos_of_too_many_pixels_together_wait_for_one_another(jobs, height, together):
+    header = struct.pack(
+        "<2sIHHI IiiHHIIiiII", b"BM", 0, 0, 0, 54, 40, 10_000, height, 1, 24, *[0] * 6
+    )
+    for job in jobs:
+        job.source.write_bytes(header)
+    # Both of two photos must be in progress to pass it.
+    meeting, met = threading.Barrier(2), []
+
+    def color_one(job):
+        try:
+            meeting.wait(60 if together else 0.05)
+            met.append(job)
+        except threading.BrokenBarrierError:
+            meeting.reset()
+        return copy(job)
+
+    manifest = Manifest(pathlib.Path("out"))
+    records = list(album.color(jobs, color_one, manifest, WAY, threads.Stop(), num_threads=2))
+    assert [record.status for record in records] == ["colored"] * 4
+    assert len(met) == (4 if together else 0)

@@ -64,3 +64,23 @@ def test_there_is_a_thread_for_each_processor(monkeypatch):
     together = threading.Barrier(3, timeout=60)
     results = threads.run(lambda _: together.wait(), range(3), threads.Stop())
     assert sorted(results) == [0, 1, 2]
+
+
+def test_who_would_exceed_an_allowance_waits():
+    allowance, order = threads.Allowance(10), []
+
+    def take(amount):
+        with allowance.taking(amount):
+            order.append(amount)
+
+    # More than there is counts as all of it.
+    others = [threading.Thread(target=take, args=(amount,)) for amount in (5, 99)]
+    with allowance.taking(6):
+        take(4)
+        others[0].start()
+        others[0].join(0.1)
+        order.append("returned")
+    others[1].start()
+    for other in others:
+        other.join(60)
+    assert order == [4, "returned", 5, 99]
