@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import pathlib
 import threading
@@ -17,6 +18,7 @@ from colorization.inference import (
     color_hints,
     engines,
     full_size,
+    grain,
     margins,
     model_folder,
     pillow_images,
@@ -27,10 +29,11 @@ from colorization.inference import (
 )
 from colorization.inference.color_hints import HintError
 from colorization.inference.options import OptionError, Options
-from pipelines.color.gray import has_colors
+from pipelines.color.gray import has_colors, is_bilevel
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
+_LOGGER = logging.getLogger(__name__)
 Picture = str | os.PathLike | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -181,7 +184,8 @@ class Colorizer:
             HintError: As for `colorize`.
         """
         options = self._ready(options, knobs, source)
-        pages, written = photo_files.read_photo(source), []
+        pages, written = photo_files.read_photo(source, options.salvage), []
+        _warn_of_bilevel(source, pages)
         for path, colored in self._files(pages, destination, options):
             photo_files.write_photo(path, colored, overwrite=overwrite, note=self._note())
             written.append(path)
@@ -217,7 +221,8 @@ class Colorizer:
         options = self._ready(options, knobs)
         # Paths of this machine would make one slash of two.
         folder, slash, name = destination.rpartition("/")
-        pages = photo_files.decode_photo(source, data)
+        pages = photo_files.decode_photo(source, data, options.salvage)
+        _warn_of_bilevel(source, pages)
         for path, colored in self._files(pages, name, options):
             path = f"{folder}{slash}{path}"
             yield path, photo_files.encode_photo(path, colored, self._note())
@@ -367,7 +372,7 @@ class Colorizer:
         part = margins.within(box, rgb.shape[:2])
         sizes = (self.description[name] for name in ("working_size", "size_multiple"))
         shape = working_size.working_shape(*rgb[part].shape[:2], *sizes)
-        lightness = working_size.lightness(rgb[part], shape)
+        lightness = grain.smooth(working_size.lightness(rgb[part], shape))
         if not options.hints:
             return lightness, None
         return lightness, color_hints.draw(options.hints, box, part, shape)[None]
@@ -388,6 +393,15 @@ class Colorizer:
             if self._many is None:
                 self._many = engines.open_engine(self._folder, self.description, "saved_model")
             return self._many
+
+
+def _warn_of_bilevel(source, pages):
+    if any(is_bilevel(page.rgb) for page in pages):
+        _LOGGER.warning(
+            "%s: it has black and white pixels alone, which can't take colors, and stays as it is. "
+            "Scan it in grays.",
+            source,
+        )
 
 
 def _settled(options, knobs):

@@ -136,6 +136,12 @@ class Options:
     keep_colored: bool = _knob(
         False, bool, "Keep photos as they are that have colors: nothing is written for them."
     )
+    salvage: bool = _knob(
+        False,
+        bool,
+        "Color what can be read of JPEG and PNG files that are cut or damaged. By default they are "
+        "named and skipped.",
+    )
 
     def __post_init__(self):
         for name, knob in KNOBS.items():
@@ -168,7 +174,8 @@ class Options:
 
     def record(self):
         """Dict, for JSON, of all that changes a result: what a folder's manifest keeps."""
-        omitted = ("variant", "mask", "hints")
+        # Of whole files, salvage changes nothing.
+        omitted = ("variant", "mask", "hints", "salvage")
         found = {name: getattr(self, name) for name in KNOBS if name not in omitted}
         for name in ("mask", "hints"):
             value = getattr(self, name)

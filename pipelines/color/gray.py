@@ -1,11 +1,13 @@
 """Which pictures are gray: for all of training and coloring.
 
-Two questions look alike and have two rules.
+Three questions look alike and have three rules.
 
 - `is_gray`: is there any color to learn from, or to measure? A channel that differs anywhere is
   enough, so that a sepia print is not gray. It runs in a graph, on every picture of a set.
 - `has_colors`: was this photo taken, or painted, in color? A print in one tone was not, however
   yellow. It looks at what parts from the tone.
+
+- `is_bilevel`: is it black and white alone, as of a fax? Such a picture can't take colors.
 
 Which pictures of a set are in one tint is a matter of degree; `colorization.audit.tinting` measures
 it. A picture is made gray by `spaces.to_gray`.
@@ -67,3 +69,18 @@ def has_colors(rgb):
     levels = np.array_split(by_lightness, min(_LEVELS, len(by_lightness)))
     parted = [np.linalg.norm(ab - np.median(ab, axis=0), axis=1) > _DISTANCE for ab in levels]
     return bool(np.concatenate(parted).mean() > _SHARE)
+
+
+def is_bilevel(rgb):
+    """Whether a picture is of black and white pixels alone, with no gray between.
+
+    Args:
+        rgb: uint8 or uint16 array of shape `(height, width, 3)`.
+    """
+    white = np.iinfo(rgb.dtype).max
+    # Most pictures are known after a few pixels.
+    for step in (64, 1):
+        few = rgb[::step, ::step]
+        if ((few != 0) & (few != white)).any():
+            return False
+    return bool((rgb == 0).any() and (rgb == white).any())

@@ -30,16 +30,19 @@ if pyvips.API_mode:
 pyvips.cache_set_max(0)
 
 _MAX_PAGES = 1000
+# Of other formats little can be read once they are damaged.
+_SALVAGED = ("JPEG", "PNG")
 _END_OF_PNG = b"IEND\xaeB`\x82"
 _COLORS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "scrgb": 3, "cmyk": 4}
 
 
-def decode(kind, data):
+def decode(kind, data, salvage=False):
     """Decodes a file.
 
     Args:
         kind: Its `Format`, by its first bytes.
         data: Bytes of the whole file.
+        salvage: Whether of a damaged JPEG or PNG file is taken what can be read.
 
     Returns:
         List of `Photo`: one for each page of a TIFF file, else one.
@@ -54,6 +57,8 @@ def decode(kind, data):
     except PictureError:
         raise
     except (pyvips.Error, ValueError, OverflowError, EOFError) as error:
+        if salvage and kind.name in _SALVAGED and (photo := _salvaged(kind, data)):
+            return [photo]
         if kind.name == "TIFF" and (unusual := tiff.unusual(data)):
             raise PictureError(
                 f"expected a TIFF picture of 8 or 16 bits or floating-point. Received: {unusual}. "
@@ -62,7 +67,26 @@ def decode(kind, data):
         raise PictureError(
             f"expected a whole {kind.name} picture. Received: {len(data):,} bytes, truncated, "
             f"damaged or of an unusual sort of {kind.name}. Copy it again, or save it as PNG."
+            + " Salvage takes what can be read of it."
+            * (kind.name in _SALVAGED)
         ) from error
+
+
+def _salvaged(kind, data):
+    """What can be read of a damaged file; None if nothing can."""
+    load = getattr(pyvips.Image, f"{kind.reader}_buffer")
+    try:
+        image = load(headers.without_junk(data), access="sequential", fail_on="none")
+        _check_size(kind.name, [(image.height, image.width)])
+        about = descriptions.metadata_of(image)
+        pixels = _pixels(kind.name, image)
+    except (pyvips.Error, ValueError):
+        return None
+    if (pixels == pixels[0, 0]).all():
+        return None
+    photo = descriptions.upright(pixels, descriptions.orientation(kind, image, about), about)
+    remark = "it is cut or damaged; what can be read of it is taken."
+    return dataclasses.replace(photo, remarks=(remark, *photo.remarks))
 
 
 def _check_size(kind, sizes):

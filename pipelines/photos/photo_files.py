@@ -50,7 +50,7 @@ _LOGGER = logging.getLogger(__name__)
 _COUNTED_PAGES = 100
 
 
-def read_photo(path):
+def read_photo(path, salvage=False):
     """Reads a photo file: pixels, transparency and metadata.
 
     Colors are converted to sRGB by the file's ICC profile, if it has one that is whole; CMYK
@@ -66,6 +66,8 @@ def read_photo(path):
 
     Args:
         path: Path of a file in one of `formats.FORMATS`; HEIC needs the extra `heic`.
+        salvage: Whether of a damaged JPEG or PNG file is taken what can be read, the rest being
+            gray, black or transparent; default False.
 
     Returns:
         List of `Photo`: the pages of a TIFF file, or one photo. uint16 if the file has more than 8
@@ -75,15 +77,16 @@ def read_photo(path):
         PictureError: If the file is missing, empty, truncated, damaged, no picture of these kinds,
             or claims more than `MAX_PIXELS` pixels on all its pages together.
     """
-    return _decode(path, *_read_bytes(path))
+    return _decode(path, *_read_bytes(path), salvage)
 
 
-def decode_photo(path, data):
+def decode_photo(path, data, salvage=False):
     """Reads a photo as `read_photo` does, from its file's bytes.
 
     Args:
         path: What errors call the file; nothing is read there.
         data: Bytes of the file, whole.
+        salvage: As in `read_photo`.
 
     Returns:
         As `read_photo`.
@@ -91,7 +94,7 @@ def decode_photo(path, data):
     Raises:
         PictureError: As `read_photo` does.
     """
-    return _decode(path, _kind(path, data), data)
+    return _decode(path, _kind(path, data), data, salvage)
 
 
 def write_photo(path, pages, overwrite=False, note=None):
@@ -261,9 +264,9 @@ def _advice(path):
     return "Open it in another program to see what it is, or leave it out."
 
 
-def _decode(path, kind, data):
+def _decode(path, kind, data, salvage):
     try:
-        pages = decoders.decode(kind, data)
+        pages = decoders.decode(kind, data, salvage)
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
     for remark in dict.fromkeys(remark for page in pages for remark in page.remarks):

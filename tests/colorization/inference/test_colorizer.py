@@ -52,7 +52,8 @@ def test_the_highest_version_is_taken_or_the_one_named(chroma, subject):
 
 def test_does_what_the_served_graph_does(chroma, subject, monkeypatch):
     served = tf.saved_model.load(str(chroma / "10"))
-    photo = noise(70, 41, 3)
+    # Without grain, which a graph does not smooth.
+    photo = cv2.resize(noise(7, 5, 3), (41, 70))
     expected = served.arrays(photo[None])[0]
     np.testing.assert_allclose(subject.colorize(photo), expected, atol=1)
     monkeypatch.setattr(full_size, "_STRIP_PIXELS", 500)
@@ -78,6 +79,32 @@ def test_paths_arrays_and_gray_arrays(subject, tmp_path):
     np.testing.assert_array_equal(subject.colorize(tmp_path / "a.png"), colored)
     np.testing.assert_array_equal(subject.colorize(str(tmp_path / "a.png")), colored)
     np.testing.assert_array_equal(subject.colorize(PIL.Image.fromarray(gray)), colored)
+
+
+def test_a_photo_without_grays_is_named(subject, tmp_path, caplog):
+    dots = np.repeat((noise(9, 12) % 2 * 255)[..., None], 3, axis=-1)
+    for name, pixels in (("dots", dots), ("grays", dots // 2 + 9)):
+        photo_files.write_picture(tmp_path / f"{name}.png", pixels)
+        subject.colorize_file(tmp_path / f"{name}.png", tmp_path / f"{name}_color.png")
+    (message,) = caplog.messages
+    assert message.startswith(f"{tmp_path}/dots.png: it has black and white pixels alone")
+
+
+def test_what_can_be_read_of_a_cut_file_is_colored_if_told_so(subject, tmp_path, caplog):
+    rgb = np.repeat(np.repeat(noise(6, 8), 16, 0).repeat(16, 1)[..., None], 3, axis=-1)
+    for name, lost in (("whole", 0), ("cut", 1)):
+        photo_files.write_picture(tmp_path / f"{name}.jpg", rgb)
+        data = (tmp_path / f"{name}.jpg").read_bytes()
+        (tmp_path / f"{name}.jpg").write_bytes(data[: len(data) - lost * len(data) // 3])
+    with pytest.raises(photo_files.PictureError, match="Salvage takes what can be read"):
+        subject.colorize_file(tmp_path / "cut.jpg", tmp_path / "out.png")
+    subject.colorize_file(tmp_path / "cut.jpg", tmp_path / "out.png", salvage=True)
+    assert caplog.messages[-1].endswith("cut or damaged; what can be read of it is taken.")
+    found = photo_files.read_picture(tmp_path / "out.png")
+    lightness = [skimage.color.rgb2lab(pixels)[..., 0] for pixels in (found, rgb)]
+    rows = np.abs(lightness[0] - lightness[1]).mean(axis=1) < 4
+    assert found.shape == rgb.shape and rows[:16].all() and not rows[-16:].all()
+    assert Options().record() == Options(salvage=True).record()
 
 
 def test_transparency_is_kept(subject):

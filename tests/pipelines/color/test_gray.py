@@ -21,6 +21,16 @@ def test_is_gray_allows_a_thousandth_off(num_off, spread, gray):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_bilevel_is_black_and_white_without_a_gray_pixel(dtype):
+    white = np.iinfo(dtype).max
+    dots = np.repeat((np.indices((70, 90)).sum(0) % 2 * white).astype(dtype)[..., None], 3, -1)
+    assert rules.is_bilevel(dots)
+    dots[1, 1] = white // 2
+    assert not rules.is_bilevel(dots)
+    assert not rules.is_bilevel(np.full_like(dots, white))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_toned_print_has_no_colors(dtype):
     scale = np.iinfo(dtype).max // 255
     photo = skimage.data.astronaut()
