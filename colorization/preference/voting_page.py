@@ -102,24 +102,15 @@ def create_app(votes, plan, picture_path):
     app = flask.Flask(__name__, static_folder="static")
     app.config["MAX_CONTENT_LENGTH"] = 4096
     # Studies on other ports of this computer share their cookies.
-    cookie = f"voter_{plan.seed:08x}"
+    _add_voters(app, cookie=f"voter_{plan.seed:08x}")
+    _add_errors(app)
+    _add_votes(app, votes, plan)
+    _add_pictures(app, votes, plan, picture_path)
+    return app
 
-    def standing():
-        found, question = votes.standing(flask.g.voter, plan), None
-        if found.question is not None:
-            question = {
-                "id": found.token,
-                "kind": plan.kind(found.question),
-                "left": flask.url_for("picture", token=found.token, side="left"),
-                "right": flask.url_for("picture", token=found.token, side="right"),
-            }
-        total = sum(plan.counts().values())
-        return {
-            "total": total,
-            "answered": min(found.answered, total),
-            "last": found.last,
-            "question": question,
-        }
+
+def _add_voters(app, cookie):
+    """Knows each browser by a cookie; adds the headers of all answers."""
 
     @app.before_request
     def know_voter():
@@ -137,6 +128,8 @@ def create_app(votes, plan, picture_path):
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
+
+def _add_errors(app):
     @app.errorhandler(werkzeug.exceptions.HTTPException)
     def tell(error):
         return {"error": error.description}, error.code
@@ -145,13 +138,15 @@ def create_app(votes, plan, picture_path):
     def tell_of_storage(error):
         return {"error": f"It could not be stored: {error}. Try again."}, 503
 
+
+def _add_votes(app, votes, plan):
     @app.get("/")
     def page():
         return app.send_static_file("index.html")
 
     @app.get("/api/standing")
-    def tell_standing():
-        return standing()
+    def standing():
+        return _standing(votes, plan)
 
     @app.post("/api/vote")
     def vote():
@@ -159,19 +154,21 @@ def create_app(votes, plan, picture_path):
         if choice not in CHOICES:
             flask.abort(422, f"choice is one of {', '.join(CHOICES)}. Received: {choice!r}.")
         _must_exist(votes.vote(flask.g.voter, question, choice))
-        return standing()
+        return _standing(votes, plan)
 
     @app.post("/api/undo")
     def undo():
         _must_exist(votes.take_back(flask.g.voter, _text("question")))
-        return standing()
+        return _standing(votes, plan)
 
     @app.post("/api/leave")
     def leave():
         _json()
         flask.g.voter, flask.g.is_new = secrets.token_urlsafe(16), True
-        return standing()
+        return _standing(votes, plan)
 
+
+def _add_pictures(app, votes, plan, picture_path):
     @app.get("/picture/<token>/<any(left, right):side>")
     def picture(token, side):
         question = votes.question(flask.g.voter, token)
@@ -190,7 +187,24 @@ def create_app(votes, plan, picture_path):
         response.headers["Cache-Control"] = "private, max-age=3600"
         return response
 
-    return app
+
+def _standing(votes, plan):
+    """Where the voter of this request stands."""
+    found, question = votes.standing(flask.g.voter, plan), None
+    if found.question is not None:
+        question = {
+            "id": found.token,
+            "kind": plan.kind(found.question),
+            "left": flask.url_for("picture", token=found.token, side="left"),
+            "right": flask.url_for("picture", token=found.token, side="right"),
+        }
+    total = sum(plan.counts().values())
+    return {
+        "total": total,
+        "answered": min(found.answered, total),
+        "last": found.last,
+        "question": question,
+    }
 
 
 def _json():
