@@ -128,12 +128,10 @@ def evaluate(
     Raises:
         UserError: If a request can't be met.
     """
-    from tqdm import tqdm
-
     from colorization import export
     from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
-    from colorization.evaluation import measure, protocol, tables
+    from colorization.evaluation import protocol, tables
     from colorization.evaluation.report import Report
     from colorization.evaluation.systems import open_systems
     from colorization.inference import threads
@@ -153,12 +151,7 @@ def evaluate(
         stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Again: at once."))
         for one in sets:
             watched = page.watching(systems) if page else systems
-            total = len(one.positions)
-            # None: only on a terminal.
-            with tqdm(desc=one.label, total=total, unit="photo", disable=None, leave=False) as bar:
-                found = measure.measure_set(
-                    one, watched, networks, num_variants, stop, lambda bar=bar: bar.update()
-                )
+            found = _measure(one, watched, networks, num_variants, stop)
             if stop.requested:
                 _say(f"Stopped: {one.label} was not finished, so nothing is reported of it.")
                 return 128 + stop.signal
@@ -174,6 +167,18 @@ def evaluate(
                 page.add(one, found, systems[0], rows)
                 page.write()
     return 1 if num_damaged else 0
+
+
+def _measure(photos, systems, networks, num_variants, stop):
+    """Measures systems on a set of photos, showing progress on a terminal."""
+    from tqdm import tqdm
+
+    from colorization.evaluation.measure import measure_set
+
+    total = len(photos.positions)
+    # None: only on a terminal.
+    with tqdm(desc=photos.label, total=total, unit="photo", disable=None, leave=False) as bar:
+        return measure_set(photos, systems, networks, num_variants, stop, bar.update)
 
 
 def _report_left_out(data, found):

@@ -17,6 +17,9 @@ from pipelines.errors import UserError
 from pipelines.files import atomic_path
 from pipelines.sources import record_places
 
+# Passes, pictures and steps are counted without an end.
+_FOREVER = np.iinfo(np.int64).max
+
 
 def check_cache(where):
     """Checks a `--cache`: `"none"`, `"memory"` or a folder.
@@ -67,14 +70,38 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
         else:
             encoded, read = _cache_on_disk(encoded, options.cache, found)
     elements = _with_turns(encoded, source, found)
-    buffer = min(found.num_usable, options.shuffle_buffer)
     start = start_step * options.batch_size
-    first_epoch, position = divmod(start, found.num_usable)
+    order = _order(elements, found.num_usable, options, start)
+    pictures = tf.data.Dataset.zip(tf.data.Dataset.range(start, _FOREVER), order)
+    crop = _cropper(read, options)
+    number, count = shard
+    size = options.batch_size // count
+    if count > 1:
+        pictures = pictures.filter(lambda i, _: i % options.batch_size // size == number)
+    if service:
+        batches = distributed.cut_batches(service, pictures, crop, size, start_step)
+    else:
+        batches = pictures.map(crop, PARALLEL).batch(size, drop_remainder=True)
+    steps = tf.data.Dataset.range(start_step, _FOREVER)
+    encode = _encoder(codec, options, shard)
+    return _prefetch(tf.data.Dataset.zip(steps, batches).map(encode))
+
+
+def _order(elements, num_elements, options, start):
+    """The elements of one pass after the other, each in an order of its own, from a place on."""
+    first_epoch, position = divmod(start, num_elements)
+    buffer = min(num_elements, options.shuffle_buffer)
 
     def one_pass(epoch):
         # Sets the seed of this function's graph alone: the order follows from it and the epoch.
         tf.random.set_seed(options.seed + 1)
         return elements.shuffle(buffer, seed=epoch, reshuffle_each_iteration=False)
+
+    return tf.data.Dataset.range(first_epoch, _FOREVER).flat_map(one_pass).skip(position)
+
+
+def _cropper(read, options):
+    """Function of the number of a picture in the run, and of its element, to a crop of it."""
 
     def crop(index, element):
         seed = tf.stack([tf.cast(options.seed, tf.int64), index])
@@ -91,6 +118,12 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
             picture = aging.age(picture, seed + [3 * 2**40, 0], options.aging)
         return picture
 
+    return crop
+
+
+def _encoder(codec, options, shard):
+    """Function of a step and of its crops to what the networks take and should predict."""
+
     def encode(step, pictures):
         condition, target = codec.encode(pictures)
         if options.lightness_jitter:
@@ -105,19 +138,7 @@ def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), 
             condition = codec.hint(condition, *hints.draw_hints(truth, seed, shard))
         return condition, target
 
-    forever = np.iinfo(np.int64).max
-    order = tf.data.Dataset.range(first_epoch, forever).flat_map(one_pass).skip(position)
-    pictures = tf.data.Dataset.zip(tf.data.Dataset.range(start, forever), order)
-    number, count = shard
-    size = options.batch_size // count
-    if count > 1:
-        pictures = pictures.filter(lambda i, _: i % options.batch_size // size == number)
-    if service:
-        batches = distributed.cut_batches(service, pictures, crop, size, start_step)
-    else:
-        batches = pictures.map(crop, PARALLEL).batch(size, drop_remainder=True)
-    steps = tf.data.Dataset.range(start_step, forever)
-    return _prefetch(tf.data.Dataset.zip(steps, batches).map(encode))
+    return encode
 
 
 def _with_turns(pictures, source, found):
