@@ -121,7 +121,7 @@ class FilmColoring:
 
     def color_alone(self, frame):
         """Colors a frame as if it were a photo; returns its pixels."""
-        return self._apply(frame, self._predict(frame))
+        return self._apply(frame, self.predict(frame))
 
     def _stretches(self, frames, memory, before, pool):
         """Yields lists of items of one shot, and whether the shot ends with them.
@@ -145,7 +145,7 @@ class FilmColoring:
                 if items:
                     items[-1].seen.from_after = joined[1]
             if is_cut or shot % _EVERY == 0 or joined[0].trust.mean() < _FOLLOWED:
-                seen.coefficients = pool.submit(self._predict, frame)
+                seen.coefficients = pool.submit(self.predict, frame)
             items.append(_Item(frame, seen, shot))
             shot += 1
         if items:
@@ -153,20 +153,21 @@ class FilmColoring:
 
     def _joined(self, frames, before, pool):
         """Yields each frame, its lightness, and the motion between it and the one before it."""
-        last = None if before is None else self._light(before)
+        last = None if before is None else self.lightness(before)
         for some in _batched(frames, threads.num_processors()):
-            lights = list(pool.map(self._light, some))
+            lights = list(pool.map(self.lightness, some))
             pairs = itertools.pairwise([last, *lights])
             joined = pool.map(_motion, pairs)
             yield from zip(some, lights, joined, strict=True)
             last = lights[-1]
 
-    def _light(self, frame):
-        """The lightness that motion is found in and colors are carried along."""
+    def lightness(self, frame):
+        """The lightness that motion is found in: float32 array of shape `(h, w)`, L*."""
         height, width = self.shape
         return self._lightness(frame, height // steady.SHRINK, width // steady.SHRINK)
 
-    def _predict(self, frame):
+    def predict(self, frame):
+        """What the network says of a frame: float32 array of shape `(h, w, 4)`, at that size."""
         lightness = self._lightness(frame, *self.shape)
         (coefficients,) = self._engine.coefficients(lightness[None, ..., None])
         size = self.shape[1] // steady.SHRINK, self.shape[0] // steady.SHRINK

@@ -14,7 +14,14 @@ import zipfile
 
 import numpy as np
 
-from colorization.film import FilmError, film_coloring, film_reader, film_writer, steady
+from colorization.film import (
+    FilmError,
+    film_coloring,
+    film_reader,
+    film_writer,
+    import_av,
+    steady,
+)
 from colorization.inference import sheets, threads
 from pipelines import files
 from pipelines.photos import photo_files
@@ -60,18 +67,19 @@ def color_film(source, destination, colorizer, options, *, overwrite, stop, tell
     box = film_coloring.find_picture(film)
     _prepare(work, _made_with(source, colorizer, options, box), tell)
     coloring = film_coloring.FilmColoring(film, colorizer.engine, options.saturation, box)
-    if not _color_segments(work, film, coloring, options, span, stop):
-        return False
-    if film.damage:
-        tell(film.damage)
-    count, _, _ = _recall(work)
-    if not count:
-        raise FilmError(f"{source}: no frame lies between --start and --end.")
-    container = film_writer.CONTAINERS[destination.suffix.lower()]
-    note = "Colored by {name}, version {version}.".format(**colorizer.description)
-    with files.atomic_path(destination, overwrite) as temporary:
-        segments = [_segment(work, number) for number in range(count)]
-        film_writer.join(segments, source, temporary, container, span, note)
+    try:
+        if not _color_segments(work, film, coloring, options, span, stop):
+            return False
+        if film.damage:
+            tell(film.damage)
+        note = "Colored by {name}, version {version}.".format(**colorizer.description)
+        with files.atomic_path(destination, overwrite) as temporary:
+            _join(work, source, temporary, destination.suffix, span, note)
+    except (import_av().FFmpegError, OSError) as error:
+        raise FilmError(
+            f"{destination}: can't be written ({error.strerror or error}). Mend that, and run the "
+            "same command to resume."
+        ) from error
     shutil.rmtree(work)
     return True
 
@@ -176,6 +184,14 @@ def _color_segments(work, film, coloring, options, span, stop):
         if writer is not None:
             _keep(work, part, writer, count, now, pairs[-1][0].time)
     return True
+
+
+def _join(work, source, path, suffix, span, note):
+    count, _, _ = _recall(work)
+    if not count:
+        raise FilmError(f"{source}: no frame lies between --start and --end.")
+    segments = [_segment(work, number) for number in range(count)]
+    film_writer.join(segments, source, path, film_writer.CONTAINERS[suffix.lower()], span, note)
 
 
 def _keep(work, part, writer, count, memory, last):

@@ -152,7 +152,7 @@ def _add_copies(film, output):
     """Adds a stream for each that is copied; returns a dict by the number of its original."""
     copies = {}
     for stream in film.streams:
-        if stream.type in _COPIED and stream.codec_context is not None:
+        if stream.type in _COPIED:
             copy = output.add_stream_from_template(stream)
             copy.metadata.update(stream.metadata)
             copy.disposition = stream.disposition
@@ -181,19 +181,23 @@ def _others(film, streams, span):
     """Yields the packets of a film's other streams that begin within a span."""
     packets = film.demux(streams) if streams else []
     for packet in packets:
-        if packet.dts is None or packet.pts is None:
+        if packet.pts is None and packet.dts is None:
+            # The last ones are empty.
             continue
-        if span is None or span[0] <= packet.pts * packet.time_base < span[1]:
+        if span is None or span[0] <= _time(packet) < span[1]:
             yield packet
 
 
 def _time(packet):
-    return packet.dts * packet.time_base
+    return (packet.pts if packet.dts is None else packet.dts) * packet.time_base
 
 
 def _shift(packet, seconds):
     offset = round(seconds / packet.time_base)
-    packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
+    if packet.dts is not None:
+        packet.dts -= offset
+    if packet.pts is not None:
+        packet.pts -= offset
 
 
 def _chapters(film, span):

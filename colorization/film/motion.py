@@ -15,6 +15,8 @@ _MISS, _MISS_SHARE = 0.5, 0.01
 _CHANGE = 12.0
 # Pixels of the window in which that change is taken.
 _WINDOW = 5
+# OpenCV's search crashes on smaller frames.
+_LEAST_SIDE = 64
 _local = threading.local()
 
 
@@ -49,10 +51,22 @@ def between(before, after):
     Returns:
         Pair of `Motion`: from `before` to `after`, and from `after` to `before`.
     """
-    levels = [np.uint8(np.clip(frame, 0, 100) * 2.55) for frame in (before, after)]
+    height, width = before.shape
+    margins = [max(0, _LEAST_SIDE - side) for side in (height, width)]
+    levels = [
+        cv2.copyMakeBorder(
+            np.uint8(np.clip(frame, 0, 100) * 2.55),
+            0,
+            margins[0],
+            0,
+            margins[1],
+            cv2.BORDER_REPLICATE,
+        )
+        for frame in (before, after)
+    ]
     search = _search()
-    back = search.calc(levels[1], levels[0], None)
-    ahead = search.calc(levels[0], levels[1], None)
+    back = search.calc(levels[1], levels[0], None)[:height, :width]
+    ahead = search.calc(levels[0], levels[1], None)[:height, :width]
     return _motion(back, ahead, after, before), _motion(ahead, back, before, after)
 
 

@@ -1,6 +1,6 @@
 """How steady the colors of a film are.
 
-Both figures look at frames of one shot, and are the lower the steadier. Things that move, grain and
+Both figures are the lower the steadier. Things that move, grain and
 light that changes give a film in its true colors some of each.
 """
 
@@ -11,11 +11,15 @@ import numpy as np
 
 # Pixels that going along the motion and back may miss, and units of L* by which both ends differ.
 _MISS, _CHANGE = 1.0, 10.0
+# Over a cut less of a frame than this can be followed.
+_CUT = 0.2
+# OpenCV's search for motion crashes on smaller frames.
+_MIN_SIZE = 64
 _LEVELS, _STEPS = 256, (1, 2, 4)
 
 
 def flicker(frames, lightness):
-    """Mean change of chroma from frame to frame, of pixels that can be followed.
+    """Mean change of chroma from frame to frame, of pixels that can be followed; cuts don't count.
 
     Args:
         frames: List of float arrays of shape `(height, width, 3)`, Lab; two or more.
@@ -27,14 +31,23 @@ def flicker(frames, lightness):
     Returns:
         CIE units: the mean distance in ab, over all pixels followed; 0 if there are none.
 
+    Raises:
+        ValueError: If a side is shorter than 64.
+
     Source: of its own, after the warp error of Lai et al., "Learning blind video temporal
     consistency", 2018, on chroma alone.
     """
+    if min(lightness[0].shape) < _MIN_SIZE:
+        raise ValueError(
+            f"`flicker` needs {_MIN_SIZE} pixels on a side. Received: shape={lightness[0].shape}."
+        )
     total = count = 0
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     pairs = itertools.pairwise(zip(frames, lightness, strict=True))
     for (before, light_before), (after, light_after) in pairs:
         places, followed = _follow(search, light_before, light_after)
+        if followed.mean() < _CUT:
+            continue
         change = after[..., 1:] - _remap(before[..., 1:], places)
         total += np.sqrt(np.square(change).sum(-1))[followed].sum(dtype=np.float64)
         count += followed.sum()

@@ -56,6 +56,38 @@ def test_sound_is_copied_bit_for_bit_with_its_language(tmp_path, suffix):
         assert film.streams.audio[0].language == "fra"
 
 
+def test_sound_goes_into_another_container(tmp_path):
+    source = films.make_film(tmp_path / "a.avi", pictures(), sound="mp3")
+    result = copy(source, tmp_path / "b.mkv")
+    assert [data for _, data in films.packets(result)] == [
+        data for _, data in films.packets(source)
+    ]
+
+
+def test_subtitles_and_fonts_are_copied(tmp_path):
+    text, plain = tmp_path / "a.srt", films.make_film(tmp_path / "plain.mkv", pictures())
+    text.write_text("1\n00:00:00,200 --> 00:00:00,600\nHello\n\n")
+    source = tmp_path / "a.mkv"
+    with (
+        av.open(str(plain)) as film,
+        av.open(str(text)) as words,
+        av.open(str(source), "w") as output,
+    ):
+        inputs = film.streams.video[0], words.streams.subtitles[0]
+        copies = [output.add_stream_from_template(stream) for stream in inputs]
+        output.add_attachment("a.ttf", "font/ttf", b"letters")
+        for container, stream in zip((film, words), copies, strict=True):
+            for packet in container.demux():
+                if packet.size:
+                    packet.stream = stream
+                    output.mux(packet)
+    result = copy(source, tmp_path / "b.mkv")
+    assert films.packets(result, "subtitle") == films.packets(source, "subtitle") != []
+    with av.open(str(result)) as film:
+        (font,) = film.streams.attachments
+        assert font.name == "a.ttf" and font.data == b"letters"
+
+
 def test_metadata_chapters_and_a_note_are_kept(tmp_path):
     chapters = [
         {"id": 1, "start": 0, "end": 500, "time_base": fractions.Fraction(1, 1000)}

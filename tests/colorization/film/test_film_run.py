@@ -118,6 +118,17 @@ def test_a_stop_keeps_what_is_done(tmp_path, run):
     assert pathlib.Path(".color.mp4.parts").is_dir()
 
 
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (16, 18), (9, 300), (301, 7)])
+def test_films_of_one_frame_and_of_any_size_are_colored(run, height, width):
+    pictures = [films.gray_picture(0, height, width)]
+    films.make_film("small.mkv", pictures, kind="gray", codec="ffv1")
+    films.make_film("two.mkv", pictures * 2, kind="gray", codec="ffv1")
+    for name in ("small.mkv", "two.mkv"):
+        assert run(name, f"--output=color_{name}")[0] == 0
+        ((_, rgb), *_) = films.read(f"color_{name}")
+        assert rgb.shape == (height + height % 2, width + width % 2, 3)
+
+
 def test_a_part_of_a_film_is_colored(run):
     status, _, errors = run("film.mp4", "--output=part.mp4", "--start=0:00.5", "--end=1.5")
     assert (status, errors) == (0, [])

@@ -41,6 +41,20 @@ def test_pixels_that_cannot_be_followed_do_not_count():
     assert 1 <= flicker(frames, lightness) < 6
 
 
+def test_a_cut_is_no_flicker():
+    frames, lightness = moving(4, 2)
+    others, _ = moving(4, 2, lambda number: (-60, 60))
+    flipped = [np.ascontiguousarray(frame[::-1, ::-1]) for frame in others]
+    film = frames + flipped
+    assert flicker(film, [frame[..., 0] for frame in film]) == pytest.approx(0, abs=1e-4)
+
+
+def test_flicker_refuses_frames_that_are_too_small():
+    frames = [np.zeros((63, 80, 3), np.float32)] * 2
+    with pytest.raises(ValueError, match="64 pixels on a side"):
+        flicker(frames, [frame[..., 0] for frame in frames])
+
+
 def test_distribution_consistency_is_that_of_scipy():
     frames = np.random.default_rng(0).integers(0, 60, (6, 8, 9, 3)).astype(np.uint8)
     frames[3:] += 30
