@@ -259,7 +259,7 @@ def _kind(path, start):
 
 
 def _advice(path):
-    if formats.list_unread([os.fspath(path)]):
+    if formats.is_unread(os.fspath(path)):
         return "Save it as PNG."
     return "Open it in another program to see what it is, or leave it out."
 
