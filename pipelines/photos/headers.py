@@ -9,6 +9,8 @@ import re
 import struct
 
 _JPEG_BEHIND_JUNK = re.compile(rb"(?s:.{0,60}?)\xff\xd8[^\xff]{0,60}\xff[\xc0-\xfe]")
+# Behind the data of a scan, in which 0xFF is followed by 0 or by the number of a restart.
+_NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _MOST_ROWS = 65_480
 _END_OF_JPEG = b"\xff\xd9"
 _READABLE_FRAMES = {0xC0, 0xC1, 0xC2}
@@ -85,15 +87,32 @@ def strict_jpeg(data):
             if flat and data[start] == num_components and 0 < height < _MOST_ROWS:
                 num_rows = -height % 8 + 8
                 struct.pack_into(">H", altered, frame + 1, height + num_rows)
-    if data.find(_END_OF_JPEG, scan) < 0:
+    if data.find(_END_OF_JPEG, scan) < 0 and _has_all_scans(data):
         altered += _END_OF_JPEG
     return bytes(altered), num_rows
 
 
-def _jpeg_segments(data):
-    """Yields `(marker, start, end)` of each segment's contents, up to the first scan's header."""
+def _has_all_scans(data):
+    """Whether no scan is missing that a progressive file refines its coefficients by."""
+    missing = set()
+    for marker, start, end in _jpeg_segments(data, all_scans=True):
+        if marker == 0xC2 and end - start >= 9:
+            names = data[start + 6 : end : 3]
+            missing = {(name, place) for name in names for place in range(64)}
+        elif marker == 0xDA and end - start >= 6 and data[end - 1] & 15 == 0:
+            names = data[start + 1 : end - 3 : 2]
+            places = range(data[end - 3], data[end - 2] + 1)
+            missing -= {(name, place) for name in names for place in places}
+    return not missing
+
+
+def _jpeg_segments(data, all_scans=False):
+    """Yields `(marker, start, end)` of each segment's contents, up to the first scan's header.
+
+    Or, as asked, to the end of the file.
+    """
     position, marker = 2, 0
-    while marker != 0xDA and position + 4 <= len(data) and data[position] == 0xFF:
+    while (all_scans or marker != 0xDA) and position + 4 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
         if marker == 0xFF:
             position += 1
@@ -101,6 +120,9 @@ def _jpeg_segments(data):
         end = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
         yield marker, position + 4, min(end, len(data))
         position = end
+        if marker == 0xDA and all_scans:
+            following = _NEXT_MARKER.search(data, position)
+            position = following.start() if following else len(data)
 
 
 def jfif_resolution(data):

@@ -1,6 +1,7 @@
 """Files that real programs write and readers get wrong, made by Pillow, tifffile and Little CMS."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -215,6 +216,17 @@ def test_an_end_marker_makes_no_cut_file_whole(kind):
     for lost in (3, 4, 9, 40):
         for data in (JPEG[kind][:-lost], JPEG[kind][:-lost] + b"\xff\xd9"):
             assert "truncated" in refused(data)
+
+
+def test_a_progressive_file_cut_between_scans_is_not_whole():
+    data = JPEG["progressive"]
+    scans = [match.start() for match in re.finditer(b"\xff\xda", data)]
+    assert len(scans) > 5
+    # Tables may stand before a scan's header.
+    for cut in (data[: data.rfind(b"\xff\xc4", 0, scan)] for scan in scans[1:]):
+        assert "truncated" in refused(cut)
+        (photo,) = photo_files.decode_photo("file", cut, salvage=True)
+        assert photo.rgb.shape == PICTURE.shape and "cut or damaged" in photo.remarks[0]
 
 
 def chunk(name, payload):
