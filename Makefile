@@ -7,21 +7,23 @@ REQUIREMENTS := setup.cfg requirements.txt
 
 .PHONY: demo test fast lint format
 
-# Colors the sample pictures into demo/.
-demo: .venv/.samples
+# Colors the sample pictures into demo/. A released model without a file for LiteRT needs TensorFlow.
+comma := ,
+DEMO := samples$(if $(wildcard saved_models/chroma/*/model.tflite),,$(comma)train)
+demo: .venv/.$(DEMO)
 	$(BIN)/python -m colorization.demo
 
 test: lint
 	$(PYTEST)
 
-fast: .venv/.test
+fast: .venv/.test,train
 	$(PYTEST) -m "not slow"
 
-lint: .venv/.test
+lint: .venv/.test,train
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: .venv/.test
+format: .venv/.test,train
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -29,5 +31,5 @@ format: .venv/.test
 .venv/.%: $(REQUIREMENTS)
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed. Received: none." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.txt --editable ".[$*]"
 	touch $@

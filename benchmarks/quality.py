@@ -9,7 +9,7 @@ from absl import app, flags
 
 from colorization import demo
 from colorization.evaluation import data, systems
-from pipelines.color.spaces import to_gray
+from pipelines.color.gray import to_gray
 from pipelines.photos import photo_files
 
 _DATA = flags.DEFINE_string("data", None, "As of colorization.evaluate.", required=True)

@@ -15,14 +15,11 @@ HEIGHT = 256
 def main():
     """Writes `demo/` and prints the path of the sheet."""
     from colorization import colorize
-    from pipelines import console
-
-    console.import_quietly()
-    from pipelines.color.spaces import to_gray
+    from pipelines.color.gray import to_gray
     from pipelines.photos import photo_files
-    from pipelines.sources import opener
+    from pipelines.sources import samples
 
-    names = opener.open_source("samples").names
+    names = samples.paths()
     originals = [photo_files.read_picture(name) for name in names]
     with tempfile.TemporaryDirectory() as gray_folder:
         for name, original in zip(names, originals, strict=True):

@@ -132,7 +132,7 @@ def load(name, folder):
     """Loads what `model_names` named as a `colorings.Model`."""
     from colorization import Colorizer, export
     from colorization.preference import colorings
-    from pipelines.color.spaces import to_gray
+    from pipelines.color.gray import to_gray
 
     if folder == "gray":
         return colorings.Model(name, "gray", to_gray)

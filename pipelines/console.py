@@ -1,6 +1,7 @@
 """What all commands of both packages share: quiet start, one line for a mistake, a status."""
 
 import contextlib
+import importlib.util
 import os
 import re
 import select
@@ -134,9 +135,18 @@ def _is_unread():
 
 
 def import_quietly():
-    """Imports TensorFlow without its notes about the machine, which no setting of its own stops."""
+    """Imports TensorFlow without its notes about the machine, which no setting of its own stops.
+
+    Raises:
+        UserError: If it is not installed, as where photos are only colored.
+    """
     if "tensorflow" in sys.modules:
         return
+    if importlib.util.find_spec("tensorflow") is None:
+        raise errors.UserError(
+            "This needs TensorFlow, which is not installed. Install it: "
+            "pip install 'colorization[train]', or pip install '.[train]' beside setup.cfg."
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silence_stderr():
         import tensorflow  # noqa: F401

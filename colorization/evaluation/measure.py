@@ -16,7 +16,8 @@ from colorization.evaluation import data as photos
 from colorization.evaluation.figures import FIGURES, mean_over_pairs
 from colorization.evaluation.metrics import colors, fidelity
 from colorization.inference import threads
-from pipelines.color.spaces import rgb_to_lab, to_gray
+from pipelines.color.gray import to_gray
+from pipelines.color.spaces import rgb_to_lab
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ import numpy as np
 
 from colorization import pages
 from colorization.evaluation import data as photos
-from pipelines.color.spaces import to_gray
+from pipelines.color.gray import to_gray
 
 KINDS = ("best", "median", "worst")
 FIGURE = "ciede2000"

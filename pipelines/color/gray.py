@@ -10,7 +10,7 @@ Three questions look alike and have three rules.
 - `is_bilevel`: is it black and white alone, as of a fax? Such a picture can't take colors.
 
 Which pictures of a set are in one tint is a matter of degree; `colorization.audit.tinting` measures
-it. A picture is made gray by `spaces.to_gray`.
+it. `to_gray` makes a picture gray.
 """
 
 import cv2
@@ -23,6 +23,7 @@ _SIDE = 128
 _LEVELS = 16
 _DISTANCE = 8.0
 _SHARE = 0.02
+_STRIP_PIXELS = 2**20
 
 
 def is_gray(picture):
@@ -43,6 +44,26 @@ def is_gray(picture):
     largest = tf.maximum(tf.maximum(red, green), blue)
     spread = largest - tf.minimum(tf.minimum(red, green), blue)
     return tf.reduce_mean(tf.cast(spread > _SPREAD, tf.float32)) <= _MOST_OFF
+
+
+def to_gray(picture):
+    """Takes a picture's colors away and keeps its luminance, to within half a level.
+
+    Args:
+        picture: uint8 or uint16 array of shape `(height, width, 3)`, sRGB levels.
+
+    Returns:
+        Array of the same type and shape, with three equal channels.
+    """
+    gray, full = np.empty_like(picture), np.iinfo(picture.dtype).max
+    light = arrays.srgb_to_linear(np.arange(full + 1) / full).astype(np.float32)
+    weights = arrays.RGB_TO_XYZ[1].astype(np.float32)[:, None]
+    # In strips, since a photo in 64 bits takes several times its memory.
+    rows = max(1, _STRIP_PIXELS // picture.shape[1])
+    for top in range(0, len(picture), rows):
+        level = arrays.linear_to_srgb(light[picture[top : top + rows]] @ weights)
+        gray[top : top + rows] = np.round(np.clip(level, 0, 1) * full)
+    return gray
 
 
 def has_colors(rgb):

@@ -22,7 +22,6 @@ _LAB_TO_F = np.linalg.inv(_F_TO_LAB)
 _F_OF_ZERO = -_LAB_OF_ZERO @ _LAB_TO_F
 
 _LUMINANCE = np.repeat(RGB_TO_XYZ[1][:, None], 3, axis=1).astype(np.float32)
-_STRIP_PIXELS = 2**20
 _NEXT_CHANNEL = np.roll(np.eye(3, dtype=np.float32), 1, axis=0)
 
 # The cube root of L*a*b* is linear below this cube, where its slope would grow without bound.
@@ -161,26 +160,6 @@ def gray_to_lightness():
     # Also when first asked for while a graph is traced.
     with tf.init_scope():
         return rgb_to_lightness(ramp).numpy()[:, 0]
-
-
-def to_gray(picture):
-    """Takes a picture's colors away and keeps its luminance, to within half a level.
-
-    Args:
-        picture: uint8 or uint16 array of shape `(height, width, 3)`, sRGB levels.
-
-    Returns:
-        Array of the same type and shape, with three equal channels.
-    """
-    gray, full = np.empty_like(picture), np.iinfo(picture.dtype).max
-    weights = RGB_TO_XYZ[1].astype(np.float32)[:, None]
-    # In strips, since a photo in 32 bits takes several times its memory.
-    rows = max(1, _STRIP_PIXELS // picture.shape[1])
-    for top in range(0, len(picture), rows):
-        light = srgb_to_linear(picture[top : top + rows]) @ weights
-        level = np.clip(linear_to_srgb(light).numpy(), 0, 1)
-        gray[top : top + rows] = np.round(level * full)
-    return gray
 
 
 def _compress(ratio):

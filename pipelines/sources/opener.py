@@ -8,7 +8,7 @@ import os
 import re
 
 from pipelines.errors import UserError
-from pipelines.sources import listings, oxford, pairs, prepared_sets, records, video
+from pipelines.sources import listings, oxford, pairs, prepared_sets, records, samples, video
 from pipelines.sources.listings import Source, digest
 
 __all__ = ["Source", "digest", "open_source", "split_specifications"]
@@ -98,15 +98,7 @@ def _open_folder(specification, path):
 
 
 def _open_samples(specification, _):
-    try:
-        import skimage
-    except ImportError as error:
-        raise UserError(
-            "The sample pictures are scikit-image's. Install it: pip install scikit-image."
-        ) from error
-    folder = os.path.join(os.path.dirname(skimage.__file__), "data")
-    names = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
-    return listings.from_files(specification, [os.path.join(folder, name) for name in names])
+    return listings.from_files(specification, samples.paths())
 
 
 _OPENERS = {

@@ -8,7 +8,7 @@ from skimage import color, data, metrics
 
 from colorization.evaluation.figures import FIGURES, HUE_FIGURES
 from colorization.evaluation.measure import Picture, measure
-from pipelines.color.spaces import to_gray
+from pipelines.color.gray import to_gray
 
 PHOTO = data.chelsea()[40:140, 100:221]
 OTHER = np.clip(PHOTO + np.random.default_rng(0).normal(0, 9, PHOTO.shape), 0, 255).astype(np.uint8)

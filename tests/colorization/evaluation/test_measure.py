@@ -10,7 +10,7 @@ import pytest
 from colorization.evaluation import data, features, measure, summary, systems
 from colorization.evaluation.metrics import distances
 from colorization.inference import threads
-from pipelines.color.spaces import to_gray
+from pipelines.color.gray import to_gray
 from pipelines.photos.photo_files import read_picture, write_picture
 
 

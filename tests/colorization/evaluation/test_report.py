@@ -12,7 +12,7 @@ import pytest
 
 from colorization.evaluation import data, measure, report, showcase, systems
 from colorization.inference import threads
-from pipelines.color.spaces import to_gray
+from pipelines.color.gray import to_gray
 from pipelines.photos.photo_files import read_picture, write_picture
 
 WARM = systems.System(

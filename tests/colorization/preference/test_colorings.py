@@ -11,7 +11,7 @@ import tensorflow as tf
 from colorization.inference import threads
 from colorization.preference import colorings
 from colorization.preference.colorings import Model
-from pipelines.color.spaces import to_gray
+from pipelines.color.gray import to_gray
 from pipelines.photos import formats
 from pipelines.photos.photo_files import read_picture, write_picture
 from pipelines.sources import opener

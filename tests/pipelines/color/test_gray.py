@@ -6,7 +6,6 @@ import skimage
 import tensorflow as tf
 
 from pipelines.color import gray as rules
-from pipelines.color import spaces
 
 
 @pytest.mark.parametrize(
@@ -34,9 +33,23 @@ def test_bilevel_is_black_and_white_without_a_gray_pixel(dtype):
 def test_a_toned_print_has_no_colors(dtype):
     scale = np.iinfo(dtype).max // 255
     photo = skimage.data.astronaut()
-    print_ = spaces.to_gray(photo)
+    print_ = rules.to_gray(photo)
     sepia = np.clip(print_ * [1.0, 0.9, 0.7] + 9, 0, 255).astype(np.uint8)
     found = [rules.has_colors(rgb.astype(dtype) * scale) for rgb in (photo, print_, sepia)]
     assert found == [True, False, False]
     # But there is something to learn in it: it is not gray.
     assert not rules.is_gray(sepia) and rules.is_gray(print_)
+
+
+def test_gray_keeps_lightness_and_has_no_colors(monkeypatch):
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    gray = rules.to_gray(rgb)
+    assert (gray == gray[..., :1]).all()
+    lab, expected = skimage.color.rgb2lab(gray), skimage.color.rgb2lab(rgb)
+    np.testing.assert_allclose(lab[..., 0], expected[..., 0], atol=0.3)
+    np.testing.assert_array_equal(rules.to_gray(gray), gray)
+    monkeypatch.setattr(rules, "_STRIP_PIXELS", 100)
+    np.testing.assert_array_equal(rules.to_gray(rgb), gray)
+    wide = rules.to_gray(rgb.astype(np.uint16) * 257)
+    assert wide.dtype == np.uint16
+    np.testing.assert_allclose(wide / 257, gray, atol=0.51)

@@ -244,17 +244,3 @@ def test_errors(convert, value, message):
 def test_lab_is_never_eight_bit():
     with pytest.raises(ValueError, match="Received: dtype=uint8"):
         spaces.lab_to_rgb(np.zeros((4, 4, 3), np.uint8))
-
-
-def test_gray_keeps_lightness_and_has_no_colors(monkeypatch):
-    rgb = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
-    gray = spaces.to_gray(rgb)
-    assert (gray == gray[..., :1]).all()
-    lab, expected = skimage.color.rgb2lab(gray), skimage.color.rgb2lab(rgb)
-    np.testing.assert_allclose(lab[..., 0], expected[..., 0], atol=0.3)
-    np.testing.assert_array_equal(spaces.to_gray(gray), gray)
-    monkeypatch.setattr(spaces, "_STRIP_PIXELS", 100)
-    np.testing.assert_array_equal(spaces.to_gray(rgb), gray)
-    wide = spaces.to_gray(rgb.astype(np.uint16) * 257)
-    assert wide.dtype == np.uint16
-    np.testing.assert_allclose(wide / 257, gray, atol=0.51)
