@@ -24,9 +24,9 @@ from pipelines.photos import photo_files
 BESIDE, SIDECAR = (".hints.json", ".hints.png"), "sidecar"
 MAX_HINTS = 1000
 MAX_VERTICES = 10_000
-# Radius of a point, as a share of the shorter side of what the network sees: patches of training
-# are up to nine pixels wide.
-_POINT_RADIUS = 0.009
+# Radius of a point, as a share of the shorter side of what the network sees: nine pixels wide of
+# 256, the largest patch of training, which brings the result nearest to what is asked.
+_POINT_RADIUS = 0.016
 # A painted pixel that is fainter is no hint.
 _OPAQUE = 0.5
 _KEYS = {"point": {"point", "color"}, "stroke": {"stroke", "width", "color"}}
