@@ -4,7 +4,7 @@ import os
 
 from absl import flags
 
-from colorization.film import FilmError, film_plan, film_run
+from colorization.film import FilmError, film_plan
 from colorization.film.film_writer import ENCODERS
 from colorization.inference import plan, threads
 from pipelines.errors import UserError
@@ -83,6 +83,9 @@ def run(values, inputs, open_colorizer, say, tell):
     Raises:
         UserError: If the request is wrong.
     """
+    # Not where photos are colored: this takes a part of a second.
+    from colorization.film import film_run
+
     _check(values, inputs)
     options = film_plan.FilmOptions(
         values.codec,

@@ -17,7 +17,7 @@ from colorization.inference.full_size import RADIUS
 # Of the size at which the network sees a frame.
 SHRINK = 2
 # Share of the weight of a prediction that is left a frame later.
-_KEEP = 0.94
+_KEEP = 0.97
 # Least weight that counts; where there is less, colors come from around.
 _LEAST, _AROUND = 0.05, 15
 
