@@ -129,9 +129,9 @@ def evaluate(
         UserError: If a request can't be met.
     """
     from colorization import export
+    from colorization.evaluation import REPORT, protocol, tables
     from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
-    from colorization.evaluation import protocol, tables
     from colorization.evaluation.report import Report
     from colorization.evaluation.systems import open_systems
     from colorization.inference import threads
@@ -166,6 +166,10 @@ def evaluate(
             if page:
                 page.add(one, found, systems[0], rows)
                 page.write()
+    if page:
+        print(f"Pictures and figures: {os.path.join(report, REPORT[0])}")
+    if output:
+        print(f"Set side by side with others: colorization compare {output} OTHER.jsonl")
     return 1 if num_damaged else 0
 
 

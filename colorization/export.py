@@ -156,6 +156,8 @@ def main(arguments):
     else:
         path = export(options.model_dir, output, options.version, lite=options.litert, **settings)
     print(f"Exported {options.model_dir} to {path}")
+    if not is_lite:
+        print(f"Color with it: colorize PHOTO --model={output}")
 
 
 def export(model_dir, output, version=0, lite=False, **settings):
@@ -178,12 +180,14 @@ def export(model_dir, output, version=0, lite=False, **settings):
     """
     from colorization.serving import saved_model
     from colorization.training import restore
+    from pipelines import console
 
     settings = Settings(**settings)
-    graph, description = open_run(model_dir, settings)
-    version = version or saved_model.next_version(output)
-    path = saved_model.save(graph, output, version, description, lite)
-    restore.publish_weights(model_dir, settings.checkpoint, os.path.join(path, restore.WEIGHTS))
+    with console.doing(f"Exporting {model_dir}"):
+        graph, description = open_run(model_dir, settings)
+        version = version or saved_model.next_version(output)
+        path = saved_model.save(graph, output, version, description, lite)
+        restore.publish_weights(model_dir, settings.checkpoint, os.path.join(path, restore.WEIGHTS))
     return path
 
 

@@ -6,6 +6,8 @@ import os
 import re
 import select
 import sys
+import threading
+import time
 
 from pipelines import errors
 
@@ -134,6 +136,41 @@ def _is_unread():
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
+@contextlib.contextmanager
+def doing(what):
+    """Says on a terminal what is being done and for how many seconds; the line goes at the end.
+
+    Nothing is said where standard error is no terminal.
+
+    Args:
+        what: Text such as `"Loading the model"`.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+    # A descriptor of its own: what is being done may silence standard error.
+    with os.fdopen(os.dup(2), "w") as terminal:
+        ticking = threading.Thread(target=_tick, args=(what, terminal, done), daemon=True)
+        ticking.start()
+        try:
+            yield
+        finally:
+            done.set()
+            ticking.join()
+
+
+def _tick(what, terminal, done):
+    start, is_done = time.monotonic(), False
+    while not is_done:
+        # The cursor goes back, so that whatever else is printed replaces the line.
+        terminal.write(f"\r\033[K{what}: {time.monotonic() - start:.0f} s\r")
+        terminal.flush()
+        is_done = done.wait(1)
+    terminal.write("\033[K")
+    terminal.flush()
+
+
 def import_quietly():
     """Imports TensorFlow without its notes about the machine, which no setting of its own stops.
 
@@ -148,7 +185,7 @@ def import_quietly():
             "pip install 'colorization[train]', or pip install '.[train]' beside setup.cfg."
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silence_stderr():
+    with doing("Loading TensorFlow"), silence_stderr():
         import tensorflow  # noqa: F401
 
 

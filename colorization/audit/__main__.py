@@ -64,10 +64,13 @@ def main(arguments):
         found = findings.audit(*opened, on_progress=bar.update)
     if folder:
         # First: whoever reads the tables may close the pipe.
-        write(found, folder)
+        with console.doing("Writing the report"):
+            write(found, folder)
     _print_tables(found)
     if folder:
         print(f"Wrote {', '.join(FILENAMES)} to {folder}")
+        listed = os.path.join(folder, FILENAMES[-1])
+        print(f"Leave out what it names: colorization train --exclude={listed} ...")
 
 
 def write(found, folder):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from colorization.flags import format_flags
 from colorization.training import callbacks, monitor, networks, restore, state
 from colorization.training.pictures import Pictures
+from pipelines import console
 from pipelines.batches import distributed, survey
 
 
@@ -28,7 +29,7 @@ def train(config, workers):
     if not run.has_checkpoint:
         weights, origin = restore.starting_weights(config)
     _agree_on_inputs(config, workers, pictures)
-    with workers.chief_first():
+    with workers.chief_first(), console.doing("Looking at every picture"):
         run.open(config)
         pictures.look(run)
         run.write_recipe(config)
@@ -38,9 +39,9 @@ def train(config, workers):
     tf.config.experimental.enable_op_determinism()
     prior = None
     if config.is_quantized:
-        with workers.chief_first():
+        with workers.chief_first(), console.doing("Counting colors"):
             prior = run.prior(pictures.measure_prior)
-    with workers.strategy.scope():
+    with workers.strategy.scope(), console.doing("Building the networks"):
         built = networks.build_networks(config, pictures.steps_per_epoch, prior, workers.assemble)
         if weights is not None:
             built.generator.set_weights(weights)
@@ -79,6 +80,7 @@ def _fit(config, workers, run, pictures, built, figures):
         every = config.generator_every, config.discriminator_every
         around.insert(0, callbacks.Phases(config.pretrain_epochs, *every, steps))
     if workers.is_chief:
+        around.insert(0, callbacks.SayFirstStep())
         sheet = callbacks.SampleSheet(built, pictures.shown(), run.path("samples"))
         best = monitor.build_best(config, run, built.model, history)
         around += [sheet, *best, checkpoints]
@@ -103,6 +105,12 @@ def _fit(config, workers, run, pictures, built, figures):
     )
     if workers.is_chief:
         run.mark_finished()
+        print(
+            f"Trained: {run.path('samples')} shows how it went.\n"
+            f"Color with it: colorize PHOTO --model={run.model_dir}\n"
+            f"Keep it as a model: colorization export --model_dir={run.model_dir}",
+            flush=True,
+        )
     workers.wait()
     return built.model
 

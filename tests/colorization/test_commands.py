@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pty
 import re
 import subprocess
 import sys
@@ -188,3 +189,25 @@ def test_tensorflow_is_imported_once(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", object())
     monkeypatch.setattr(os, "dup", lambda _: pytest.fail("not needed"))
     console.import_quietly()
+
+
+def test_what_is_being_done_is_said_on_a_terminal_and_gone_at_the_end():
+    master, terminal = pty.openpty()
+    program = (
+        "from pipelines import console\n"
+        "with console.doing('Counting'), console.silence_stderr():\n    print(1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, stderr=terminal, stdout=subprocess.PIPE
+    )
+    os.close(terminal)
+    said = os.read(master, 1000).decode()
+    os.close(master)
+    assert (done.returncode, done.stdout) == (0, b"1\n")
+    # The line is cleared before and after.
+    assert re.fullmatch(r"\r\x1b\[KCounting: \d+ s\r\x1b\[K", said)
+
+
+def test_nothing_is_said_of_it_where_no_terminal_is():
+    program = "from pipelines import console\nwith console.doing('Counting'):\n    pass\n"
+    assert call("-c", program) == (0, "", "")

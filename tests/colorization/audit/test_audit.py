@@ -50,7 +50,11 @@ def test_the_command_prints_tables_and_writes_a_folder(photos, tmp_path):
     assert table["leaking into the other"] == ["1", "1"]
     # Columns are aligned.
     assert len({len(line) for line in lines[:9]}) == 1
-    assert lines[-1] == f"Wrote report.html, audit.json, exclude.txt to {output}"
+    assert lines[-2] == f"Wrote report.html, audit.json, exclude.txt to {output}"
+    assert (
+        lines[-1]
+        == f"Leave out what it names: colorization train --exclude={output}/exclude.txt ..."
+    )
     assert {path.name for path in output.iterdir()} == set(command.FILENAMES)
     assert json.loads((output / "audit.json").read_text())["data"]["num_pictures"] == 4
     assert (output / "exclude.txt").read_text().splitlines()[1:] == [
