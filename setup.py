@@ -19,9 +19,7 @@ class BuildWithModel(build_py):
             versions = (path for path in RELEASED.iterdir() if path.name.isdecimal())
             newest = max(versions, key=lambda path: int(path.name))
             target = pathlib.Path(self.build_lib, "colorization", RELEASED, newest.name)
-            # What --start_from takes, a second copy of the weights, stays in the repository.
-            ignored = shutil.ignore_patterns("generator.weights.h5")
-            shutil.copytree(newest, target, ignore=ignored, dirs_exist_ok=True)
+            shutil.copytree(newest, target, dirs_exist_ok=True)
 
 
 setuptools.setup(cmdclass={"build_py": BuildWithModel})

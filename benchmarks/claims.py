@@ -1,4 +1,4 @@
-"""Trains the runs that docs/claims.md holds against each other.
+"""Trains the runs that benchmarks/claims.md holds against each other.
 
 `python benchmarks/claims.py --pictures=FOLDER --runs=runs/claims` where FOLDER has a folder for
 each set, `scenes`, `photos`, `faces`, `anime` and `flowers`, with pictures in `train` and `val`
@@ -6,7 +6,7 @@ below it. Every run takes the same number of steps at 64 pixels, with networks a
 their recipes', on one core: minutes instead of days. Runs that are finished are left alone, others
 go on where they were. Then
 
-    python -m colorization.compare runs/claims/* --pairs=... --output=docs/results.md
+    python -m colorization.compare runs/claims/* --pairs=... --output=benchmarks/results.md
 """
 
 import concurrent.futures

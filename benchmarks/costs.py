@@ -1,4 +1,4 @@
-"""What one picture costs one core, for docs/scale.md.
+"""What one picture costs one core, for benchmarks/scale.md.
 
 `python benchmarks/costs.py --data=folder:PHOTOS [--pictures=512]`
 

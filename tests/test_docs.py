@@ -1,14 +1,19 @@
 """What the documentation names is there: files, links, commands and modules."""
 
+import dataclasses
 import pathlib
 import re
 
 import pytest
 
+from colorization.__main__ import COMMANDS
+from colorization.config import Config
+from colorization.flags import RECIPES
+
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "deploy/**/*.md", "saved_models/*.md")
+    for pattern in ("*.md", "benchmarks/*.md", "docs/*.md", "deploy/**/*.md", "saved_models/*.md")
     for path in ROOT.glob(pattern)
 )
 # Short names start at one of these.
@@ -55,3 +60,36 @@ def test_modules_that_are_named_are_there(page):
         ):
             missing.append(name)
     assert missing == []
+
+
+def command_lines(page):
+    """The lines in fences that run a command of this project, continued ones joined."""
+    text = re.sub(r"\\\\\n\s*", "", page.read_text())
+    for fence in re.findall(r"^```\n(.*?)^```", text, flags=re.M | re.S):
+        yield from (line for line in fence.splitlines() if re.match("coloriz(e|ation) ", line))
+
+
+def known_flags():
+    """Names of all flags that a command defines."""
+    names = {field.name for field in dataclasses.fields(Config)} | {"recipe"}
+    for package in ("colorization", "pipelines"):
+        for path in (ROOT / package).rglob("*.py"):
+            names |= set(re.findall(r"\(\s*\"(\w+)\",", path.read_text()))
+            names |= set(re.findall(r"^    (\w+): ", path.read_text(), flags=re.M))
+    return names
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_flags_and_recipes_that_are_named_exist(page):
+    known, wrong = known_flags(), []
+    for line in command_lines(page):
+        program, word = line.split()[:2]
+        if program == "colorization" and word not in COMMANDS:
+            wrong.append(line)
+        # What stands in quotes is for others, such as a runner of Beam.
+        flags = re.findall(r"(?<=\s)--(\w+)", re.sub(r"'[^']*('|$)", "", line.partition(" # ")[0]))
+        wrong += [flag for flag in flags if not {flag, flag.removeprefix("no")} & known]
+        for recipe in re.findall(r"--recipe=(\w+)", line):
+            if recipe != "NAME" and not (RECIPES / f"{recipe}.flags").exists():
+                wrong.append(recipe)
+    assert wrong == []
