@@ -1,6 +1,5 @@
 """What happens around steps and epochs: phases, history, sample sheets, a stop at bad losses."""
 
-import contextlib
 import csv
 import math
 import os
@@ -13,7 +12,6 @@ from colorization.evaluation import outputs
 from colorization.training.monitor import Following, StopEarly
 from colorization.training.optimizer import averaged_weights
 from colorization.training.state import TrainingError
-from pipelines import console
 from pipelines.files import atomic_write
 from pipelines.photos import photo_files
 
@@ -94,26 +92,6 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
                     "new --model_dir."
                 )
         self._unseen = []
-
-
-class SayFirstStep(keras.callbacks.Callback):
-    """Says on a terminal that the first step is compiled, which takes a while."""
-
-    def __init__(self):
-        super().__init__()
-        self._saying = contextlib.ExitStack()
-
-    def on_train_begin(self, logs=None):
-        """Begins to say so."""
-        self._saying.enter_context(console.doing("Compiling the first step"))
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Ends it."""
-        self._saying.close()
-
-    def on_train_end(self, logs=None):
-        """Ends it where no epoch was left."""
-        self._saying.close()
 
 
 class History(keras.callbacks.Callback):

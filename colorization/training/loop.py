@@ -1,5 +1,6 @@
 """Training, from a `Config` to the last epoch, in the order in which it happens."""
 
+import contextlib
 import sys
 
 import keras
@@ -48,10 +49,15 @@ def train(config, workers):
     figures = monitor.build_figures(config, built, pictures, features)
     if workers.is_chief:
         _print_plan(config, workers, pictures, built)
-    with distributed.guard(pictures.service):
+    with distributed.guard(pictures.service), contextlib.ExitStack() as first_step:
+        first_step.enter_context(console.doing("Preparing the first step"))
         if config.dry_run:
             return _run_one_step(workers, pictures, built)
-        return _fit(config, workers, run, pictures, built, figures)
+        until = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: first_step.close(),
+            on_train_end=lambda logs: first_step.close(),
+        )
+        return _fit(config, workers, run, pictures, built, [until, *figures])
 
 
 def _agree_on_inputs(config, workers, pictures):
@@ -80,7 +86,6 @@ def _fit(config, workers, run, pictures, built, figures):
         every = config.generator_every, config.discriminator_every
         around.insert(0, callbacks.Phases(config.pretrain_epochs, *every, steps))
     if workers.is_chief:
-        around.insert(0, callbacks.SayFirstStep())
         sheet = callbacks.SampleSheet(built, pictures.shown(), run.path("samples"))
         best = monitor.build_best(config, run, built.model, history)
         around += [sheet, *best, checkpoints]
