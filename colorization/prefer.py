@@ -132,14 +132,12 @@ def load(name, folder):
     """Loads what `model_names` named as a `colorings.Model`."""
     from colorization import Colorizer, export
     from colorization.preference import colorings
-    from pipelines import console
     from pipelines.color.gray import to_gray
 
     if folder == "gray":
         return colorings.Model(name, "gray", to_gray)
     with export.exported(folder) as exported:
-        with console.doing("Loading the model"):
-            colorizer = Colorizer(exported)
+        colorizer = Colorizer(exported)
     if export.is_run(folder):
         version = os.path.join(folder, "checkpoints")
     else:

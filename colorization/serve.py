@@ -73,7 +73,6 @@ def main(arguments):
     from colorization.inference import threads
     from colorization.inference.colorizer import Colorizer
     from colorization.serving.web import ServeError
-    from pipelines import console
 
     if arguments:
         raise ServeError(f"serve takes flags only. Received: {arguments[0]}. See --help.")
@@ -96,8 +95,7 @@ def main(arguments):
     models, folder = contextlib.ExitStack(), options.model
     if not options.server:
         folder = models.enter_context(export.exported(folder))
-    with console.doing("Loading the model"):
-        colorizer = Colorizer(folder, server=options.server)
+    colorizer = Colorizer(folder, server=options.server)
     server = Server(create_app(colorizer, limits), listener, limits)
     stop = threads.Stop()
     told = "Stopping after the photos in progress. Again: at once."

@@ -16,7 +16,6 @@ from colorization.evaluation import EvaluationError
 from colorization.evaluation.protocol import VARIANTS_SEED
 from colorization.inference import model_folder
 from colorization.inference.colorizer import Colorizer
-from pipelines import console
 from pipelines.color import bins, spaces
 
 
@@ -127,8 +126,7 @@ def model(folder, num_variants=1, **more):
         ModelError: If it can't be used.
         EvaluationError: If it gives no variants and several are asked for.
     """
-    with console.doing("Loading the model"):
-        colorizer = Colorizer(folder)
+    colorizer = Colorizer(folder)
     description = colorizer.description
     if num_variants > 1 and not description["gives_variants"]:
         raise EvaluationError(

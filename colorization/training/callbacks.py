@@ -12,6 +12,7 @@ from colorization.evaluation import outputs
 from colorization.training.monitor import Following, StopEarly
 from colorization.training.optimizer import averaged_weights
 from colorization.training.state import TrainingError
+from pipelines import console
 from pipelines.files import atomic_write
 from pipelines.photos import photo_files
 
@@ -201,7 +202,10 @@ class SampleSheet(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Draws with the averaged weights, as the exported model would."""
-        with averaged_weights(self.network, self.model.optimizer):
+        with (
+            console.doing("Coloring samples"),
+            averaged_weights(self.network, self.model.optimizer),
+        ):
             colored = outputs.color(self.network, self.codec, self.pictures)
         path = os.path.join(self.directory, f"epoch_{epoch + 1:04d}.png")
         photo_files.write_picture(path, outputs.sheet(self.pictures, colored), overwrite=True)

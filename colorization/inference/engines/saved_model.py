@@ -30,7 +30,8 @@ class SavedModelEngine:
         self._full = tf.errors.ResourceExhaustedError
         try:
             # It is kept, since its functions do not hold it.
-            self._model = tf.saved_model.load(str(folder))
+            with console.doing("Loading the model"):
+                self._model = tf.saved_model.load(str(folder))
             for name in [signature.NAME] + [signature.SUGGEST] * self.gives_suggestions:
                 self._model.signatures[name]
         except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
