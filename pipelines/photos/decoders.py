@@ -32,6 +32,8 @@ pyvips.cache_set_max(0)
 _MAX_PAGES = 1000
 # Of other formats little can be read once they are damaged.
 _SALVAGED = ("JPEG", "PNG")
+# Most pixels for each byte of a file that is worth salvaging.
+_SPARSEST = 1000
 _END_OF_PNG = b"IEND\xaeB`\x82"
 _COLORS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "scrgb": 3, "cmyk": 4}
 
@@ -67,8 +69,6 @@ def decode(kind, data, salvage=False):
         raise PictureError(
             f"expected a whole {kind.name} picture. Received: {len(data):,} bytes, truncated, "
             f"damaged or of an unusual sort of {kind.name}. Copy it again, or save it as PNG."
-            + " Salvage takes what can be read of it."
-            * (kind.name in _SALVAGED)
         ) from error
 
 
@@ -78,6 +78,8 @@ def _salvaged(kind, data):
     try:
         image = load(headers.without_junk(data), access="sequential", fail_on="none")
         _check_size(kind.name, [(image.height, image.width)])
+        if image.height * image.width > _SPARSEST * len(data):
+            return None  # Nearly all would be gaps, and take long to fill.
         about = descriptions.metadata_of(image)
         pixels = _pixels(kind.name, image)
     except (pyvips.Error, ValueError):

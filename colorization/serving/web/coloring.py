@@ -31,7 +31,7 @@ def preview(colorizer, upload, options):
         Problem: If the photo is damaged, or hints don't suit it.
     """
     try:
-        pages = photo_files.read_photo(upload.path, options.salvage)
+        pages = photo_files.read_photo(upload.path)
         page = pages[0]
         before = _small(page.rgb)
         colored = colorizer.variants(page.rgb, options.num_variants, options, onto=before)

@@ -241,6 +241,19 @@ def png(pixels, *chunks):
     return data[:33] + b"".join(chunks) + data[33:]
 
 
+@pytest.mark.parametrize("side, is_read", [(99, True), (20_000, False)])
+def test_nothing_is_salvaged_of_a_file_that_is_nearly_all_gaps(side, is_read):
+    data = png(np.random.default_rng(0).integers(0, 256, PICTURE.shape, dtype=np.uint8))
+    header = struct.pack(">II", side, side) + data[24:29]
+    cut = data[:8] + chunk(b"IHDR", header) + data[33:-40]
+    if is_read:
+        (photo,) = photo_files.decode_photo("file", cut, salvage=True)
+        assert photo.rgb.shape == (side, side, 3)
+    else:
+        with pytest.raises(PictureError, match="truncated"):
+            photo_files.decode_photo("file", cut, salvage=True)
+
+
 def gamma(value):
     return chunk(b"gAMA", struct.pack(">I", round(value * 100_000)))
 
