@@ -182,7 +182,7 @@ def import_quietly():
     if importlib.util.find_spec("tensorflow") is None:
         raise errors.UserError(
             "This needs TensorFlow, which is not installed. Install it: "
-            "pip install 'colorization[train]', or pip install '.[train]' beside setup.cfg."
+            "pip install 'colorization[train]'"
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with doing("Loading TensorFlow"), silence_stderr():
