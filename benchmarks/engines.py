@@ -42,7 +42,7 @@ def main(_):
                 raise SystemExit(f"{name}: {len(several[0])} and {len(several[1])} variants.")
             for one, other in zip(*several, strict=True):
                 difference = cv2.absdiff(one, other)
-                most = max(most, difference.max() * 255 / np.iinfo(rgb.dtype).max)
+                most = max(most, float(difference.max()) * 255 / np.iinfo(rgb.dtype).max)
                 shares.append(np.mean(difference > 0))
         print(f"| {way} | {most:.2f} | {100 * np.mean(shares):.3f} % |", flush=True)
 
