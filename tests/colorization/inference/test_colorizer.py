@@ -205,7 +205,7 @@ def test_options_out_of_range_are_refused(subject, options, message):
 
 
 def test_a_mask_that_cannot_be_read_is_named(subject):
-    with pytest.raises(photo_files.PictureError, match="nowhere.png.*no such file"):
+    with pytest.raises(OptionError, match="mask=nowhere.png.*no such file"):
         subject.colorize(noise(4, 4), mask="nowhere.png")
 
 

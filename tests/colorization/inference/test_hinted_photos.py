@@ -113,6 +113,10 @@ def test_a_model_that_takes_no_hints_refuses_them_and_one_without_beliefs_sugges
 def album(colorizer, tmp_path, monkeypatch):
     """A folder of two photos, and the command that colors with the engine of these tests."""
     monkeypatch.setattr("colorization.inference.colorizer.Colorizer", lambda *_, **__: colorizer)
+    # Read without the model, to find out which photos it has colored already.
+    monkeypatch.setattr(
+        "colorization.inference.model_folder.read_description", lambda _: colorizer.description
+    )
     monkeypatch.chdir(tmp_path)
     (tmp_path / "album").mkdir()
     for name in ("a", "b"):

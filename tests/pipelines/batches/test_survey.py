@@ -62,7 +62,7 @@ def test_a_folder_of_tiff_is_not_called_damaged_alone(surveyed, tmp_path):
 
 
 def test_survey_stops_where_all_is_gray(surveyed, tmp_path):
-    with pytest.raises(UserError, match="needs pictures in color, and of 2 2 are gray. Point"):
+    with pytest.raises(UserError, match="needs pictures in color, and of 2 2 are gray. Name"):
         surveyed(tmp_path, a=(0, 0, 0), b=(90, 95, 100))
 
 

@@ -114,7 +114,7 @@ def test_joined_folders_follow_each_other(picture_folder, tmp_path):
         ("foder:photos", "Received: 'foder:photos'"),
         ("folder:", "Received: 'folder:'"),
         ("tfds:", "Received: 'tfds:'"),
-        ("samples,", "Received: nothing"),
+        ("samples,", "Received: 'samples,'"),
         ("{folder}", "Did you mean folder:{folder}?"),
         ("folder:{folder}/none", "needs a folder. Received: {folder}/none"),
         ("folder:{folder}/some.txt", "needs a folder"),
