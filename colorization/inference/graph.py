@@ -285,13 +285,14 @@ class ColorizationGraph(tf.Module):
             place: Float tensor of shape `(2,)`: shares of height and width, in `[0, 1]`.
 
         Returns:
-            Tensors as `variants.likely_colors` returns them.
+            Tensors as `variants.likely_colors` returns them, as saturated as the colorings.
         """
         logits = self._say(lightness, hints)[0]
         size = tf.shape(logits)[:2]
         cell = tf.cast(place * tf.cast(size, tf.float32), tf.int32)
         row, column = tf.unstack(tf.clip_by_value(cell, 0, size - 1))
-        return variants.likely_colors(tf.nn.softmax(logits[row, column]))
+        ab, shares = variants.likely_colors(tf.nn.softmax(logits[row, column]))
+        return ab * self._saturation, shares
 
     def seen(self, images, size=None):
         """Lightness of photos at the working size.

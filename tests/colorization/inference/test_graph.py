@@ -327,3 +327,17 @@ def test_saturation_multiplies_chroma_and_keeps_hints():
     hints = tf.tile(tf.constant([40.0, -30, 1]), [32 * 32])
     hinted = vivid.ab(tf.fill([1, 32, 32, 1], 50.0), tf.reshape(hints, [1, 32, 32, 3]))
     np.testing.assert_allclose(hinted[0, 0, 0], [40, -30], rtol=1e-3, atol=0.1)
+
+
+def test_suggestions_are_as_saturated_as_the_colorings():
+    codec = codecs.CODECS["quantized_ab"]
+    plain, vivid = (
+        graph.ColorizationGraph(network(codec.num_outputs), codec, 32, 16, saturation)
+        for saturation in (1, 1.5)
+    )
+    light = tf.reshape(tf.linspace(0.0, 100.0, 32 * 32), [1, 32, 32, 1])
+    expected, shares = plain.suggest(light, None, tf.constant([0.3, 0.6]))
+    ab, same_shares = vivid.suggest(light, None, tf.constant([0.3, 0.6]))
+    assert np.abs(expected).max() > 1
+    np.testing.assert_allclose(ab, 1.5 * expected, rtol=1e-5)
+    np.testing.assert_array_equal(same_shares, shares)
