@@ -4,7 +4,7 @@ import contextlib
 
 import keras
 
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 @contextlib.contextmanager
@@ -15,7 +15,7 @@ def precision(name):
         name: `"float32"`, `"bfloat16"` or `"float16"`; of the last two, weights stay float32.
     """
     policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(POLICIES[name])
+    keras.config.set_dtype_policy(_POLICIES[name])
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from colorization.inference import full_size
+from pipelines.color import arrays
 
 # Colors of less light or more are hardly told apart.
 _DARKEST, _LIGHTEST = 40, 80
@@ -50,8 +51,7 @@ def suggestions(ab, shares, level):
     """
     gray = np.clip(level, _DARKEST, _LIGHTEST)
     # As the photo itself would show them.
-    light = ((gray + 16) / 116) ** 3
-    tone = 1.055 * light ** (1 / 2.4) - 0.055
+    tone = arrays.linear_to_srgb(((gray + 16) / 116) ** 3)
     pixel = np.full((1, 1, 3), round(255 * tone), np.uint8)
     found = {}
     for pair, share in zip(ab, shares, strict=True):

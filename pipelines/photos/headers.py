@@ -70,9 +70,8 @@ def strict_jpeg(data):
     Returns:
         `(altered, num_rows)`: bytes, and how many rows of pixels at the end mean nothing.
     """
-    altered, num_rows, frame, scan = bytearray(data), 0, None, 0
+    altered, num_rows, frame = bytearray(data), 0, None
     for marker, start, end in _jpeg_segments(data):
-        scan = end
         if marker == 0xE0 and data[start : start + 5] == b"JFIF\0" and end - start >= 14:
             altered[start + 5] = 1
         elif marker in (0xC0, 0xC1) and end - start >= 9:
@@ -87,7 +86,7 @@ def strict_jpeg(data):
             if flat and data[start] == num_components and 0 < height < _MOST_ROWS:
                 num_rows = -height % 8 + 8
                 struct.pack_into(">H", altered, frame + 1, height + num_rows)
-    if data.find(_END_OF_JPEG, scan) < 0 and _has_all_scans(data):
+    if lacks_end(data) and _has_all_scans(data):
         altered += _END_OF_JPEG
     return bytes(altered), num_rows
 
