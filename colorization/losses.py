@@ -75,7 +75,7 @@ def quantized_crossentropy(class_weights):
     """
     indices, weights = (ops.convert_to_tensor(t) for t in bins.soft_encoding_table())
     class_weights = ops.convert_to_tensor(class_weights, "float32")
-    reach, side = bins.REACH, 2 * bins.REACH + 1
+    reach, side, num_bins = bins.REACH, 2 * bins.REACH + 1, len(class_weights)
 
     def loss(target, logits):
         logits = ops.cast(logits, "float32")
@@ -84,8 +84,13 @@ def quantized_crossentropy(class_weights):
         cell = ops.cast(ops.clip(ops.round(target), -reach, reach), "int32") + reach
         row = cell[..., 0] * side + cell[..., 1]
         nearest, shares = ops.take(indices, row, axis=0), ops.take(weights, row, axis=0)
-        chosen = ops.take_along_axis(logits, nearest, axis=-1)
-        entropy = ops.logsumexp(logits, axis=-1) - ops.sum(shares * chosen, axis=-1)
+        # The target is made dense, since the gradient of looking up a few logits is slow to scatter.
+        first = num_bins * ops.reshape(ops.arange(ops.size(row)), (-1, 1))
+        cells = ops.reshape(ops.reshape(nearest, (-1, nearest.shape[-1])) + first, (-1, 1))
+        soft = ops.scatter(cells, ops.reshape(shares, (-1,)), (ops.size(logits),))
+        entropy = ops.categorical_crossentropy(
+            ops.reshape(soft, ops.shape(logits)), logits, from_logits=True
+        )
         rarity = ops.sum(shares * ops.take(class_weights, nearest, axis=0), axis=-1)
         return rarity * entropy
 
