@@ -11,7 +11,7 @@ import re
 
 from colorization.inference import plan
 from pipelines.files import is_passed_over
-from pipelines.photos.formats import PICTURE_SUFFIXES
+from pipelines.photos.formats import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -90,9 +90,18 @@ def name(glob, path, output):
     return below
 
 
-def destination(name):
-    """Path below the output folder that a photo goes to, by what `name` returned."""
-    return str(plan.writable(pathlib.PurePosixPath(name)))
+def destination(name, apart=False):
+    """Path below the output folder that a photo goes to, by what `name` returned.
+
+    Args:
+        name: Path below the root.
+        apart: Whether another photo goes to the same path, so that one that cannot be written in
+            its own kind keeps its suffix: `b.bmp` goes to `b.bmp.png`.
+    """
+    path = pathlib.PurePosixPath(name)
+    if apart and path.suffix.lower() not in WRITABLE_SUFFIXES:
+        return f"{name}.png"
+    return str(plan.writable(path))
 
 
 def _tidy(path):

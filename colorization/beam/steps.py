@@ -99,7 +99,7 @@ def _find_outputs(pattern, batch):
 
 
 class Choose(beam.DoFn):
-    """Yields the photos to color as pairs of path and name; counts and names what is passed over.
+    """Yields the photos to color, with their places below the output; names what is passed over.
 
     Args:
         batch: `Batch`.
@@ -110,26 +110,37 @@ class Choose(beam.DoFn):
         self._skipped, self._outdated, self._failed = map(_counter, ("skipped", "outdated", FAILED))
 
     def process(self, element):
-        """Chooses of the photos of one name the first, if it is to be colored."""
+        """Chooses of the photos of one name those that are to be colored."""
         name, found = element
         # One photo may match two patterns.
-        photos = sorted(set(found["sources"]))
-        for path, *_ in photos[1:]:
-            self._failed.inc()
-            path, wanted = os.fsdecode(path), f"{self._batch.output}/{os.fsdecode(name)}"
-            reason = (
-                f"{path}: {wanted} is where {os.fsdecode(photos[0][0])} goes. Color it in a "
-                "separate run."
-            )
-            yield beam.pvalue.TaggedOutput(FAILED, _letter(path, reason))
-        for path, name, changed in photos[:1]:
-            made = max(found["outputs"], default=None)
+        photos, wanted = sorted(set(found["sources"])), {}
+        for photo in photos:
+            destination = places.destination(os.fsdecode(photo[1]), apart=len(photos) > 1)
+            wanted.setdefault(destination, []).append(photo)
+        for destination, (first, *others) in wanted.items():
+            for path, *_ in others:
+                yield self._refuse(path, destination, first[0])
+            path, name, changed = first
+            target = plan.variant_paths(destination, self._batch.options.num_variants)[0]
+            if os.fsencode(target) == element[0]:
+                made = max(found["outputs"], default=None)
+            elif FileSystems.exists(f"{os.fsdecode(path)}.png"):
+                yield self._refuse(path, destination, path + b".png")
+                continue
+            else:
+                made = storage.last_change(FileSystems.join(self._batch.output, str(target)))
             is_current = made is not None and made > self._batch.since and made >= changed
             if made is None or (self._batch.overwrite and not is_current):
-                yield path, name
+                yield path, os.fsencode(destination)
             else:
                 self._skipped.inc()
                 self._outdated.inc(not is_current)
+
+    def _refuse(self, path, destination, first):
+        self._failed.inc()
+        path, wanted = os.fsdecode(path), f"{self._batch.output}/{destination}"
+        reason = f"{path}: {wanted} is where {os.fsdecode(first)} goes. Color it in a separate run."
+        return beam.pvalue.TaggedOutput(FAILED, _letter(path, reason))
 
 
 class Color(beam.DoFn):
@@ -152,7 +163,7 @@ class Color(beam.DoFn):
 
     def process(self, element):
         """Colors one photo."""
-        source, name = map(os.fsdecode, element)
+        source, destination = map(os.fsdecode, element)
         if self._stopped:
             self._counters["not reached"].inc()
             return
@@ -160,7 +171,7 @@ class Color(beam.DoFn):
             self._load()
         start, status, error = time.monotonic(), FAILED, None
         try:
-            status = "colored" if self._color(source, name) else "kept"
+            status = "colored" if self._color(source, destination) else "kept"
         except Exception as failure:
             error = failure
         if album.is_disk_full(error):
@@ -181,12 +192,12 @@ class Color(beam.DoFn):
         model = self._batch.model
         self._model = self._shared.acquire(lambda: _load(model), model)
 
-    def _color(self, source, name):
+    def _color(self, source, destination):
         """Writes a photo's files, the first, which tells that it is done, last."""
         colored = self._model.colorize_bytes(
             storage.read(source),
             source,
-            FileSystems.join(self._batch.output, places.destination(name)),
+            FileSystems.join(self._batch.output, destination),
             self._batch.options,
         )
         made = list(colored)

@@ -47,6 +47,11 @@ def write(path, pieces):
         raise PictureError(f"{path}: cannot be written: {_said(error)}.") from error
 
 
+def last_change(path):
+    """Time of a file's last change in seconds, as `beam_files.find` gives times; None for none."""
+    return FileSystems.last_updated(path) if FileSystems.exists(path) else None
+
+
 def state(output, made_with):
     """Writes down how the files of an output folder are made from now on.
 

@@ -11,7 +11,7 @@ import io
 import numpy as np
 import pyvips
 
-from pipelines.photos import bitmaps, descriptions, headers, icc, tags, tiff
+from pipelines.photos import bitmaps, descriptions, headers, icc, levels, tags, tiff
 from pipelines.photos.photo import MAX_PIXELS, Metadata, Photo, PictureError
 
 _CRITICAL, _WARNING = 8, 16
@@ -35,7 +35,7 @@ _SALVAGED = ("JPEG", "PNG")
 # Most pixels for each byte of a file that is worth salvaging.
 _SPARSEST = 1000
 _END_OF_PNG = b"IEND\xaeB`\x82"
-_COLORS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "scrgb": 3, "cmyk": 4}
+_COLORS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "cmyk": 4}
 
 
 def decode(kind, data, salvage=False):
@@ -81,14 +81,14 @@ def _salvaged(kind, data):
         if image.height * image.width > _SPARSEST * len(data):
             return None  # Nearly all would be gaps, and take long to fill.
         about = descriptions.metadata_of(image)
-        pixels = _pixels(kind.name, image)
+        pixels, ignored = _pixels(kind.name, image)
     except (pyvips.Error, ValueError):
         return None
     if (pixels == pixels[0, 0]).all():
         return None
     photo = descriptions.upright(pixels, descriptions.orientation(kind, image, about), about)
     remark = "it is cut or damaged; what can be read of it is taken."
-    return dataclasses.replace(photo, remarks=(remark, *photo.remarks))
+    return dataclasses.replace(photo, remarks=(remark, *ignored, *photo.remarks))
 
 
 def _check_size(kind, sizes):
@@ -115,6 +115,8 @@ def _decode_with_vips(kind, data):
             remarks += ("there are stray bytes around its first marker.",)
         if headers.lacks_end(data):
             remarks += ("its end marker is missing; all its pixels are there.",)
+        if headers.has_more_xmp(data):
+            remarks += ("its XMP metadata beyond the first 64 KB are left out.",)
     if kind.name == "JPEG" and (unusual := headers.unusual_jpeg(data)):
         raise PictureError(
             "expected a baseline or progressive JPEG of 8 bits per sample. Received: "
@@ -149,7 +151,7 @@ def _decode_with_vips(kind, data):
     for page in range(count):
         # The header is read only; a page's decoder goes when its pixels are there.
         image, images[page] = images[page], None
-        about = descriptions.metadata_of(image)
+        about, said = descriptions.metadata_of(image), remarks
         if resolution := descriptions.resolution(kind, image, data):
             about = dataclasses.replace(about, resolution=resolution)
         if kind.name == "TIFF":
@@ -158,59 +160,41 @@ def _decode_with_vips(kind, data):
             about = descriptions.add_tiff_tags(about, block, start)
             if tiff.has_unnamed_channel(block, start):
                 image = image[: image.bands - 1]
+            image, scale = levels.to_sixteen_bits(image)
+            said += scale
             if start in labs:
                 image = icc.lab_to_srgb(image, labs[start][1])
         if kind.name == "PNG" and (gamma := headers.png_gamma(data)):
             image = icc.gamma_to_srgb(image, gamma)
         turn = descriptions.orientation(kind, image, about)
-        pixels = _pixels(kind.name, image)[: image.height - num_rows]
-        photo = descriptions.upright(pixels, turn, about)
-        photos.append(dataclasses.replace(photo, remarks=remarks + photo.remarks))
+        pixels, ignored = _pixels(kind.name, image)
+        photo = descriptions.upright(pixels[: image.height - num_rows], turn, about)
+        photos.append(dataclasses.replace(photo, remarks=said + ignored + photo.remarks))
     return photos
 
 
 def _num_frames(kind, image, data):
     """How many frames an animation has; 1 for what is none."""
-    if kind.name == "PNG":
-        return headers.png_frames(data)
+    if kind.name in ("PNG", "AVIF"):
+        return (headers.png_frames if kind.name == "PNG" else headers.avif_frames)(data)
     is_animated = kind.name in ("GIF", "WebP") and image.get_typeof("n-pages")
     return image.get("n-pages") if is_animated else 1
 
 
 def _pixels(kind, image):
-    """Decodes to an array of shape `(height, width, 3 or 4)`, sRGB, uint8 or uint16."""
+    """Decodes to sRGB, uint8 or uint16, of shape `(height, width, 3 or 4)`; and gives remarks."""
     colors = _COLORS.get(image.interpretation)
-    if image.format in ("float", "double"):
-        image = _to_sixteen_bits(image)
-        image = image.copy(interpretation={1: "grey16", 3: "rgb16"}.get(colors, "multiband"))
-        colors = _COLORS.get(image.interpretation)
     extra = image.bands - colors if colors else -1
     if image.format not in ("uchar", "ushort") or extra not in (0, 1):
         raise PictureError(
             f"expected a {kind} picture of gray, RGB or CMYK, with one more channel at most, of 8 "
-            f"or 16 bits or floating-point. Received: {image.bands} channels of sort "
+            f"or 16 bits. Received: {image.bands} channels of sort "
             f"{image.interpretation} and type {image.format}. Save it as 16-bit RGB."
         )
-    image = icc.to_srgb(image)
+    image, remarks = icc.to_srgb(image)
     dtype = {"uchar": np.uint8, "ushort": np.uint16}[image.format]
-    return np.frombuffer(image.write_to_memory(), dtype).reshape(
-        image.height, image.width, image.bands
-    )
-
-
-def _to_sixteen_bits(image):
-    """Takes floating-point levels to uint16, whether white is 1, 255 or 65535."""
-    image = image.copy_memory()  # It is read twice.
-    white, share = 1, (image > 1).avg() / 255
-    # Few and small ones are highlights above white.
-    if share > 0.1 and image.max() > 16:
-        white = next((level for level in (255, 65_535) if image.max() <= level + 0.5), None)
-    if white is None:
-        raise PictureError(
-            "expected floating-point levels from 0 to 1, 255 or 65535. Received: levels up to "
-            f"{image.max():g}. Save it as 16-bit RGB."
-        )
-    return (image * (65_535 / white)).rint().cast("ushort")
+    pixels = np.frombuffer(image.write_to_memory(), dtype)
+    return pixels.reshape(image.height, image.width, image.bands), remarks
 
 
 def _decode_bmp(data):
@@ -258,8 +242,10 @@ def _decode_heic(data):
     for field, name in (("exif", "exif-data"), ("xmp", "xmp-data"), ("icc_profile", icc.PROFILE)):
         if value := file.info.get(field):
             image.set_type(pyvips.GValue.blob_type, name, value)
+    pixels, ignored = _pixels("HEIC", image)
     # Its decoder has turned it upright.
-    return descriptions.upright(_pixels("HEIC", image), 1, descriptions.metadata_of(image))
+    photo = descriptions.upright(pixels, 1, descriptions.metadata_of(image))
+    return dataclasses.replace(photo, remarks=ignored + photo.remarks)
 
 
 _OTHER_READERS = {

@@ -77,11 +77,19 @@ def upright(pixels, turn, about):
     swapped = turn >= 5
     pixels = _UPRIGHT.get(turn, np.asarray)(pixels)
     turned = exif.upright(about.exif, swapped) if about.exif else None
-    remarks = ("its Exif metadata are damaged and left out.",) if about.exif and not turned else ()
+    is_whole = {
+        "Exif": not about.exif or turned,
+        "XMP": not about.xmp or metadata.is_whole(about.xmp),
+    }
+    remarks = tuple(
+        f"its {name} metadata are damaged and left out."
+        for name, whole in is_whole.items()
+        if not whole
+    )
     about = dataclasses.replace(
         about,
         exif=turned,
-        xmp=metadata.upright_xmp(about.xmp) if about.xmp else None,
+        xmp=metadata.upright_xmp(about.xmp) if about.xmp and is_whole["XMP"] else None,
         resolution=about.resolution[::-1] if swapped and about.resolution else about.resolution,
     )
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None

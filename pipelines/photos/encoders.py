@@ -9,6 +9,7 @@ specification; RFC 9649 (WebP). IPTC in PNG follows ImageMagick and ExifTool.
 """
 
 import dataclasses
+import itertools
 import struct
 import zlib
 
@@ -19,8 +20,14 @@ from pipelines.photos import exif, icc, metadata, tiff
 from pipelines.photos.photo import PictureError
 
 _KEEP_XMP_AND_ICC = 2 | 8
-_MAX_SEGMENT = 65_533
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_NAMES = {"exif": "Exif", "xmp": "XMP", "iptc": "IPTC"}
+# Most bytes of each. A segment of JPEG holds 65,533, with what says what it is.
+_MOST = {
+    "JPEG": {"exif": 65_533 - 6, "xmp": 65_533 - len(_XMP), "iptc": 65_533 - 27},
+    "WebP": {"iptc": 0},
+    "AVIF": {"iptc": 0},
+}
 
 
 def encode(kind, pages, note=None):
@@ -41,18 +48,23 @@ def encode(kind, pages, note=None):
         note: A `Note` for the XMP of every page, or None.
 
     Returns:
-        List of bytes: the pieces of the file.
+        `(pieces, remarks)`: list of bytes, the pieces of the file; and strings that say what of the
+        metadata it cannot hold.
 
     Raises:
         PictureError: If the format cannot hold the photos.
     """
     _check(kind, pages)
-    abouts = [_annotated(kind, page, note) for page in pages]
+    abouts, lost = zip(*(_fitted(kind, page, note) for page in pages), strict=True)
+    remarks = tuple(
+        f"its {_NAMES[name]} metadata do not fit into {kind.name} and are left out."
+        for name in dict.fromkeys(itertools.chain(*lost))
+    )
     if kind.writer == "tiff":
         pixels = [_pixels(page) for page in pages]
-        return tiff.encode(zip(pixels, abouts, strict=True), icc.srgb_profile())
+        return tiff.encode(zip(pixels, abouts, strict=True), icc.srgb_profile()), remarks
     profile = icc.srgb_profile() if abouts[0].tagged else None
-    return _ENCODERS[kind.name](kind, pages[0], abouts[0], profile)
+    return _ENCODERS[kind.name](kind, pages[0], abouts[0], profile), remarks
 
 
 def _check(kind, pages):
@@ -78,13 +90,17 @@ def _is_transparent(page):
     return page.alpha is not None and page.alpha.min() < np.iinfo(page.alpha.dtype).max
 
 
-def _annotated(kind, page, note):
-    if not note:
-        return page.metadata
-    xmp = metadata.annotate(page.metadata.xmp, note)
-    if kind.name == "JPEG" and len(_XMP) + len(xmp) > _MAX_SEGMENT:
-        xmp = metadata.annotate(None, note)  # The note must not go with the rest.
-    return dataclasses.replace(page.metadata, xmp=xmp)
+def _fitted(kind, page, note):
+    """Metadata with the note, and which of them do not fit into the format and go."""
+    about, most = page.metadata, _MOST.get(kind.name, {})
+    if note:
+        about = dataclasses.replace(about, xmp=metadata.annotate(about.xmp, note))
+    lost = [name for name in most if len(getattr(about, name) or b"") > most[name]]
+    about = dataclasses.replace(about, **dict.fromkeys(lost))
+    if note and "xmp" in lost:
+        # The note must not go with the rest.
+        about = dataclasses.replace(about, xmp=metadata.annotate(None, note))
+    return about, lost
 
 
 def _pixels(page):
@@ -128,8 +144,6 @@ def _jpeg(kind, page, about, profile):
 
 
 def _segment(marker, payload):
-    if len(payload) > _MAX_SEGMENT:
-        return b""
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 

@@ -1,4 +1,4 @@
-"""What a JPEG or PNG file tells before it is decoded, and its decoder would not.
+"""What a JPEG, PNG or AVIF file tells before it is decoded, and its decoder would not.
 
 A header that is cut short or damaged raises nothing; the decoder after it says what is wrong.
 
@@ -13,6 +13,8 @@ _JPEG_BEHIND_JUNK = re.compile(rb"(?s:.{0,60}?)\xff\xd8[^\xff]{0,60}\xff[\xc0-\x
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _MOST_ROWS = 65_480
 _END_OF_JPEG = b"\xff\xd9"
+_MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+_SAMPLE_SIZES = re.compile(rb"stsz\0\0\0\0(?s:.{4})((?s:.{4}))")
 _READABLE_FRAMES = {0xC0, 0xC1, 0xC2}
 _UNREADABLE_FRAMES = {
     **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless coding"),
@@ -52,6 +54,14 @@ def lacks_end(data):
     """Whether a JPEG file has no end marker behind its first scan's header."""
     scan = max((end for _, _, end in _jpeg_segments(data)), default=0)
     return data.find(_END_OF_JPEG, scan) < 0
+
+
+def has_more_xmp(data):
+    """Whether a JPEG file has XMP in further segments, as what is longer than one has."""
+    return any(
+        marker == 0xE1 and data.startswith(_MORE_XMP, start)
+        for marker, start, _ in _jpeg_segments(data)
+    )
 
 
 def strict_jpeg(data):
@@ -181,6 +191,15 @@ def png_frames(data):
     """How many frames a PNG file has: more than 1 if it is animated."""
     chunk = _png_chunks(data).get(b"acTL", b"")
     return struct.unpack_from(">I", chunk)[0] if len(chunk) == 8 else 1
+
+
+def avif_frames(data):
+    """How many frames an AVIF file has: more than 1 if it is animated.
+
+    Source: ISO/IEC 14496-12, 8.7.3.2 (sizes of samples).
+    """
+    sizes = _SAMPLE_SIZES.search(data) if data[8:12] == b"avis" else None
+    return struct.unpack(">I", sizes[1])[0] if sizes else 1
 
 
 def _png_chunks(data):

@@ -6,6 +6,7 @@ photo editors do it, by Little CMS inside libvips.
 
 import functools
 import itertools
+import struct
 
 import numpy as np
 import pyvips
@@ -22,30 +23,39 @@ def srgb_profile():
 def to_srgb(image):
     """Converts an image to sRGB.
 
-    Untagged CMYK is taken for the standard one of libvips. A profile that is damaged, or meant for
-    other channels, is ignored.
+    Untagged CMYK is taken for the standard one of libvips. A profile of RGB holds for gray levels
+    too; one that is damaged, or meant for other channels, is ignored.
 
     Args:
         image: A `pyvips.Image` of gray, RGB or CMYK, 8 or 16 bits, with or without alpha.
 
     Returns:
-        A `pyvips.Image` of 3 bands, and alpha where there was one, with the same bits.
+        `(image, remarks)`: a `pyvips.Image` of 3 bands, and alpha where there was one, with the
+        same bits; and strings as in `Photo.remarks`.
     """
     depth = 16 if image.format == "ushort" else 8
-    tagged = image.get_typeof(PROFILE) != 0
+    profile = bytes(image.get(PROFILE)) if image.get_typeof(PROFILE) else None
     bands = _BANDS[image.interpretation]
+    if bands == 1 and profile and profile[16:20] == b"RGB ":
+        image, bands = _three_bands(image), 3
     kind = {1: "b-w", 3: "srgb", 4: "cmyk"}[bands]
-    use = _use_of(bytes(image.get(PROFILE)), kind) if tagged else "none"
+    use = _use_of(profile, kind) if profile else None
     if use == "convert":
-        return _transform(image, depth, embedded=True)
-    if tagged:
+        return _transform(image, depth, embedded=True), ()
+    if profile:
         image = image.copy()
         image.remove(PROFILE)
     if bands == 4:
-        return _transform(image, depth, input_profile="cmyk")
-    if bands == 1:
-        return image[0].bandjoin([image[0], *(image[band] for band in range(image.bands))])
-    return image
+        image = _transform(image, depth, input_profile="cmyk")
+    elif bands == 1:
+        image = _three_bands(image)
+    damaged = "its color profile is damaged or meant for other channels, and ignored."
+    return image, (damaged,) if use == "ignore" else ()
+
+
+def _three_bands(image):
+    joined = image[0].bandjoin([image[0], *(image[band] for band in range(image.bands))])
+    return joined.copy(interpretation={"ushort": "rgb16", "uchar": "srgb"}[image.format])
 
 
 def lab_to_srgb(image, is_signed):
@@ -93,7 +103,9 @@ def gamma_to_srgb(image, gamma):
 
 @functools.lru_cache(maxsize=16)
 def _use_of(profile, kind):
-    """Whether a profile can be and must be applied: "convert" or "none"."""
+    """What is to be done by a profile: "convert", "nothing", or "ignore" one that can't be used."""
+    if not _is_whole(profile, kind):
+        return "ignore"
     bands = _BANDS[kind]
     levels = np.linspace(0, 255, {1: 256, 3: 9, 4: 5}[bands]).astype(np.uint8)
     colors = np.array(list(itertools.product(levels, repeat=bands)), np.uint8)
@@ -103,12 +115,24 @@ def _use_of(profile, kind):
     try:
         converted = _transform(image, 8, embedded=True)
         if converted.bands != 3:
-            return "none"
+            return "ignore"
         moved = np.abs(converted.numpy().reshape(-1, 3).astype(int) - colors) if bands < 4 else 255
     except pyvips.Error:
-        return "none"
+        return "ignore"
     # What moves no color is sRGB, and the pixels stay exact.
-    return "convert" if np.max(moved) > 1 else "none"
+    return "convert" if np.max(moved) > 1 else "nothing"
+
+
+def _is_whole(profile, kind):
+    """Whether a profile is whole and of this kind; in place of others libvips takes its own."""
+    spaces = {"b-w": b"GRAY", "srgb": b"RGB ", "cmyk": b"CMYK"}
+    if len(profile) < 132 or profile[36:40] != b"acsp" or profile[16:20] != spaces[kind]:
+        return False
+    (count,) = struct.unpack_from(">I", profile, 128)
+    if not 0 < count <= (len(profile) - 132) // 12:
+        return False
+    tags = struct.iter_unpack(">4sII", profile[132 : 132 + 12 * count])
+    return all(start + size <= len(profile) for _, start, size in tags)
 
 
 def _transform(image, depth, **profile):

@@ -57,7 +57,7 @@ def annotate(xmp, note):
 
     Source: IPTC Photo Metadata 2025.1: Digital Source Type, AI System Used, AI System Version Used.
     """
-    root, prefixes = _parse(xmp)
+    root, prefixes = _parse(xmp) or (ElementTree.fromstring(_EMPTY), {})
     rdf = root if root.tag == f"{{{_RDF}}}RDF" else root.find(f".//{{{_RDF}}}RDF")
     description = rdf.find(f"{{{_RDF}}}Description")
     if description is None:
@@ -83,7 +83,13 @@ def _is_stale(name):
     return name in _STALE or name.startswith(_STALE_SPACES)
 
 
+def is_whole(xmp):
+    """Whether an XMP packet can be read."""
+    return _parse(xmp) is not None
+
+
 def _parse(xmp):
+    """The root of a packet and its prefixes by address; None for none, or one that is damaged."""
     # A packet needs no document type, whose entities could grow without bound.
     if xmp and b"<!DOCTYPE" not in xmp:
         prefixes, root = {}, None
@@ -99,7 +105,7 @@ def _parse(xmp):
                 return root, prefixes
         except (ElementTree.ParseError, ValueError, LookupError):
             pass
-    return ElementTree.fromstring(_EMPTY), {}
+    return None
 
 
 def _serialize(root, prefixes):

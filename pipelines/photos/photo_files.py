@@ -55,8 +55,8 @@ def read_photo(path, salvage=False):
 
     Colors are converted to sRGB by the file's ICC profile, if it has one that is whole; CMYK
     without one is taken for a common press. The photo is turned the way up that its orientation
-    asks for, and the orientation is then 1. Levels of 32-bit floating-point TIFF are taken to lie
-    in [0, 1], gamma-encoded; they are clipped and become uint16.
+    asks for, and the orientation is then 1. Floating-point, signed and 32-bit levels of TIFF become
+    uint16 (`levels`).
 
     What a photo says in its `remarks` is logged as a warning.
 
@@ -101,7 +101,7 @@ def write_photo(path, pages, overwrite=False, note=None):
     """Writes a photo file whole or not at all: no reader ever sees a part of it.
 
     A photo whose file had an ICC profile is tagged with one of sRGB. `encoders.encode` says what
-    each format holds.
+    each format holds; metadata that do not fit are logged as a warning.
 
     Args:
         path: Path that ends in one of `formats.WRITABLE_SUFFIXES`.
@@ -150,12 +150,15 @@ def encode_photo(path, pages, note=None):
             f"Received: suffix={suffix!r}. Choose one of these suffixes."
         )
     try:
-        return encoders.encode(formats.by_suffix(path), list(pages), note)
+        pieces, remarks = encoders.encode(formats.by_suffix(path), list(pages), note)
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
     except (pyvips.Error, ValueError) as error:
         reason = " ".join(str(error).split())
         raise PictureError(f"{path}: cannot be encoded: {reason}.") from error
+    for remark in remarks:
+        _LOGGER.warning("%s: %s", path, remark)
+    return pieces
 
 
 def count_pixels(path):

@@ -189,13 +189,23 @@ def test_photos_with_colors_are_kept_if_asked(run):
     assert pictures() == {}
 
 
+def test_photos_that_would_share_a_name_are_told_apart(run):
+    for name in ("a.bmp", "a.gif"):
+        shutil.copy("album/a.png", f"album/{name}")
+    status, notes, _ = run("album/a.*")
+    assert (status, notes) == (0, "")
+    assert sorted(pictures()) == ["a.bmp.png", "a.gif.png", "a.png"]
+    assert run("album/a.*")[1].endswith("3 skipped")
+
+
 def test_of_two_photos_for_one_name_the_first_is_colored(run):
-    shutil.copy("album/a.png", "album/a.bmp")
+    for name in ("a.bmp", "a.bmp.png"):
+        shutil.copy("album/a.png", f"album/{name}")
     status, notes, _ = run("album/a.*")
     assert (status, notes) == (1, "1 failed")
-    assert list(pictures()) == ["a.png"]
-    reason = "album/a.png: out/a.png is where album/a.bmp goes. Color it in a separate run."
-    assert letters() == {"album/a.png": reason}
+    assert sorted(pictures()) == ["a.bmp.png", "a.png"]
+    reason = "album/a.bmp: out/a.bmp.png is where album/a.bmp.png goes. Color it in a separate run."
+    assert letters() == {"album/a.bmp": reason}
 
 
 @pytest.mark.slow

@@ -9,10 +9,11 @@ import numpy as np
 import PIL.Image
 import PIL.ImageCms
 import pytest
+import pyvips
 import tifffile
 
 from pipelines.photos import exif, formats, metadata, photo_files, tags
-from pipelines.photos.photo import Note, PictureError
+from pipelines.photos.photo import Metadata, Note, Photo, PictureError
 
 ROWS, COLUMNS = np.mgrid[:48, :64]
 PICTURE = np.stack([ROWS * 5, COLUMNS * 3, (ROWS + COLUMNS) * 2], axis=-1).astype(np.uint8)
@@ -83,6 +84,31 @@ def test_highlights_above_white_are_clipped_and_levels_of_no_scale_refused():
     )
 
 
+INTEGERS = {
+    "int8": (PICTURE // 2, 0, 127),
+    "int8, signed around gray": (PICTURE - 128.0, -128, 127),
+    "int16": (PICTURE, 0, 255),
+    "int16, above 255": (PICTURE * (32_767 / 255), 0, 32_767),
+    "int16, signed around gray": ((PICTURE - 128.0) * 256, -32_768, 32_767),
+    "int32": (PICTURE, 0, 255),
+    "uint32": (PICTURE, 0, 255),
+    "uint32, of 16 bits": (PICTURE * 257.0, 0, 65_535),
+    "uint32, of 32 bits": (PICTURE * (2**32 / 256), 0, 4_294_967_295),
+}
+
+
+@pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.parametrize("name", INTEGERS)
+def test_signed_and_32_bit_levels_are_scaled_by_what_is_in_them(name, bands, caplog):
+    levels, black, white = INTEGERS[name]
+    levels = levels.astype(name.split(",")[0])
+    data = tiff(levels) if bands == 3 else tiff(levels[..., 0], photometric="minisblack")
+    np.testing.assert_allclose(read(data)[..., 0] / 257, PICTURE[..., 0], atol=1.1)
+    assert caplog.messages == [
+        f"file: its levels are taken from {black} (black) to {white} (white)."
+    ]
+
+
 def handmade(bits, compression=1, data=bytes(48 * 64 * 2)):
     """A gray TIFF file of what tifffile does not write."""
     fields = [(256, 64), (257, 48), (258, bits), (259, compression), (262, 1), (273, 122)]
@@ -100,14 +126,39 @@ def handmade(bits, compression=1, data=bytes(48 * 64 * 2)):
         (handmade(8, 34_925), "compressed by LZMA"),
         (handmade(8, 6), "compressed by JPEG of the first kind"),
         (tiff(PICTURE / 255), "floating-point samples of 64 bits"),
-        (tiff(PICTURE.astype(np.int8)), "type char"),
-        (tiff(PICTURE.astype(np.int16)), "type short"),
-        (tiff(PICTURE.astype(np.uint32)), "type uint"),
     ],
 )
 def test_what_is_not_read_of_tiff_is_named(data, received):
     message = refused(data)
     assert received in message and "truncated" not in message and "16-bit RGB" in message
+
+
+def test_a_profile_of_rgb_holds_for_gray_levels():
+    profile = bytes(pyvips.Image.profile_load("p3"))
+    gray, rgb = io.BytesIO(), io.BytesIO()
+    image = PIL.Image.fromarray(PICTURE[..., 0])
+    image.save(gray, "PNG", icc_profile=profile)
+    image.convert("RGB").save(rgb, "PNG", icc_profile=profile)
+    np.testing.assert_array_equal(read(gray.getvalue()), read(rgb.getvalue()))
+
+
+@pytest.mark.parametrize(
+    "suffix, field, size, name",
+    [
+        (".jpg", "exif", 65_528, "Exif"),
+        (".jpg", "xmp", 65_505, "XMP"),
+        (".jpg", "iptc", 65_507, "IPTC"),
+        (".webp", "iptc", 1, "IPTC"),
+        (".avif", "iptc", 1, "IPTC"),
+    ],
+)
+def test_metadata_that_do_not_fit_are_named(suffix, field, size, name, caplog):
+    for packet in (bytes(size), bytes(size - 1)):
+        photo = Photo(PICTURE, metadata=Metadata(**{field: packet}))
+        photo_files.encode_photo(f"a{suffix}", [photo])
+    kind = formats.by_suffix(f"a{suffix}").name
+    expected = f"a{suffix}: its {name} metadata do not fit into {kind} and are left out."
+    assert caplog.messages == [expected]
 
 
 def lab_of_picture():
@@ -165,6 +216,8 @@ def segment(marker, payload):
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
+PROFILE = b"ICC_PROFILE\0\1\1" + bytes(pyvips.Image.profile_load("p3"))
+ADOBE = b"http://ns.adobe.com/"
 BROKEN = {
     "no end": lambda data: data[:-2],
     "half an end": lambda data: data[:-1],
@@ -173,7 +226,10 @@ BROKEN = {
     "bad Exif": lambda data: data[:2] + segment(0xE1, b"Exif\0\0II*\0\xff\xff\xff\xff") + data[2:],
     "no Exif at all": lambda data: data[:2] + segment(0xE1, b"Exif\0\0garbage") + data[2:],
     "short APP14": lambda data: data[:2] + segment(0xEE, b"Adobe\0d") + data[2:],
-    "bad profile": lambda data: data[:2] + segment(0xE2, b"ICC_PROFILE\0\1\2bad") + data[2:],
+    "bad profile": lambda data: data[:2] + segment(0xE2, PROFILE[:300]) + data[2:],
+    "piece of a profile": lambda data: data[:2] + segment(0xE2, b"ICC_PROFILE\0\1\2bad") + data[2:],
+    "bad XMP": lambda data: data[:2] + segment(0xE1, ADOBE + b"xap/1.0/\0<x") + data[2:],
+    "long XMP": lambda data: data[:2] + segment(0xE1, ADOBE + b"xmp/extension/\0x") + data[2:],
 }
 
 
@@ -189,6 +245,12 @@ def test_whole_pixels_with_broken_wrapping_are_read(kind, name):
         ("no end", "its end marker is missing; all its pixels are there."),
         ("junk before", "there are stray bytes around its first marker."),
         ("bad Exif", "its Exif metadata are damaged and left out."),
+        ("bad XMP", "its XMP metadata are damaged and left out."),
+        ("long XMP", "its XMP metadata beyond the first 64 KB are left out."),
+        (
+            "bad profile",
+            "its color profile is damaged or meant for other channels, and ignored.",
+        ),
     ],
 )
 def test_what_was_mended_or_left_out_is_said(name, remark, caplog):
@@ -202,7 +264,7 @@ def test_whole_photos_are_read_without_remark(caplog):
     assert not caplog.messages
 
 
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WebP"])
+@pytest.mark.parametrize("kind", ["AVIF", "GIF", "PNG", "WebP"])
 def test_of_an_animation_the_first_frame_is_taken_and_that_is_said(kind, caplog):
     frames = [PIL.Image.fromarray(level) for level in (PICTURE, 255 - PICTURE, PICTURE // 2)]
     file = io.BytesIO()

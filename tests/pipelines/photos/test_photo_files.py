@@ -557,12 +557,8 @@ def test_unusual_jpeg_is_refused_by_its_name(marker, bits, received, tmp_path):
 
 
 def test_unusual_tiff_is_refused_by_its_name(tmp_path):
-    for pixels, received in (
-        (noise(0, 8, 8, 3, dtype=np.uint32), "type uint"),
-        (noise(0, 8, 8, 6), "6 channels"),
-    ):
-        with pytest.raises(PictureError, match=f"8 or 16 bits.*{received}.*16-bit RGB"):
-            read_bytes(tmp_path, tiff(pixels))
+    with pytest.raises(PictureError, match="8 or 16 bits.*6 channels.*16-bit RGB"):
+        read_bytes(tmp_path, tiff(noise(0, 8, 8, 6)))
 
 
 def test_a_tiff_without_all_its_pieces_raises(tmp_path):
