@@ -100,7 +100,7 @@ def main(arguments):
 
 def compare_records(paths):
     """Sets the figures of files of records side by side, as Markdown: a table for each set."""
-    from colorization.evaluation import protocol, tables
+    from colorization.evaluation import figures, protocol
 
     sections = []
     for group in protocol.by_set({path: protocol.read(path) for path in paths}).values():
@@ -110,7 +110,7 @@ def compare_records(paths):
             name if names.count(name) == 1 else f"{name} ({path})"
             for path, name in zip(files, names, strict=True)
         ]
-        sections.append(tables.section(records, unique))
+        sections.append(figures.section(records, unique))
     return "\n".join(sections)
 
 

@@ -129,7 +129,7 @@ def evaluate(
         UserError: If a request can't be met.
     """
     from colorization import export
-    from colorization.evaluation import REPORT, protocol, tables
+    from colorization.evaluation import REPORT, figures, protocol
     from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
     from colorization.evaluation.report import Report
@@ -158,7 +158,7 @@ def evaluate(
             _report_left_out(one, found)
             num_damaged += len(found.left_out["damaged"])
             rows = protocol.records(systems, one.label, found, limit, networks, num_variants)
-            print(tables.section(rows, [system.name for system in systems]), flush=True)
+            print(figures.section(rows, [system.name for system in systems]), flush=True)
             lines += rows
             if output:
                 # After every set: what took an hour is not lost to the next one's trouble.

@@ -178,15 +178,15 @@ def export(model_dir, output, version=0, lite=False, **settings):
         TrainingError: If the run has no such checkpoint, or a damaged one.
         ExportError: If the version exists or can't be written.
     """
-    from colorization.serving import saved_model
+    from colorization.serving import versions
     from colorization.training import restore
     from pipelines import console
 
     settings = Settings(**settings)
     with console.doing(f"Exporting {model_dir}"):
         graph, description = open_run(model_dir, settings)
-        version = version or saved_model.next_version(output)
-        path = saved_model.save(graph, output, version, description, lite)
+        version = version or versions.next_version(output)
+        path = versions.save(graph, output, version, description, lite)
         restore.publish_weights(model_dir, settings.checkpoint, os.path.join(path, restore.WEIGHTS))
     return path
 
@@ -220,7 +220,7 @@ def export_tflite(
         ExportError: If the file exists or can't be written, or no picture of `data` can be read.
     """
     from colorization.config import ConfigError
-    from colorization.serving import saved_model, tflite
+    from colorization.serving import tflite, versions
     from pipelines.sources import opener
 
     if (quantize == "int8") != bool(data):
@@ -236,7 +236,7 @@ def export_tflite(
     path = os.path.join(output, f"{name}_{quantize}{suffix}.tflite")
     tflite.check_place(path, quantize)
     graph, description = open_run(model_dir, Settings(**settings), size)
-    version = version or max(1, saved_model.next_version(output) - 1)
+    version = version or max(1, versions.next_version(output) - 1)
     about = tflite.about({"name": name, "version": version} | description, quantize)
     content = tflite.convert(graph, about, size)
     if quantize != "none":

@@ -17,7 +17,7 @@ from google.protobuf import (
 from tensorflow_serving.config import model_server_config_pb2
 
 from colorization.inference.model_folder import RELEASED_MODEL
-from colorization.serving import server_files
+from colorization.serving import versions
 from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Double
 
@@ -112,7 +112,7 @@ def test_batching_puts_no_photos_together():
 
 
 def test_the_exporter_writes_the_same(tmp_path):
-    server_files.write_configs(tmp_path, RELEASED_MODEL.name)
+    versions.write_configs(tmp_path, RELEASED_MODEL.name)
     for name in CONFIGS:
         # Comments aside, which each has of its own.
         ours, theirs = (

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from colorization.audit import copies, tinting
+from colorization.audit import tinting
+from colorization.audit.findings import LEAST_CORRELATED, MOST_APART, RADIUS
 from colorization.audit.inspection import AB_RANGE, AB_STEP, CHANNELS
 from pipelines.sources import hashing
 
@@ -100,10 +101,10 @@ def as_json(found):
     first, *others = found.sets
     return {
         "thresholds": {
-            "hash_bits_apart": copies.RADIUS,
+            "hash_bits_apart": RADIUS,
             "hash_bits": hashing.NUM_BITS,
-            "thumbnail_levels_apart": copies.MOST_APART,
-            "thumbnail_correlation": copies.LEAST_CORRELATED,
+            "thumbnail_levels_apart": MOST_APART,
+            "thumbnail_correlation": LEAST_CORRELATED,
             "tint_off": tinting.MOST_OFF,
             "tint_off_share": tinting.MOST_OFF_SHARE,
             "tint_aligned": tinting.LEAST_ALIGNED,

@@ -8,7 +8,7 @@ the lightness that the network predicted. Pictures are uint8 sRGB of shape
 import numpy as np
 import tensorflow as tf
 
-from colorization.models import noise
+from colorization.models import layers
 from pipelines.color.spaces import lab_to_rgb, rgb_to_lab
 
 # Pictures colored at a time.
@@ -33,7 +33,7 @@ def color(network, codec, pictures, draws=None):
         some = slice(start, start + _BATCH)
         condition, _ = codec.encode(tf.constant(pictures[some]))
         drawn = None if draws is None else tf.constant(draws[some])
-        prediction = noise.generate(network, condition, drawn)
+        prediction = layers.generate(network, condition, drawn)
         rgb = codec.decode(condition, prediction, rgb_to_lab(pictures[some, ..., -3:])[..., :1])
         parts.append(np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8))
     return np.concatenate(parts)

@@ -11,7 +11,7 @@ import math
 import sys
 
 from colorization.evaluation import EvaluationError, figures, summary
-from colorization.evaluation.metrics import artifacts, distances, intervals
+from colorization.evaluation.metrics import artifacts, distances
 
 FORMAT = "colorization-evaluation"
 VERSION = 1
@@ -83,8 +83,8 @@ def _protocol(found, limit, networks, num_variants):
         "shown": "gray of equal luminance Y, 8 bits",
         "color": "sRGB, 8 bits; CIE L*a*b*, D65, 2 degrees",
         "intervals": {
-            "level": intervals.LEVEL,
-            "bootstrap": f"{intervals.NUM_RESAMPLES} draws of photos, seed {intervals.SEED}",
+            "level": distances.LEVEL,
+            "bootstrap": f"{distances.NUM_RESAMPLES} draws of photos, seed {distances.SEED}",
             "fid": f"jackknife of {distances.NUM_GROUPS} groups",
         },
         "kid": f"cubic, unbiased over pairs of photos, blocks of at most {distances.MAX_BLOCK}",

@@ -13,8 +13,8 @@ import numpy as np
 
 from colorization import pages
 from colorization.audit import inspection
-from colorization.evaluation import REPORT, figures, showcase, tables
-from colorization.evaluation.metrics import colors, intervals
+from colorization.evaluation import REPORT, figures, showcase
+from colorization.evaluation.metrics import colors, distances
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.photos.photo_files import write_picture
 
@@ -129,7 +129,7 @@ def _figures(columns):
         value, bracket, interval = html.escape(cell).partition("[")
         return f"{value}<small>{bracket}{interval}</small>" if bracket else value
 
-    header, *rows = tables.rows(columns)
+    header, *rows = figures.rows(columns)
     units = [figures.find(row[0].partition(" ")[0]).unit for row in rows]
     cells = [
         [row[0], unit, *map(faint_interval, row[1:])] for unit, row in zip(units, rows, strict=True)
@@ -165,7 +165,7 @@ def _hues(found):
     means = {name: spread.mean(axis=0, dtype=np.float64) for name, spread in spreads.items()}
     errors = {name: colors.hue_errors(mean) for name, mean in means.items()}
     ends = {
-        name: intervals.bootstrap_interval(spread, colors.hue_errors)
+        name: distances.bootstrap_interval(spread, colors.hue_errors)
         for name, spread in spreads.items()
     }
     shares = colors.hue_shares(next(iter(means.values())))

@@ -12,10 +12,10 @@ import difflib
 import numpy as np
 
 from colorization import pages
-from colorization.evaluation import EvaluationError, measure, outputs, summary, tables
+from colorization.evaluation import EvaluationError, figures, measure, outputs, summary
 from colorization.evaluation.figures import HUE_FIGURES
-from colorization.evaluation.metrics import colors, intervals
-from colorization.models import noise
+from colorization.evaluation.metrics import colors, distances
+from colorization.models import layers
 
 # Of the noise of variants.
 SEED = 0
@@ -66,7 +66,7 @@ def measure_run(network, codec, pictures, digest, networks, num_variants):
     Returns:
         `Outcome`.
     """
-    size = noise.noise_size(network)
+    size = layers.noise_size(network)
     # The first is the plain coloring, without noise.
     draws = [None]
     if size:
@@ -82,7 +82,7 @@ def measure_run(network, codec, pictures, digest, networks, num_variants):
     vectors = {n.name: [n.extract(truth.rgb) for truth in truths] for n in networks if n.extract}
     found = summary.summarize(measured, vectors, networks)
     cells = _cells(measured)
-    ends = intervals.bootstrap_interval(cells, _hue_errors)
+    ends = distances.bootstrap_interval(cells, _hue_errors)
     found |= summary.values(HUE_FIGURES, _hue_errors(cells.mean(axis=0)), ends)
     shown = np.linspace(0, len(pictures) - 1, min(_NUM_SHOWN, len(pictures))).round().astype(int)
     rows = [one[shown] for one in colored[: 1 + _NUM_SHOWN_VARIANTS]]
@@ -110,13 +110,13 @@ def difference(first, second):
         )
     names = [name for name in first[0].measured[0].values if name in second[0].measured[0].values]
     table = _values(second, names) - _values(first, names)
-    found = summary.values(names, table.mean(axis=0), intervals.bootstrap_interval(table))
+    found = summary.values(names, table.mean(axis=0), distances.bootstrap_interval(table))
     one, other = (np.mean([_cells(x.measured) for x in side], axis=0) for side in (first, second))
     # Each side by itself: in one product of matrices, sums of equal columns need not be equal.
-    samples = intervals.bootstrap_samples(other, _hue_errors)
-    samples = samples - intervals.bootstrap_samples(one, _hue_errors)
+    samples = distances.bootstrap_samples(other, _hue_errors)
+    samples = samples - distances.bootstrap_samples(one, _hue_errors)
     more = _hue_errors(other.mean(axis=0)) - _hue_errors(one.mean(axis=0))
-    return found | summary.values(HUE_FIGURES, more, intervals.percentile_interval(samples))
+    return found | summary.values(HUE_FIGURES, more, distances.percentile_interval(samples))
 
 
 def _values(outcomes, names):
@@ -192,11 +192,11 @@ def _all_runs(facts, outcomes, networks):
     for network in networks:
         kinds = ("kid", "diversity") if network.extract else ("diversity",)
         names += [network.figure_name(kind) for kind in kinds]
-    rows = [["run", "recipe", "data", "steps", "seconds", *map(tables.label, names)]]
+    rows = [["run", "recipe", "data", "steps", "seconds", *map(figures.label, names)]]
     for name, fact in facts.items():
         values = {k: vars(value) for k, value in outcomes[name].figures.items()}
         row = [name, fact["recipe"], fact["data"], f"{fact['steps']:,}", f"{fact['seconds']:,.0f}"]
-        rows.append(row + [tables.cell(k, values.get(k)) for k in names])
+        rows.append(row + [figures.cell(k, values.get(k)) for k in names])
     return pages.markdown(rows)
 
 
@@ -210,8 +210,8 @@ def _pair(first, second, outcomes, values):
             for side in (first, second)
         ]
         more = values.get(name)
-        cells = [tables.cell(name, value and vars(value)) for value in (*means, more)]
-        rows.append([tables.label(name), tables.better(name), *cells])
+        cells = [figures.cell(name, value and vars(value)) for value in (*means, more)]
+        rows.append([figures.label(name), figures.better(name), *cells])
     return f"## {sides[0]} and {sides[1]}\n\n{pages.markdown(rows)}\n"
 
 

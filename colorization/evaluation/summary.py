@@ -5,7 +5,7 @@ import functools
 
 import numpy as np
 
-from colorization.evaluation.metrics import colors, distances, intervals
+from colorization.evaluation.metrics import colors, distances
 
 # Below this FID is mostly bias, and KID comes first.
 FEW = 5000
@@ -43,11 +43,11 @@ def summarize(measured, true_vectors, networks):
     """
     names = list(measured[0].values)
     table = np.array([[one.values[name] for name in names] for one in measured])
-    found = values(names, table.mean(axis=0), intervals.bootstrap_interval(table))
+    found = values(names, table.mean(axis=0), distances.bootstrap_interval(table))
     spread = colors.lay_out([one.cells for one in measured])
     mean = spread.mean(axis=0, dtype=np.float64)
     balanced = functools.partial(colors.balanced_auc, frequencies=mean)
-    interval = intervals.bootstrap_interval(spread, balanced)
+    interval = distances.bootstrap_interval(spread, balanced)
     found |= values(["auc-balanced"], [balanced(mean)], interval[:, None])
     for network in networks:
         if network.extract is not None:
@@ -76,8 +76,8 @@ def warnings(networks, number):
 
 def _compare(truth, pictures, network):
     pair = [_even(x) for x in (truth, pictures)] if network.has_even_kernel else (truth, pictures)
-    samples = distances.kernel_samples(*pair, intervals.NUM_RESAMPLES, intervals.SEED)
-    interval = intervals.percentile_interval(samples)
+    samples = distances.kernel_samples(*pair, distances.NUM_RESAMPLES, distances.SEED)
+    interval = distances.percentile_interval(samples)
     kid = Value(distances.kernel_distance(*pair), *map(float, interval))
     enough = len(truth) >= MIN_FRECHET
     ends = distances.frechet_interval(truth, pictures) if enough else (None, None)

@@ -18,7 +18,6 @@ from colorization.inference import (
     color_hints,
     engines,
     full_size,
-    grain,
     margins,
     model_folder,
     pillow_images,
@@ -372,7 +371,7 @@ class Colorizer:
         part = margins.within(box, rgb.shape[:2])
         sizes = (self.description[name] for name in ("working_size", "size_multiple"))
         shape = working_size.working_shape(*rgb[part].shape[:2], *sizes)
-        lightness = grain.smooth(working_size.lightness(rgb[part], shape))
+        lightness = working_size.smooth(working_size.lightness(rgb[part], shape))
         if not options.hints:
             return lightness, None
         return lightness, color_hints.draw(options.hints, box, part, shape)[None]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from colorization.inference import options, tone, upsampling, variants
 from colorization.inference.working_size import MAX_ASPECT
-from colorization.models import noise
+from colorization.models import layers
 from pipelines.color import codecs, spaces
 
 STRIP_PIXELS = 2**18
@@ -88,7 +88,7 @@ class ColorizationGraph(tf.Module):
         elif self.gives_variants:
             shape = (None, None, None, self._codec.condition_channels)
             condition = tf.TensorSpec(shape, tf.float32, "condition")
-            size = noise.noise_size(self.network)
+            size = layers.noise_size(self.network)
             self._vary.get_concrete_function(
                 condition, tf.TensorSpec((None, size), tf.float32, "drawn")
             )
@@ -101,7 +101,7 @@ class ColorizationGraph(tf.Module):
     @property
     def gives_variants(self):
         """Whether the network can say other colorings: by a distribution, or from noise."""
-        return self.is_quantized or noise.noise_size(self.network) > 0
+        return self.is_quantized or layers.noise_size(self.network) > 0
 
     @property
     def is_quantized(self):
@@ -265,7 +265,7 @@ class ColorizationGraph(tf.Module):
         if self.is_quantized:
             logits = self._say(lightness, hints)
             return self._sample(lightness, logits, seed, count) * self._saturation
-        size = [options.MAX_VARIANTS - 1, noise.noise_size(self.network)]
+        size = [options.MAX_VARIANTS - 1, layers.noise_size(self.network)]
         drawn = tf.random.stateless_normal(size, tf.stack([seed, 0]))
         drawn = tf.pad(drawn, [[1, 0], [0, 0]])[:count]
         condition = tf.repeat(self._condition(lightness, hints), tf.shape(drawn)[0], axis=0)
@@ -340,11 +340,11 @@ class ColorizationGraph(tf.Module):
         return variants.sample(small, logits[0], self._codec.temperature, seed, count)
 
     def _generate(self, condition):
-        return noise.generate(self.network, condition)
+        return layers.generate(self.network, condition)
 
     @tf.function
     def _vary(self, condition, drawn):
-        return noise.generate(self.network, condition, drawn)
+        return layers.generate(self.network, condition, drawn)
 
     def working_shape(self, height, width):
         """What the network sees of a photo: never larger than the photo, save for rounding."""

@@ -2,10 +2,9 @@
 
 import keras
 
-from colorization.models.bilinear import BilinearUpsampling2D
 from colorization.models.efficientnet_lite import efficientnet_lite0
-from colorization.models.global_context import add_global_context
 from colorization.models.hint_layers import PoolHints, SpreadHints
+from colorization.models.layers import BilinearUpsampling2D, add_global_context
 
 
 def chroma(

@@ -2,8 +2,7 @@
 
 import keras
 
-from colorization.models.bilinear import BilinearUpsampling2D
-from colorization.models.noise import NoiseMap, modulate
+from colorization.models.layers import BilinearUpsampling2D, NoiseMap, modulate
 
 
 def colornet(

@@ -2,7 +2,7 @@
 
 import keras
 
-from colorization.models.bilinear import BilinearUpsampling2D
+from colorization.models.layers import BilinearUpsampling2D
 from colorization.models.unet import normalize
 
 # Name: (builder, how it wants RGB levels in [0, 255], its last layer at a half, a quarter, an

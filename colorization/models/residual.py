@@ -2,8 +2,7 @@
 
 import keras
 
-from colorization.models.bilinear import BilinearUpsampling2D
-from colorization.models.global_context import add_global_context
+from colorization.models.layers import BilinearUpsampling2D, add_global_context
 
 
 def residual(

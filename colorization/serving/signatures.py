@@ -11,7 +11,7 @@ save what was traced before beside them.
 import tensorflow as tf
 
 from colorization.inference import options
-from colorization.inference.engines import signature
+from colorization.inference.engines import saved_model
 from colorization.serving import photo_bytes
 from pipelines.batches import photo_headers
 
@@ -42,12 +42,12 @@ def signatures(graph):
         "serving_default": _files(graph, recolor),
         "arrays": _arrays(graph),
         "chroma": _chroma(graph),
-        signature.NAME: _client(graph),
+        saved_model.NAME: _client(graph),
     }
     if graph.gives_variants:
         found["variants"] = _variants(graph, recolor)
     if graph.gives_suggestions:
-        found[signature.SUGGEST] = _suggest(graph)
+        found[saved_model.SUGGEST] = _suggest(graph)
     return found
 
 

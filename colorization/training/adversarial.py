@@ -3,9 +3,7 @@
 import keras
 import tensorflow as tf
 
-from colorization.models import noise
-from colorization.training import draws
-from colorization.training.penalties import gradient_penalty
+from colorization.models import layers
 
 # Phase: whether a step updates the generator, and the discriminator.
 PHASES = {
@@ -92,7 +90,7 @@ class AdversarialModel(keras.Model):
 
     def call(self, condition, training=False):
         """Predicts, as the generator does without noise."""
-        return noise.generate(self.generator, condition, training=training)
+        return layers.generate(self.generator, condition, training=training)
 
     def make_train_function(self, force=False):
         """Makes the function of a step, which takes the way of the phase of the moment.
@@ -121,7 +119,7 @@ class AdversarialModel(keras.Model):
         losses = {}
         with tf.GradientTape() as tape:
             drawn = self._noise(condition)
-            prediction = noise.generate(self.generator, condition, drawn, training=True)
+            prediction = layers.generate(self.generator, condition, drawn, training=True)
             if updates_discriminator:
                 with tape.stop_recording():
                     losses |= self._update_discriminator(condition, target, prediction)
@@ -170,21 +168,21 @@ class AdversarialModel(keras.Model):
 
     def _seed(self, purpose):
         steps = self.optimizer.iterations, self.discriminator_optimizer.iterations
-        return draws.step_seed(self.seed, purpose, *map(tf.convert_to_tensor, steps))
+        return step_seed(self.seed, purpose, *map(tf.convert_to_tensor, steps))
 
     def _noise(self, condition):
-        size = noise.noise_size(self.generator)
-        return draws.normal(self._seed(_NOISE), [tf.shape(condition)[0], size]) if size else None
+        size = layers.noise_size(self.generator)
+        return normal(self._seed(_NOISE), [tf.shape(condition)[0], size]) if size else None
 
     def _factors(self, target):
-        return draws.uniform(self._seed(_FACTORS), [tf.shape(target)[0], 1, 1, 1])
+        return uniform(self._seed(_FACTORS), [tf.shape(target)[0], 1, 1, 1])
 
     def _labels(self, logits):
         shape = [tf.shape(logits)[0]] + [1] * (logits.shape.rank - 1)
         smoothing = self.label_smoothing
         return {
-            "real_labels": draws.uniform(self._seed(_REAL_LABELS), shape, 1 - smoothing, 1),
-            "fake_labels": draws.uniform(self._seed(_FAKE_LABELS), shape, 0, smoothing),
+            "real_labels": uniform(self._seed(_REAL_LABELS), shape, 1 - smoothing, 1),
+            "fake_labels": uniform(self._seed(_FAKE_LABELS), shape, 0, smoothing),
         }
 
     def _record(self, **losses):
@@ -207,3 +205,75 @@ def assemble_model(generator, discriminator=None):
 def _share_of_replica(loss):
     # Gradients are summed over replicas, each of which sees its share of the batch.
     return loss / tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def gradient_penalty(discriminator, condition, real, fake, factors):
+    """Squared distance from 1 of the critic's slope between real and generated targets.
+
+    Args:
+        discriminator: Model of `[condition, target]`. Without batch norm, so that a logit depends
+            on its own picture alone.
+        condition: Float tensor of shape `(batch, height, width, 1)`.
+        real: Float tensor of shape `(batch, height, width, channels)`.
+        fake: Float tensor of the same shape.
+        factors: Float tensor of shape `(batch, 1, 1, 1)`, in `[0, 1]`: where between `real`, at 0,
+            and `fake`, at 1, each picture's slope is taken.
+
+    Returns:
+        Scalar: the mean over the pictures.
+
+    Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, equation 3.
+    """
+    between = real + factors * (fake - real)
+    with tf.GradientTape() as tape:
+        tape.watch(between)
+        logits = discriminator([condition, between], training=True)
+    gradient = tf.cast(tape.gradient(logits, between), tf.float32)
+    # Inside the root, since its slope at zero is infinite.
+    norms = tf.sqrt(tf.reduce_sum(gradient**2, axis=[1, 2, 3]) + 1e-12)
+    return tf.reduce_mean((norms - 1) ** 2)
+
+
+def step_seed(seed, purpose, *counters):
+    """Derives a seed from a run's seed, a purpose and the numbers of steps taken.
+
+    Args:
+        seed: Integer.
+        purpose: Integer that tells apart what is drawn in one step.
+        *counters: Integer tensors.
+
+    Returns:
+        int32 tensor of shape `(2,)`, for TensorFlow's stateless functions.
+    """
+    derived = tf.constant([seed % 2**31, purpose], tf.int32)
+    for counter in counters:
+        derived = tf.random.fold_in(derived, tf.cast(counter, tf.int32))
+    return derived
+
+
+def uniform(seed, shape, low=0.0, high=1.0):
+    """Draws numbers from U(low, high) for this replica's share of the batch.
+
+    Args:
+        seed: As `step_seed` returns it.
+        shape: Shape of the share, samples first; all replicas have equal shares.
+        low: Smallest number.
+        high: Bound of the largest number.
+
+    Returns:
+        float32 tensor of that shape.
+    """
+    return _share(tf.random.stateless_uniform, seed, shape, minval=low, maxval=high)
+
+
+def normal(seed, shape):
+    """Draws numbers from N(0, 1) for this replica's share of the batch, as `uniform` does."""
+    return _share(tf.random.stateless_normal, seed, shape)
+
+
+def _share(draw, seed, shape, **options):
+    context = tf.distribute.get_replica_context()
+    count, *rest = tf.unstack(tf.convert_to_tensor(shape))
+    numbers = draw([count * context.num_replicas_in_sync, *rest], seed, **options)
+    start = context.replica_id_in_sync_group * count
+    return numbers[start : start + count]

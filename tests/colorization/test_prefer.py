@@ -18,7 +18,7 @@ import pytest
 from colorization import prefer
 from colorization.inference import colorizer, graph
 from colorization.preference import colorings
-from colorization.serving import saved_model
+from colorization.serving import versions
 from pipelines.color import codecs
 from pipelines.photos.photo_files import read_picture, write_picture
 from tests import command_line
@@ -134,7 +134,7 @@ def small_model(tmp_path_factory):
         weight.assign(np.random.default_rng(0).normal(0, 0.1, weight.shape))
     subject = graph.ColorizationGraph(network, codecs.CODECS["lab"], 32, 16)
     folder = tmp_path_factory.mktemp("models") / "small"
-    saved_model.save(subject, str(folder), 1, {})
+    versions.save(subject, str(folder), 1, {})
     return folder
 
 

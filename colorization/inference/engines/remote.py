@@ -8,7 +8,7 @@ import numpy as np
 
 from colorization.inference import full_size
 from colorization.inference.album import CannotGoOn
-from colorization.inference.engines import retries, signature
+from colorization.inference.engines import retries, saved_model
 from colorization.inference.engines.retries import NotServed, Refused, Unavailable
 from colorization.inference.model_folder import RELEASED, RELEASED_MODEL, ModelError
 from pipelines import console
@@ -95,13 +95,13 @@ class RemoteEngine:
             PictureError: If the server refuses this photo.
             ServerAway: If the server is away, or no longer serves the model.
         """
-        inputs = signature.inputs(lightness, hints, self.description, seed, count)
-        return full_size.fit(lightness, signature.ab(self._ask(signature.NAME, inputs)))
+        inputs = saved_model.inputs(lightness, hints, self.description, seed, count)
+        return full_size.fit(lightness, saved_model.ab(self._ask(saved_model.NAME, inputs)))
 
     def suggest(self, lightness, place, hints=None):
         """Tells what the network believes of a place. Raises as `variants` does."""
-        inputs = signature.inputs(lightness, hints, self.description, place=place)
-        return signature.suggested(self._ask(signature.SUGGEST, inputs))
+        inputs = saved_model.inputs(lightness, hints, self.description, place=place)
+        return saved_model.suggested(self._ask(saved_model.SUGGEST, inputs))
 
     def _start(self):
         """Finds the model, and what one pixel, sent to it, tells of it."""
@@ -109,12 +109,12 @@ class RemoteEngine:
         version, signatures = retries.call(
             lambda: self._transport.metadata(self._model, timeout), patience=_START_PATIENCE
         )
-        inputs = signatures.get(signature.NAME, ())
+        inputs = signatures.get(saved_model.NAME, ())
         if "lightness_bytes" not in inputs:
             # Those with underscores are TensorFlow's own.
             others = ", ".join(sorted(name for name in signatures if not name.startswith("_")))
             raise ModelError(
-                f"{self._server}: a model with the signature {signature.NAME!r} was "
+                f"{self._server}: a model with the signature {saved_model.NAME!r} was "
                 f"expected. Received: {self._model}, which has {others}. Export it again."
             )
         self.description = {
@@ -122,13 +122,13 @@ class RemoteEngine:
             "version": version,
             "gives_variants": "count" in inputs,
             "takes_hints": "hints_bytes" in inputs,
-            "gives_suggestions": signature.SUGGEST in signatures,
+            "gives_suggestions": saved_model.SUGGEST in signatures,
         }
         self.gives_variants = self.description["gives_variants"]
         self.gives_suggestions = self.description["gives_suggestions"]
         pixel = np.zeros([1, 1, 1, 1], np.float32)
-        inputs = signature.inputs(pixel, None, self.description)
-        return self._answer(signature.NAME, inputs, _START_PATIENCE)
+        inputs = saved_model.inputs(pixel, None, self.description)
+        return self._answer(saved_model.NAME, inputs, _START_PATIENCE)
 
     def _ask(self, name, inputs):
         try:

@@ -18,8 +18,8 @@ from colorization.training.cluster.membership import (
     ClusterError,
     LostWorkerError,
     check_share,
+    wait_for_all,
 )
-from colorization.training.cluster.rendezvous import wait_for_all
 from colorization.training.cluster.synchronized import (
     SynchronizedAdversarialModel,
     SynchronizedModel,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from colorization.evaluation import EvaluationError, protocol, tables
+from colorization.evaluation import EvaluationError, figures, protocol
 
 PROTOCOL = {
     "data": {"fingerprint": "ab", "photos": 9},
@@ -88,7 +88,7 @@ def test_parts_that_go_with_figures_of_their_own_may_be_missing_but_not_differ()
 
 def test_distances_of_sets_come_first_and_other_figures_of_networks_last():
     figures = record(**dict.fromkeys(("lpips-alex", "ssim", "a-kid", "a-fid", "psnr"), (1, 1, 1)))
-    rows = tables.rows({"model": figures["figures"]})[1:]
+    rows = figures.rows({"model": figures["figures"]})[1:]
     found = [row[0].split()[0] for row in rows]
     assert found == ["a-kid", "a-fid", "psnr", "ssim", "lpips-alex"]
 
@@ -101,7 +101,7 @@ def test_the_table_is_aligned_markdown():
     )
     truth = record(psnr=(np.inf, np.inf, np.inf))
     model["warnings"] = truth["warnings"] = ["Mind the gap."]
-    assert tables.section([model, truth], ["model", "truth"]) == (
+    assert figures.section([model, truth], ["model", "truth"]) == (
         "### val: 9 photos\n"
         "\n"
         "| figure               | better | model                   | truth |\n"

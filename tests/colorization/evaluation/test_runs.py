@@ -6,7 +6,7 @@ import pytest
 
 from colorization.evaluation import EvaluationError, features, outputs, runs
 from colorization.models.colornet import colornet
-from colorization.models.noise import generate
+from colorization.models.layers import generate
 from pipelines.color import codecs, spaces
 
 MEANS = features.Features(

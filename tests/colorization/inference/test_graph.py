@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from colorization.inference import graph, tone
 from colorization.models.colornet import colornet
-from colorization.serving import saved_model
+from colorization.serving import versions
 from pipelines.color import codecs
 
 RNG = np.random.default_rng(0)
@@ -217,7 +217,7 @@ def test_colors_do_not_depend_on_the_size_of_the_photo(random_colors, size):
 
 def test_saved_and_loaded_it_is_the_same(random_colors, tmp_path):
     photo = noise(2, 45, 33, 3)
-    path = saved_model.save(random_colors, str(tmp_path / "model"), 1, {})
+    path = versions.save(random_colors, str(tmp_path / "model"), 1, {})
     loaded = tf.saved_model.load(path)
     expected = random_colors.arrays(photo)
     (served,) = loaded.signatures["arrays"](tf.constant(photo)).values()
@@ -304,7 +304,7 @@ def test_a_seed_gives_the_same_colors_however_many_are_asked_for(noisy):
 @pytest.mark.slow
 def test_noise_is_saved_too(noisy, tmp_path):
     photo = noise(1, 40, 50, 3)
-    loaded = tf.saved_model.load(saved_model.save(noisy, str(tmp_path / "noisy"), 1, {}))
+    loaded = tf.saved_model.load(versions.save(noisy, str(tmp_path / "noisy"), 1, {}))
     for functions in (loaded, noisy):
         functions.colored = functions.variants(
             tf.constant(photo), tf.constant(3), tf.constant(4)

@@ -13,7 +13,7 @@ import skimage.data
 import tensorflow as tf
 
 from colorization.inference.colorizer import Colorizer
-from colorization.inference.engines import grpc, remote, rest, retries, signature
+from colorization.inference.engines import grpc, remote, rest, retries, saved_model
 from colorization.inference.engines.remote import RemoteEngine
 from colorization.inference.model_folder import ModelError
 from colorization.inference.options import OptionError
@@ -201,12 +201,12 @@ def test_the_model_refuses_damaged_bytes_and_lives(subject, data):
         "count": np.ones(1, np.int32),
     }
     with pytest.raises(retries.Refused):
-        subject._engine._transport.predict("chroma", 1, signature.NAME, inputs, 60)
+        subject._engine._transport.predict("chroma", 1, saved_model.NAME, inputs, 60)
     subject.colorize(PHOTO)
 
 
 def test_requests_may_be_put_together_whatever_the_sizes_of_their_photos(double, folder):
-    function = tf.saved_model.load(str(folder)).signatures[signature.NAME]
+    function = tf.saved_model.load(str(folder)).signatures[saved_model.NAME]
     small = [noise(*size, 1).astype(np.float32) / 3 for size in ((32, 48), (16, 16), (64, 32))]
     data = [tf.io.serialize_tensor(lightness) for lightness in small]
     numbers = {"seed": tf.constant([1, 2, 3]), "count": tf.constant([1, 3, 1])}
@@ -322,7 +322,7 @@ class TestStart:
 
     def test_a_model_without_the_signature(self, double, address):
         kept = dict(double.signature_defs)
-        del double.signature_defs[signature.NAME]
+        del double.signature_defs[saved_model.NAME]
         try:
             line = self.refused(address)
         finally:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from colorization.models.colornet import colornet
-from colorization.models.noise import generate, noise_size
+from colorization.models.layers import generate, noise_size
 
 OPTIONS = {"modulation": {}, "map": {"noise_map_size": 16}}
 

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.inference import graph
-from colorization.inference.engines import signature
+from colorization.inference.engines import saved_model
 from colorization.inference.model_folder import DESCRIPTION, LITE
-from colorization.models.noise import modulate
+from colorization.models.layers import modulate
 from colorization.serving import signatures, tflite
 from pipelines.color import codecs
 
@@ -44,7 +44,7 @@ def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=Fals
     path = folder / "chroma" / str(version)
     # Of all signatures only those that the tests of the client need, to save time.
     known = signatures.signatures(subject)
-    kept = ("arrays", signature.NAME, signature.SUGGEST)
+    kept = ("arrays", saved_model.NAME, saved_model.SUGGEST)
     known = {name: known[name] for name in kept if name in known}
     tf.saved_model.save(subject, str(path), signatures=known)
     description = {

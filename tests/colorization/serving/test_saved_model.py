@@ -16,8 +16,8 @@ from colorization.config import Config, ConfigError
 from colorization.inference import graph
 from colorization.inference.colorizer import Colorizer
 from colorization.inference.model_folder import LITE
-from colorization.serving import saved_model, tflite
-from colorization.serving.saved_model import ExportError
+from colorization.serving import tflite, versions
+from colorization.serving.versions import ExportError
 from colorization.training.state import TrainingError
 from pipelines.color import codecs
 
@@ -168,7 +168,7 @@ def test_variants_are_several_files_that_a_seed_repeats(tmp_path):
     for weight in network.weights:
         weight.assign(np.random.default_rng(0).normal(0, 0.3, weight.shape))
     subject = graph.ColorizationGraph(network, codec, 32, 16)
-    model = saved_model.save(subject, str(tmp_path / "model"), 1, {})
+    model = versions.save(subject, str(tmp_path / "model"), 1, {})
     loaded = tf.saved_model.load(model)
     # Without grain, which the colorizer smooths.
     noise = np.random.default_rng(1).integers(0, 256, (5, 5, 3), dtype=np.uint8)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
-from colorization.serving import server_files
+from colorization.serving import versions
 
 model_server_config_pb2 = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
 # The package leaves these two messages out. Field: (type, message), from
@@ -41,7 +41,7 @@ def message(name):
 
 @pytest.fixture
 def folder(tmp_path):
-    server_files.write_configs(str(tmp_path), "photos")
+    versions.write_configs(str(tmp_path), "photos")
     return tmp_path
 
 
@@ -72,7 +72,7 @@ def test_the_monitoring_file_turns_prometheus_on(folder):
 
 def test_a_file_that_was_edited_stays(folder):
     (folder / "batching.config").write_text("# mine")
-    assert server_files.write_configs(str(folder), "photos") == []
+    assert versions.write_configs(str(folder), "photos") == []
     assert (folder / "batching.config").read_text() == "# mine"
 
 
@@ -81,7 +81,7 @@ def test_warm_up_has_a_request_for_every_signature(tmp_path, gives_variants):
     from tensorflow_serving.apis import prediction_log_pb2
 
     path = str(tmp_path / "requests")
-    assert server_files.write_warm_up(path, "photos", gives_variants)
+    assert versions.write_warm_up(path, "photos", gives_variants)
     found = {}
     for record in tf.data.TFRecordDataset(path):
         log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
@@ -95,5 +95,5 @@ def test_warm_up_has_a_request_for_every_signature(tmp_path, gives_variants):
 
 def test_without_the_package_there_is_no_warm_up(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tensorflow_serving.apis", None)
-    assert not server_files.write_warm_up(str(tmp_path / "requests"), "photos", True)
+    assert not versions.write_warm_up(str(tmp_path / "requests"), "photos", True)
     assert not list(tmp_path.iterdir())

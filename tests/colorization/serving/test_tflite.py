@@ -14,7 +14,7 @@ from PIL import Image
 
 from colorization.inference import graph
 from colorization.serving import tflite
-from colorization.serving.saved_model import ExportError
+from colorization.serving.versions import ExportError
 from pipelines.color import codecs
 from pipelines.sources import opener
 

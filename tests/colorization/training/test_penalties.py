@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization.training.penalties import gradient_penalty
+from colorization.training.adversarial import gradient_penalty
 
 
 def linear(scale):

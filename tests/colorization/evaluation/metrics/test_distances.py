@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from colorization.evaluation.metrics import distances, intervals
+from colorization.evaluation.metrics import distances
 
 
 def _features(seed, number, size=6):
@@ -113,6 +113,6 @@ def test_the_kernel_interval_covers_the_true_distance_as_often_as_it_says():
     true = np.mean([distances.kernel_distance(*pair) for pair in sets])
     for x, y in sets:
         samples = distances.kernel_samples(x, y, 200, 0)
-        low, high = intervals.percentile_interval(samples)
+        low, high = distances.percentile_interval(samples)
         hits += low <= true <= high
     assert 0.85 < hits / len(sets) <= 1

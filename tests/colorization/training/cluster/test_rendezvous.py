@@ -10,8 +10,7 @@ import time
 
 import pytest
 
-from colorization.training.cluster.membership import Cluster, ClusterError
-from colorization.training.cluster.rendezvous import wait_for_all
+from colorization.training.cluster.membership import Cluster, ClusterError, wait_for_all
 
 
 def addresses(count):
@@ -54,7 +53,7 @@ def test_a_port_that_is_taken_is_told():
 def test_sigterm_ends_the_wait():
     program = (
         "from colorization.training.cluster.membership import Cluster\n"
-        "from colorization.training.cluster.rendezvous import wait_for_all\n"
+        "from colorization.training.cluster.membership import wait_for_all\n"
         f"print('waits', flush=True)\nwait_for_all(Cluster({addresses(2)}, 0))"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)

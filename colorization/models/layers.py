@@ -1,11 +1,64 @@
-"""Noise as a second input of a generator: how it gets in, and how a network is called that has it.
+"""Layers that several networks share, on any Keras backend, for pictures of any size.
 
-Noise has the shape `(batch, noise_size)` and comes from N(0, 1). A network without
-noise has the condition as its only input; zeros are the noise of a plain coloring.
+Noise is a second input of some generators: it has the shape `(batch, noise_size)` and comes from
+N(0, 1). A network without noise has the condition as its only input; zeros are the noise of a plain
+coloring.
 """
 
 import keras
 from keras import ops
+
+
+@keras.saving.register_keras_serializable("colorization")
+class BilinearUpsampling2D(keras.layers.Layer):
+    """Doubles height and width, bilinearly with half-pixel centers.
+
+    `keras.layers.UpSampling2D` and `keras.ops.image.resize` need sizes known when a graph is
+    traced, and an exported colorizer takes pictures of any size. Two products with matrices do
+    it for all sizes, and their gradients are products too.
+    """
+
+    def call(self, x):
+        """Doubles `(batch, height, width, channels)` to `(batch, 2 height, 2 width, channels)`."""
+        batch, height, width, channels = ops.shape(x)
+        rows = ops.reshape(x, (batch, height, width * channels))
+        x = ops.matmul(_doubling_weights(height, x.dtype), rows)
+        x = ops.reshape(x, (batch, 2 * height, width, channels))
+        return ops.matmul(_doubling_weights(width, x.dtype), x)
+
+    def compute_output_shape(self, input_shape):
+        """Shape of the result, unknown sides staying unknown."""
+        batch, height, width, channels = input_shape
+        return (batch, height and 2 * height, width and 2 * width, channels)
+
+
+def _doubling_weights(length, dtype):
+    """Shares of `length` values in each of twice as many, `(2 length, length)`."""
+    old = ops.arange(length, dtype="float32")
+    new = (ops.arange(2 * length, dtype="float32") - 0.5) / 2
+    new = ops.clip(new, 0, ops.cast(length - 1, "float32"))
+    return ops.cast(ops.relu(1 - ops.abs(new[:, None] - old)), dtype)
+
+
+def add_global_context(x, y):
+    """Scales and shifts features by what the mean of a feature map tells.
+
+    The mean over the picture settles what kind of scene it is, which a small window cannot.
+
+    Args:
+        x: Features of shape `(batch, height, width, channels)`, whose mean is taken.
+        y: Features of the same shape, which are scaled by factors in `[0, 1]` and shifted.
+
+    Returns:
+        Features of the same shape.
+
+    Source: Hu et al., "Squeeze-and-Excitation Networks", 2018; the shift is this project's own.
+    """
+    width = y.shape[-1]
+    context = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    context = keras.layers.Conv2D(width // 4, 1, activation="relu")(context)
+    y = keras.layers.Multiply()([y, keras.layers.Conv2D(width, 1, activation="sigmoid")(context)])
+    return keras.layers.Add()([y, keras.layers.Conv2D(width, 1)(context)])
 
 
 def noise_size(network):
