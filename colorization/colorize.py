@@ -71,30 +71,30 @@ def define_flags(values):
     Args:
         values: `absl.flags.FlagValues` that takes them.
     """
+    _define_model_flags(values)
+    _define_file_flags(values)
+    option_flags.define_flags(values)
+    film_command.define_flags(values)
+    flags.DEFINE_bool("version", False, "Show the version.", flag_values=values)
+    flags.DEFINE_bool("help", False, "Show this text.", short_name="h", flag_values=values)
 
-    def switch(name, text, **options):
-        flags.DEFINE_bool(name, False, text, flag_values=values, **options)
 
-    def string(name, text, **options):
-        flags.DEFINE_string(name, None, text, flag_values=values, **options)
-
-    def strings(name, text):
-        flags.DEFINE_multi_string(name, [], text, flag_values=values)
-
+def _define_model_flags(values):
+    string = functools.partial(flags.DEFINE_string, default=None, flag_values=values)
     string(
         "output",
-        "File or folder to write; a folder is made if it is missing. Default for one photo: beside "
-        "it, with _color in its name.",
+        help="File or folder to write; a folder is made if it is missing. Default for one photo: "
+        "beside it, with _color in its name.",
         short_name="o",
     )
     string(
         "model",
-        "Folder of an exported model or of a run; default released, the one that comes along. "
+        help="Folder of an exported model or of a run; default released, the one that comes along. "
         "With --server, the model's name there.",
     )
     string(
         "server",
-        "TF Serving that runs the model: grpc://HOST:8500 or http://HOST:8501; grpcs:// and "
+        help="TF Serving that runs the model: grpc://HOST:8500 or http://HOST:8501; grpcs:// and "
         "https:// go by TLS. Photos stay here: only small pictures of their lightness are sent.",
     )
     flags.DEFINE_enum(
@@ -113,6 +113,15 @@ def define_flags(values):
         lower_bound=0,
         flag_values=values,
     )
+
+
+def _define_file_flags(values):
+    def switch(name, text):
+        flags.DEFINE_bool(name, False, text, flag_values=values)
+
+    def patterns(name, text):
+        flags.DEFINE_multi_string(name, [], text, flag_values=values)
+
     switch("overwrite", "Replace existing files.")
     switch(
         "skip_existing",
@@ -120,13 +129,13 @@ def define_flags(values):
         "those that failed. With --overwrite, color again what was made from another file, by "
         "another model or with other options.",
     )
-    strings(
+    patterns(
         "include",
         "Of a folder, take only photos that match this pattern, such as 'scan_*'. A pattern with "
         "a slash is matched against the path below the folder, where * matches slashes too; any "
         "other against the name. Case is ignored. May be repeated.",
     )
-    strings("exclude", "Of a folder, skip photos and folders that match. May be repeated.")
+    patterns("exclude", "Of a folder, skip photos and folders that match. May be repeated.")
     switch(
         "report",
         "Write report.html to the output folder: photos before and after, and failures. Replaces "
@@ -137,10 +146,6 @@ def define_flags(values):
         "Give colored files the dates of their photos' files. By default they are new files, which "
         "backups find; when a photo was taken stays in its metadata either way.",
     )
-    option_flags.define_flags(values)
-    film_command.define_flags(values)
-    switch("version", "Show the version.")
-    switch("help", "Show this text.", short_name="h")
 
 
 def _run(argv):
@@ -192,20 +197,11 @@ def _color(values, inputs, open_colorizer):
 
     # Of those that wait for a server, another may use the processor.
     workers = values.workers or threads.num_processors() * (2 if values.server else 1)
+    flags_of_files = (values.overwrite, values.skip_existing, values.keep_times, values.report)
+    settings = album.Settings(*flags_of_files, workers)
     with contextlib.closing(manifest.Manifest(planned.folder)) as records:
-        outcome = album.run(
-            planned,
-            records,
-            open_colorizer,
-            describe,
-            (options, asked.record()),
-            overwrite=values.overwrite,
-            skip_existing=values.skip_existing,
-            keep_times=values.keep_times,
-            report=values.report,
-            tell=_fail,
-            num_threads=workers,
-        )
+        options = options, asked.record()
+        outcome = album.run(planned, records, open_colorizer, describe, options, settings, _fail)
     _summarize(planned, records, outcome)
     stop = outcome.stop
     if stop.requested:

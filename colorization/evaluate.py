@@ -142,12 +142,9 @@ def evaluate(
     stop, lines, num_damaged = threads.Stop(), [], 0
     page = Report(report, model if export.is_run(model) else None) if report else None
     with contextlib.ExitStack() as stack:
-
-        def open_folder(folder):
-            # As users would get it.
-            return stack.enter_context(export.exported(folder))
-
-        systems = open_systems(model, baseline, num_variants, open_folder)
+        systems = open_systems(
+            model, baseline, num_variants, lambda path: stack.enter_context(export.exported(path))
+        )
         stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Again: at once."))
         for one in sets:
             watched = page.watching(systems) if page else systems
@@ -155,8 +152,7 @@ def evaluate(
             if stop.requested:
                 _say(f"Stopped: {one.label} was not finished, so nothing is reported of it.")
                 return 128 + stop.signal
-            _report_left_out(one, found)
-            num_damaged += len(found.left_out["damaged"])
+            num_damaged += _report_left_out(one, found)
             rows = protocol.records(systems, one.label, found, limit, networks, num_variants)
             print(figures.section(rows, [system.name for system in systems]), flush=True)
             lines += rows
@@ -186,6 +182,7 @@ def _measure(photos, systems, networks, num_variants, stop):
 
 
 def _report_left_out(data, found):
+    """Says what was left out of a set; returns how many photos were damaged."""
     from colorization.evaluation import EvaluationError
 
     if len(found.digests) < 2:
@@ -200,6 +197,7 @@ def _report_left_out(data, found):
         lines = found.left_out[reason]
         if lines:
             _say(f"Left out {len(lines):,}, {reason}; the first is {lines[0]}")
+    return len(found.left_out["damaged"])
 
 
 def _say(line):

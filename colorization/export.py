@@ -77,6 +77,11 @@ def define_flags():
         CHECKPOINTS,
         "Which of the run's: best is the one that --monitor of the training command named.",
     )
+    _define_graph_flags(flags)
+
+
+def _define_graph_flags(flags):
+    """Defines the flags that say what becomes of the network."""
     flags.DEFINE_integer(
         "version", 0, "Version to write; 0: the next free one, of tflite the latest.", lower_bound=0
     )

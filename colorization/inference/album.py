@@ -44,20 +44,26 @@ class Outcome:
     stop: threads.Stop
 
 
-def run(
-    planned,
-    records,
-    open_colorizer,
-    describe,
-    options,
-    *,
-    overwrite,
-    skip_existing,
-    keep_times,
-    report,
-    tell,
-    num_threads,
-):
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a run treats files.
+
+    Args:
+        overwrite: Whether files that are there may be replaced.
+        skip_existing: Whether photos are passed over whose files are there; see `manifest.choose`.
+        keep_times: Whether colored files get the dates of their photos' files.
+        report: Whether a page shows photos before and after.
+        num_threads: Photos in progress, at most.
+    """
+
+    overwrite: bool
+    skip_existing: bool
+    keep_times: bool
+    report: bool
+    num_threads: int
+
+
+def run(planned, records, open_colorizer, describe, options, settings, tell):
     """Colors what is to be colored of a plan, showing progress on a terminal.
 
     Args:
@@ -67,17 +73,14 @@ def run(
         describe: Function without arguments that tells the model's `description`, which needs no
             model to be loaded.
         options: Pair of `Options`, and of what the records say of them.
-        overwrite: Whether files that are there may be replaced.
-        skip_existing: Whether photos are passed over whose files are there; see `manifest.choose`.
-        keep_times: Whether colored files get the dates of their photos' files.
-        report: Whether a page shows photos before and after.
+        settings: `Settings`.
         tell: Function of a line about what does not go well.
-        num_threads: Photos in progress, at most.
 
     Returns:
         `Outcome`.
     """
     (options, made_with), color_one = options, None
+    overwrite, skip_existing = settings.overwrite, settings.skip_existing
     if skip_existing and records.records:
         made_with = _named(describe()) | made_with
     chosen = choose(
@@ -88,18 +91,11 @@ def run(
         model = open_colorizer()
         model.check(options)
         made_with = _named(model.description) | made_with
-
-        def color_one(job):
-            found = os.stat(job.source)
-            made = model.colorize_file(job.source, job.destination, options, overwrite=overwrite)
-            for path in made if keep_times else ():
-                os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
-            return made
-
+        color_one = functools.partial(_color_file, model, options, settings)
     for line in chosen.lines():
         tell(line)
     pages = None
-    if report:
+    if settings.report:
         # This takes a part of a second.
         from colorization.inference import photo_pages
 
@@ -108,7 +104,8 @@ def run(
     counts, start, stop = chosen.counts(), time.monotonic(), threads.Stop()
     with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
         with _progress("Coloring", len(chosen.todo)) as bar:
-            for record in color(chosen.todo, color_one, records, made_with, stop, num_threads):
+            todo = chosen.todo, color_one, records, made_with, stop, settings.num_threads
+            for record in color(*todo):
                 counts[record.status] += 1
                 if record.message:
                     bar.write(record.message, file=sys.stderr)
@@ -119,6 +116,14 @@ def run(
     counts["not reached"] = len(planned.jobs) - counts.total()
     shown = None if pages is None or stop.requested else pages.path
     return Outcome(counts, seconds, shown, stop)
+
+
+def _color_file(model, options, settings, job):
+    found = os.stat(job.source)
+    made = model.colorize_file(job.source, job.destination, options, overwrite=settings.overwrite)
+    for path in made if settings.keep_times else ():
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return made
 
 
 def _named(description):

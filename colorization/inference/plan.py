@@ -116,24 +116,39 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
             suit.
     """
     inputs = [pathlib.Path(path) for path in inputs]
-    for path in inputs:
-        if not path.exists():
-            raise PlanError(f"{path}: expected a photo or a folder. Received: no such file.")
-    if (include or exclude) and not any(path.is_dir() for path in inputs):
-        raise PlanError(
-            "--include and --exclude choose among the photos of a folder. Received: no folder."
-        )
+    _check_inputs(inputs, include or exclude)
     lone = len(inputs) == 1 and not inputs[0].is_dir()
-    if output is None:
-        if not lone:
-            raise PlanError(
-                "Several photos need a folder to go to. Received: no --output. Set --output=FOLDER."
-            )
-        output = _beside(inputs[0])
-    output = pathlib.Path(output)
+    output = _beside(inputs[0]) if lone and output is None else output and pathlib.Path(output)
     if lone and _names_a_picture(output):
         job = Job(inputs[0], output, inputs[0].name)
         return Plan(_settled([job], num_variants), None)
+    _check_folder(output, lone)
+    jobs, left_out, include, exclude = [], [], _patterns(include), _patterns(exclude)
+    for path in inputs:
+        if path.is_dir():
+            found, lines = _folder_jobs(path, output, include, exclude)
+            jobs += found
+            left_out += lines
+        else:
+            jobs.append(Job(path, writable(output / path.name), path.name))
+    return Plan(_settled(jobs, num_variants), None if lone else output, left_out)
+
+
+def _check_inputs(inputs, chooses):
+    for path in inputs:
+        if not path.exists():
+            raise PlanError(f"{path}: expected a photo or a folder. Received: no such file.")
+    if chooses and not any(path.is_dir() for path in inputs):
+        raise PlanError(
+            "--include and --exclude choose among the photos of a folder. Received: no folder."
+        )
+
+
+def _check_folder(output, lone):
+    if output is None:
+        raise PlanError(
+            "Several photos need a folder to go to. Received: no --output. Set --output=FOLDER."
+        )
     if not lone and not output.exists() and output.suffix.lower() in PICTURE_SUFFIXES:
         raise PlanError(
             f"{output}: several photos need a folder to go to. Received: the name of a picture. "
@@ -144,15 +159,6 @@ def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
             f"{output}: several photos need a folder to go to. Received: a file. Set --output to "
             "a folder."
         )
-    jobs, left_out, include, exclude = [], [], _patterns(include), _patterns(exclude)
-    for path in inputs:
-        if path.is_dir():
-            found, lines = _folder_jobs(path, output, include, exclude)
-            jobs += found
-            left_out += lines
-        else:
-            jobs.append(Job(path, writable(output / path.name), path.name))
-    return Plan(_settled(jobs, num_variants), None if lone else output, left_out)
 
 
 def _beside(source):

@@ -1,5 +1,7 @@
 """ColorNet: the U-Net of double convolutions, with its down- and up-sampling to choose."""
 
+import functools
+
 import keras
 
 from colorization.models.layers import BilinearUpsampling2D, NoiseMap, modulate
@@ -53,38 +55,39 @@ def colornet(
         x = keras.layers.Concatenate()([x, NoiseMap(noise_map_size)([condition, noise])])
         noise = None
 
-    def convolve(x, filters, kernel=3, strides=1, noise=None):
-        x = keras.layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
-        # Synchronized, so that a batch split over devices is normalized as the same batch on one.
-        x = keras.layers.BatchNormalization(synchronized=True)(x)
-        if noise is not None:
-            x = modulate(x, noise)
-        return keras.layers.LeakyReLU(leaky_slope)(x)
-
-    def halve(x, filters):
-        if downsampling == "max_pool":
-            return keras.layers.MaxPooling2D(2)(x)
-        return convolve(x, filters, strides=2)
-
-    def double(x, filters):
-        if upsampling == "transposed":
-            return keras.layers.Conv2DTranspose(filters, 2, strides=2)(x)
-        return keras.layers.Conv2D(filters, 3, padding="same")(BilinearUpsampling2D()(x))
-
+    convolve = functools.partial(_convolve, leaky_slope=leaky_slope)
     skips = []
     for level in range(depth):
         filters = base_filters * 2**level
         x = convolve(convolve(x, filters), filters)
         skips.append(x)
-        x = halve(x, filters)
+        if downsampling == "max_pool":
+            x = keras.layers.MaxPooling2D(2)(x)
+        else:
+            x = convolve(x, filters, strides=2)
     filters = base_filters * 2**depth
     x = convolve(convolve(x, filters), filters, noise=noise)
     for level in reversed(range(depth)):
         filters = base_filters * 2**level
-        x = keras.layers.Concatenate()([skips[level], double(x, filters)])
+        x = keras.layers.Concatenate()([skips[level], _double(x, filters, upsampling)])
         x = convolve(convolve(x, filters), filters, noise=noise)
     # Half precision would show as bands of color, so that the head stays in float32.
     x = keras.layers.Conv2D(
         num_outputs, 1, activation=output_activation, dtype="float32", name="prediction"
     )(x)
     return keras.Model(inputs, x, name=name)
+
+
+def _convolve(x, filters, strides=1, noise=None, *, leaky_slope):
+    x = keras.layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
+    # Synchronized, so that a batch split over devices is normalized as the same batch on one.
+    x = keras.layers.BatchNormalization(synchronized=True)(x)
+    if noise is not None:
+        x = modulate(x, noise)
+    return keras.layers.LeakyReLU(leaky_slope)(x)
+
+
+def _double(x, filters, upsampling):
+    if upsampling == "transposed":
+        return keras.layers.Conv2DTranspose(filters, 2, strides=2)(x)
+    return keras.layers.Conv2D(filters, 3, padding="same")(BilinearUpsampling2D()(x))

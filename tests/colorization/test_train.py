@@ -408,15 +408,17 @@ def test_every_way_of_computing_trains_and_resumes(recipe, knobs, pictures, tmp_
 
 
 def _on_devices(configs, number):
-    """Losses of runs on so many devices, which TensorFlow must be told of before its start."""
+    """Losses of runs on so many devices, of which TensorFlow must be told before its start."""
     program = (
         "import json, sys; from colorization import train; from colorization.config import Config\n"
         "for knobs in json.loads(sys.argv[1]): train.train(Config(**knobs))"
     )
-    configs = [dataclasses.replace(config, logical_devices=number) for config in configs]
     # A process each: the collective operations of a second run would meet those of the first.
     for config in configs:
-        given = json.dumps([dataclasses.asdict(config)])
+        if number == 1:
+            train.train(config)
+            continue
+        given = json.dumps([dataclasses.asdict(config) | {"logical_devices": number}])
         subprocess.run([sys.executable, "-c", program, given], check=True, cwd=ROOT)
     return [_losses(config.model_dir) for config in configs]
 

@@ -46,8 +46,6 @@ def document(max_variants):
         Dict for JSON.
     """
     knobs = uploads.knobs(max_variants)
-    pictures = {kind.media_type: {"schema": {}} for kind in formats.FORMATS if kind.writer}
-    previewed = {name: knob for name, knob in knobs.items() if name != "variant"}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -59,45 +57,49 @@ def document(max_variants):
             "9457) whose `detail` is one line for people and whose `reason` is for programs.",
         },
         "servers": [{"url": "/"}],
-        "paths": {
-            "/api/colorize": _post(
-                "colorize",
-                "Colors a photo at its own size: all pages, with depth, transparency, metadata and "
-                "format. HEIC, GIF, BMP and PNM come back as PNG.",
-                knobs,
-                {"description": "The colored photo.", "content": pictures},
-            ),
-            "/api/preview": _post(
-                "preview",
-                "Shows a photo's first page in several colorings, no side longer than 1,600 "
-                "pixels. With the same options `/api/colorize` gives the whole photo in those "
-                "colors.",
-                previewed,
-                _json("The photo before, and its colorings.", "Preview"),
-            ),
-            "/api/suggest": _post(
-                "suggest",
-                "Tells which colors the model thinks likely at a place of a photo's first page, "
-                "given the hints: the likeliest first.",
-                uploads.PLACE,
-                _json("The colors.", "Suggestions"),
-            ),
-            "/api/about": _get("about", "Names the model, and what it takes.", "About"),
-            "/healthz": _get("health", "Says whether the server takes photos.", "Health", 503),
-            "/metrics": {
-                "get": {
-                    "operationId": "metrics",
-                    "summary": "Counters in the text format of Prometheus.",
-                    "responses": {
-                        "200": {
-                            "description": "Requests, failures, queue, latency, pixels, memory.",
-                            "content": {"text/plain": {"schema": _TEXT}},
-                        }
-                    },
-                }
-            },
-        },
+        "paths": _paths(knobs),
         "components": {"schemas": _schemas(knobs)},
+    }
+
+
+def _paths(knobs):
+    pictures = {kind.media_type: {"schema": {}} for kind in formats.FORMATS if kind.writer}
+    previewed = {name: knob for name, knob in knobs.items() if name != "variant"}
+    counters = {
+        "description": "Requests, failures, queue, latency, pixels, memory.",
+        "content": {"text/plain": {"schema": _TEXT}},
+    }
+    metrics = {
+        "operationId": "metrics",
+        "summary": "Counters in the text format of Prometheus.",
+        "responses": {"200": counters},
+    }
+    return {
+        "/api/colorize": _post(
+            "colorize",
+            "Colors a photo at its own size: all pages, with depth, transparency, metadata and "
+            "format. HEIC, GIF, BMP and PNM come back as PNG.",
+            knobs,
+            {"description": "The colored photo.", "content": pictures},
+        ),
+        "/api/preview": _post(
+            "preview",
+            "Shows a photo's first page in several colorings, no side longer than 1,600 "
+            "pixels. With the same options `/api/colorize` gives the whole photo in those "
+            "colors.",
+            previewed,
+            _json("The photo before, and its colorings.", "Preview"),
+        ),
+        "/api/suggest": _post(
+            "suggest",
+            "Tells which colors the model thinks likely at a place of a photo's first page, "
+            "given the hints: the likeliest first.",
+            uploads.PLACE,
+            _json("The colors.", "Suggestions"),
+        ),
+        "/api/about": _get("about", "Names the model, and what it takes.", "About"),
+        "/healthz": _get("health", "Says whether the server takes photos.", "Health", 503),
+        "/metrics": {"get": metrics},
     }
 
 

@@ -59,7 +59,8 @@ def ab(coefficients, lightness):
     return coefficients[..., :2] * lightness + coefficients[..., 2:]
 
 
-@pytest.mark.parametrize("codec", sorted(codecs.CODECS))
+# The others differ from these in numbers alone.
+@pytest.mark.parametrize("codec", ["gray_rgb", "hinted_ab", "lab", "quantized_ab"])
 @pytest.mark.slow
 def test_every_codec_needs_only_operations_of_litert(codec):
     codec = codecs.CODECS[codec]
