@@ -240,13 +240,13 @@ def _reduce_as_worker():
     console.import_quietly()
     import tensorflow as tf
 
-    from colorization.models import GENERATORS
+    from colorization.models import builder
     from colorization.training.cluster import workers
     from colorization.training.cluster.membership import find_cluster
 
     cluster = find_cluster(os.environ)
     strategy = workers.connect(cluster)
-    network = GENERATORS["residual"](num_outputs=261, base_filters=32)
+    network = builder("residual")(num_outputs=261, base_filters=32)
     gradients = [tf.ones(variable.shape) for variable in network.trainable_variables]
 
     @tf.function

@@ -100,7 +100,7 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
 
     globs, output = places.settle(patterns, output)
     beam_setup.prepare(runner, beam_options)
-    from colorization.beam import steps, storage
+    from colorization.beam import steps
 
     for path in (*(glob.pattern for glob in globs), output):
         beam_setup.check_path(path)
@@ -113,7 +113,7 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
         overwrite=overwrite,
     )
     batch, made_with = _checked(batch)
-    batch = dataclasses.replace(batch, since=storage.state(output, made_with))
+    batch = dataclasses.replace(batch, since=places.state(output, made_with))
     start = time.monotonic()
     counts = beam_runner.run(lambda pipeline: steps.build(pipeline, batch), runner, beam_options)
     return _tell(collections.Counter(counts), batch, time.monotonic() - start)
@@ -125,7 +125,7 @@ def _checked(batch):
     Returns:
         The batch with its mask read, and what the outputs' statement says.
     """
-    from colorization.beam import storage
+    from colorization.beam import places
     from colorization.inference.plan import PlanError
     from pipelines.shards import beam_files
 
@@ -145,7 +145,7 @@ def _checked(batch):
             "colorization.colorize."
         )
     if options.mask is not None:
-        data = storage.read(options.mask)
+        data = places.read(options.mask)
         options = dataclasses.replace(options, mask=decode_picture("--mask", data))
         hashed["mask"] = hashlib.sha256(data).hexdigest()
     # Loaded, to know that it can be; the workers load it themselves.

@@ -4,8 +4,6 @@ import dataclasses
 import pathlib
 import re
 
-import pytest
-
 from colorization.__main__ import COMMANDS
 from colorization.config import Config
 from colorization.flags import RECIPES
@@ -27,24 +25,34 @@ def module_path(name):
     return next((each for each in found if each.exists()), None)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#:=]+)(?:#[^)]*)?\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def all_pages(find):
+    """What a function finds wrong of each page."""
+    found = {str(page.relative_to(ROOT)): find(page) for page in PAGES}
+    return {page: wrong for page, wrong in found.items() if wrong}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_files_that_are_named_are_there(page):
+def test_links_lead_somewhere():
+    def find(page):
+        links = re.findall(r"\]\(([^)#:=]+)(?:#[^)]*)?\)", page.read_text())
+        return [link for link in links if not (page.parent / link).exists()]
+
+    assert all_pages(find) == {}
+
+
+def missing_files(page):
     names = re.findall(
         r"(?<![\w/.])([\w.]+(?:/[\w.]+)+\.(?:py|md|flags|sh|yaml))\b", page.read_text()
     )
     places = (*PLACES, page.parent)
     missing = [name for name in names if not any((place / name).exists() for place in places)]
-    assert [name for name in missing if "NAME" not in name] == []
+    return [name for name in missing if "NAME" not in name]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_that_are_named_are_there(page):
+def test_files_that_are_named_are_there():
+    assert all_pages(missing_files) == {}
+
+
+def missing_modules(page):
     text = page.read_text()
     commands = re.findall(r"python -m ((?:colorization|pipelines|benchmarks)[\w.]*\w)", text)
     missing = [name for name in commands if module_path(name) is None]
@@ -59,7 +67,11 @@ def test_modules_that_are_named_are_there(page):
             and re.search(rf"\b{last}\b", place.read_text())
         ):
             missing.append(name)
-    assert missing == []
+    return missing
+
+
+def test_modules_that_are_named_are_there():
+    assert all_pages(missing_modules) == {}
 
 
 def command_lines(page):
@@ -79,17 +91,23 @@ def known_flags():
     return names
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_commands_flags_and_recipes_that_are_named_exist(page):
-    known, wrong = known_flags(), []
+KNOWN_FLAGS = known_flags()
+
+
+def unknown_words(page):
+    wrong = []
     for line in command_lines(page):
         program, word = line.split()[:2]
         if program == "colorization" and word not in COMMANDS:
             wrong.append(line)
         # What stands in quotes is for others, such as a runner of Beam.
         flags = re.findall(r"(?<=\s)--(\w+)", re.sub(r"'[^']*('|$)", "", line.partition(" # ")[0]))
-        wrong += [flag for flag in flags if not {flag, flag.removeprefix("no")} & known]
+        wrong += [flag for flag in flags if not {flag, flag.removeprefix("no")} & KNOWN_FLAGS]
         for recipe in re.findall(r"--recipe=(\w+)", line):
             if recipe != "NAME" and not (RECIPES / f"{recipe}.flags").exists():
                 wrong.append(recipe)
-    assert wrong == []
+    return wrong
+
+
+def test_commands_flags_and_recipes_that_are_named_exist():
+    assert all_pages(unknown_words) == {}

@@ -46,23 +46,31 @@ def within(module, packages):
     return any(module == package or module.startswith(package + ".") for package in packages)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports(module):
-    imported = set(imports(MODULES[module]))
-    for package, forbidden in FORBIDDEN.items():
-        if within(module, [package]):
-            assert not {name for name in imported if within(name, forbidden)}
-    # Training says in a run's directory what was asked of it.
-    if module not in SHELLED:
-        assert not {x for x in imported if within(x, ["colorization.flags"])}
-    if within(module, ["colorization.losses"]):
-        allowed = {"pipelines", "pipelines.color", "pipelines.color.bins"}
-        assert {name for name in imported if within(name, ["pipelines"])} <= allowed
-    if module == "colorization.config":
-        light = {"colorization.choices", "colorization.config_rules", "pipelines.errors"}
-        others = {name for name in imported if not within(name, light)}
-        others -= {"colorization", "pipelines"}
-        assert {name.split(".")[0] for name in others} <= sys.stdlib_module_names
+IMPORTED = {module: set(imports(path)) for module, path in MODULES.items()}
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_a_package_imports_nothing_that_is_forbidden(package):
+    found = {m: {x for x in IMPORTED[m] if within(x, FORBIDDEN[package])} for m in MODULES}
+    assert {m: names for m, names in found.items() if names and within(m, [package])} == {}
+
+
+def test_flags_are_for_commands_and_for_the_recipe_of_a_run():
+    users = {m for m in MODULES if any(within(x, ["colorization.flags"]) for x in IMPORTED[m])}
+    assert users <= SHELLED
+
+
+def test_losses_know_bins_and_nothing_else_of_pipelines():
+    allowed = {"pipelines", "pipelines.color", "pipelines.color.bins"}
+    used = {name for name in IMPORTED["colorization.losses"] if within(name, ["pipelines"])}
+    assert used <= allowed
+
+
+def test_options_of_training_take_the_standard_library_alone():
+    light = {"colorization.choices", "colorization.config_rules", "pipelines.errors"}
+    others = {name for name in IMPORTED["colorization.config"] if not within(name, light)}
+    others -= {"colorization", "pipelines"}
+    assert {name.split(".")[0] for name in others} <= sys.stdlib_module_names
 
 
 def test_the_rules_apply():

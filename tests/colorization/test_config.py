@@ -25,42 +25,40 @@ def test_defaults_are_a_run():
     assert Config() == Config(**{name: field.default for name, field in FIELDS.items()})
 
 
-@pytest.mark.parametrize("name", FIELDS)
-def test_every_knob_is_typed_and_described(name):
-    field = FIELDS[name]
-    assert field.type in (str, int, float, bool) and type(field.default) is field.type
-    assert field.metadata["help"].endswith(".")
-    if field.type in (int, float):
-        assert field.metadata["minimum"] is not None
+def test_every_knob_is_typed_and_described():
+    for field in FIELDS.values():
+        assert field.type in (str, int, float, bool) and type(field.default) is field.type
+        assert field.metadata["help"].endswith("."), field.name
+        assert field.type not in (int, float) or field.metadata["minimum"] is not None, field.name
 
 
-@pytest.mark.parametrize("name", CHOICES)
-def test_choices(name):
-    choices = FIELDS[name].metadata["choices"]
-    expected = rf"^--{name} is one of {', '.join(choices)}\. Received: 'cubist'\.$"
-    with pytest.raises(ConfigError, match=expected):
-        Config(**{name: "cubist"})
+def test_choices():
+    for name in CHOICES:
+        choices = FIELDS[name].metadata["choices"]
+        expected = rf"^--{name} is one of {', '.join(choices)}\. Received: 'cubist'\.$"
+        with pytest.raises(ConfigError, match=expected):
+            Config(**{name: "cubist"})
 
 
-@pytest.mark.parametrize("name, side", BOUNDS)
-def test_bounds(name, side):
-    field, beyond = FIELDS[name], {"minimum": -1, "maximum": 1}[side]
-    limit = field.metadata[side]
-    value = limit + beyond * (1 if field.type is int else 1e-9)
-    with pytest.raises(ConfigError, match=rf"^--{name} is .*{limit}.*Received: "):
-        Config(**{name: value})
-    try:
-        Config(**{name: limit})
-    except ConfigError as error:
-        # The limit itself is fine, if not with every other default.
-        assert not str(error).startswith((f"--{name} is at least", f"--{name} is from"))
+def test_bounds():
+    for name, side in BOUNDS:
+        field, beyond = FIELDS[name], {"minimum": -1, "maximum": 1}[side]
+        limit = field.metadata[side]
+        value = limit + beyond * (1 if field.type is int else 1e-9)
+        with pytest.raises(ConfigError, match=rf"^--{name} is .*{limit}.*Received: "):
+            Config(**{name: value})
+        try:
+            Config(**{name: limit})
+        except ConfigError as error:
+            # The limit itself is fine, if not with every other default.
+            assert not str(error).startswith((f"--{name} is at least", f"--{name} is from"))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("name", FLOATS)
-def test_numbers_are_finite(name, value):
-    with pytest.raises(ConfigError, match=f"^--{name} is a finite number. Received: {value}"):
-        Config(**{name: value})
+def test_numbers_are_finite(value):
+    for name in FLOATS:
+        with pytest.raises(ConfigError, match=f"^--{name} is a finite number. Received: {value}"):
+            Config(**{name: value})
 
 
 QUANTIZED = {"codec": "quantized_ab", "loss": "quantized_crossentropy", "generator": "residual"}
@@ -267,23 +265,17 @@ def other_value(field):
     return field.default + 1 if field.metadata["maximum"] is None else field.metadata["maximum"]
 
 
-@pytest.mark.parametrize("name", OWNED)
-def test_a_knob_names_networks_that_there_are(name):
-    assert set(FIELDS[name].metadata["of"]) <= {
-        *choices.GENERATORS,
-        *choices.DISCRIMINATORS,
-        "discriminator",
-    }
+def test_a_knob_names_networks_that_there_are():
+    known = {*choices.GENERATORS, *choices.DISCRIMINATORS, "discriminator"}
+    assert {owner for name in OWNED for owner in FIELDS[name].metadata["of"]} <= known
 
 
-@pytest.mark.parametrize("name", OWNED)
-def test_a_knob_of_another_network_is_refused(name):
-    owners = FIELDS[name].metadata["of"]
-    there = {
-        "generator": next(x for x in ("encoder_decoder", "colornet", "chroma") if x not in owners)
-    }
-    with pytest.raises(ConfigError, match=f"^--{name} belongs to "):
-        Config(**there, **{name: other_value(FIELDS[name])})
+def test_a_knob_of_another_network_is_refused():
+    for name in OWNED:
+        owners = FIELDS[name].metadata["of"]
+        other = next(x for x in ("encoder_decoder", "colornet", "chroma") if x not in owners)
+        with pytest.raises(ConfigError, match=f"^--{name} belongs to "):
+            Config(generator=other, **{name: other_value(FIELDS[name])})
 
 
 @pytest.mark.parametrize("name", choices.GENERATORS)

@@ -15,13 +15,8 @@ from colorization.models.unet import unet
 
 # Name: (small build, channels of the inputs, shape of the output for 32x64 pixels).
 MODELS = {
-    "unet": (lambda: unet(2, depth=4, base_filters=4), [1], (32, 64, 2)),
-    "unet_linear": (
-        lambda: unet(3, depth=2, base_filters=4, output_activation="linear"),
-        [1],
-        (32, 64, 3),
-    ),
-    "colornet": (lambda: colornet(2, base_filters=4), [1], (32, 64, 2)),
+    "unet": (lambda: unet(2, depth=3, base_filters=4), [1], (32, 64, 2)),
+    "colornet": (lambda: colornet(2, base_filters=4, depth=2), [1], (32, 64, 2)),
     "colornet_mended": (
         lambda: colornet(
             3, 4, depth=2, downsampling="strided", upsampling="resize", leaky_slope=0.2
@@ -32,7 +27,6 @@ MODELS = {
     "encoder_decoder": (lambda: encoder_decoder(3, base_filters=4), [1], (32, 64, 3)),
     "pretrained_unet": (lambda: pretrained_unet(2, base_filters=4), [1], (32, 64, 2)),
     "patch": (lambda: patch(base_filters=4), [1, 2], (2, 6, 1)),
-    "patch_one_layer": (lambda: patch(3, 3, base_filters=4, num_layers=1), [3, 3], (14, 30, 1)),
     "chroma": (lambda: chroma(5, widths=(8, 8, 8, 8)), [4], (8, 16, 5)),
     "residual": (
         lambda: residual(5, base_filters=4, num_blocks=(1, 1, 1, 2)),

@@ -54,9 +54,13 @@ def centers(opened):
     return next(input_chain.center_batches(*opened, 24, 16).as_numpy_iterator()).astype(int)
 
 
-@pytest.fixture(params=["jpg", *(pytest.param(x, marks=pytest.mark.slow) for x in ("png", "webp"))])
-def folders(request, tmp_path):
+@pytest.fixture(
+    params=["jpg", *(pytest.param(x, marks=pytest.mark.slow) for x in ("png", "webp"))],
+    scope="module",
+)
+def folders(request, tmp_path_factory):
     """Sources of the same eight pictures, stored upright and turned in every way."""
+    tmp_path = tmp_path_factory.mktemp("pictures")
     for turn in range(1, 9):
         picture = upright_picture(turn)
         save(picture, tmp_path / "upright" / f"{turn}.{request.param}")
@@ -96,8 +100,9 @@ def test_skipped_pictures_do_not_shift_the_orientation(tmp_path):
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("turns", [(6, 1), (1, 8), (5, 7), (3, 3)])
-@pytest.mark.parametrize("suffix", ["png", "jpg"])
+@pytest.mark.parametrize(
+    ("turns", "suffix"), [((6, 1), "png"), ((1, 8), "jpg"), ((5, 7), "jpg"), ((3, 3), "png")]
+)
 def test_pairs_are_aligned_however_each_is_stored(turns, suffix, tmp_path):
     for number in range(3):
         picture = upright_picture(number, (320, 200))

@@ -273,8 +273,10 @@ def test_pages_keep_their_sizes_and_depths(tmp_path):
         written(tmp_path, "a.png", *pages)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("kind", "orientation"),
+    [*(("JPEG", turn) for turn in range(1, 9)), ("PNG", 6), ("WEBP", 5), ("TIFF", 8), ("AVIF", 2)],
+)
 def test_stands_the_way_exif_says(kind, orientation, tmp_path):
     exif = PIL.Image.Exif()
     exif[274] = orientation
@@ -289,7 +291,7 @@ def test_stands_the_way_exif_says(kind, orientation, tmp_path):
     np.testing.assert_allclose(photo.rgb, opened(data), atol=6)
     # Written again in any format, no viewer turns it once more.
     for name in ("a.jpg", "a.png", "a.tif", "a.webp", "a.avif"):
-        if name == "a.avif" and orientation > 2:
+        if name == "a.avif" and kind != "AVIF":
             continue  # The slow encoder.
         again = PIL.Image.open(io.BytesIO(written(tmp_path, name, photo)))
         assert again.getexif().get(274, 1) == 1
