@@ -1,18 +1,18 @@
-r"""Colors photos by the million: `python -m colorization.batch --input=GLOB --output=FOLDER`.
+r"""Colors photos by the million: `colorization batch --input=GLOB --output=FOLDER`.
 
-  python -m colorization.batch --input='album/**' --output=colored
-  python -m colorization.batch --input='scans/19*/**.tif' --output=colored --num_variants=3
-  python -m colorization.batch --input='gs://bucket/album/**' --output=gs://bucket/colored \
+  colorization batch --input='album/**' --output=colored
+  colorization batch --input='scans/19*/**.tif' --output=colored --num_variants=3
+  colorization batch --input='gs://bucket/album/**' --output=gs://bucket/colored \
       --runner=DataflowRunner --beam_options='--project=NAME --region=NAME ...'
 
-Every photo becomes, byte for byte, what colorization.colorize makes of it. The work is a pipeline
+Every photo becomes, byte for byte, what `colorize` makes of it. The work is a pipeline
 of Apache Beam (pip install 'colorization[scale]'): on this machine with a process for each
 processor, or on Flink, Spark or Dataflow, over any file system that Beam knows. In a pattern *
 stands for any part of a name, ** for any part of a path: 'album/**' is all that lies below album.
 Folders below the pattern's fixed part are mirrored. See docs/batch.md.
 
-Start the same command again after any interruption: files are written whole or not at all, and
-what is there already is passed over. OUTPUT/dead_letters.jsonl names the photos that could not be
+Run the same command again after any interruption: writes are atomic, and photos that are done are
+skipped. OUTPUT/dead_letters.jsonl names the photos that could not be
 colored, and why; the exit status is 1 if there are any.
 """
 

@@ -15,15 +15,15 @@ Examples:
   colorize harvest.mp4    (writes harvest_color.mp4)
   colorize harvest.mp4 --output=preview.jpg --preview
 
-Photos keep their size, their lightness, their names and their formats; what cannot be written in
-its own format becomes .png. Folders are searched recursively. Damaged files are reported and
-skipped, and the exit status is then 1. Ctrl-C ends a run after the photos in progress; writes are
-atomic. Several variants of a photo come with a sheet that shows them all: NAME_sheet.jpg, and
-for other formats NAME_sheet_tif.jpg and so on.
+Photos keep their size, lightness, name and format; formats that cannot be written become .png.
+Folders are searched recursively. Damaged files are reported and skipped, and the exit status is
+then 1. Ctrl-C ends a run after the photos in progress; writes are atomic. Several variants of a
+photo come with a sheet that shows them all: NAME_sheet.jpg, and for other formats
+NAME_sheet_tif.jpg and so on.
 
 Films keep their sound, subtitles, chapters and time stamps, and colors stay steady within a shot. A
-film whose run was ended is resumed by the same command, to the same result. Of folders, --films
-colors the films.
+film that was interrupted is resumed by the same command, with the same result. --films colors the
+films in folders.
 
 A run over a folder of photos writes a record of each to colorization.jsonl in the output folder.
 """
@@ -95,21 +95,21 @@ def _define_model_flags(values):
     string(
         "server",
         help="TF Serving that runs the model: grpc://HOST:8500 or http://HOST:8501; grpcs:// and "
-        "https:// go by TLS. Photos stay here: only small pictures of their lightness are sent.",
+        "https:// use TLS. Photos stay on this machine: only small lightness images are sent.",
     )
     flags.DEFINE_enum(
         "engine",
         "auto",
         ENGINES,
-        "What runs the network: litert, which starts sooner, or saved_model, by TensorFlow; auto "
-        "takes litert where it can. Their colors are the same.",
+        "What runs the network: litert, which starts sooner, or saved_model, which uses "
+        "TensorFlow; auto uses litert where possible. Both give the same colors.",
         flag_values=values,
     )
     flags.DEFINE_integer(
         "workers",
         0,
-        "Photos in progress at once; 0: one for each processor, and two with --server. Photos of "
-        "more than 100 megapixels together wait for one another, so that memory suffices.",
+        "Photos in progress at once; 0: one per processor, or two with --server. Photos of more "
+        "than 100 megapixels together take turns, to limit memory.",
         lower_bound=0,
         flag_values=values,
     )
@@ -143,8 +143,8 @@ def _define_file_flags(values):
     )
     switch(
         "keep_times",
-        "Give colored files the dates of their photos' files. By default they are new files, which "
-        "backups find; when a photo was taken stays in its metadata either way.",
+        "Give colored files the dates of their photos' files. By default they are dated now, so "
+        "that backups notice them. Metadata keep the date a photo was taken either way.",
     )
 
 

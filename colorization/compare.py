@@ -1,15 +1,15 @@
-r"""Sets figures side by side: of evaluations, or of runs.
+r"""Sets figures of evaluations or of runs side by side.
 
-  python -m colorization.compare released.jsonl mine.jsonl
-  python -m colorization.compare runs/dcgan runs/wgan_gp --pairs=dcgan:wgan_gp \
+  colorization compare released.jsonl mine.jsonl
+  colorization compare runs/dcgan runs/wgan_gp --pairs=dcgan:wgan_gp \
       --features=squeezenet:WEIGHTS.h5 --output=results.md
 
-Files are those that `colorization.evaluate --output=FILE.jsonl` wrote. Figures of one set stand in
-one table if all that they depend on is equal; otherwise the fields that differ are named, and the
+Files are those that `colorization evaluate --output=FILE.jsonl` wrote. Figures of one set share a
+table if they were measured in the same way; otherwise the fields that differ are named, and the
 exit status is 1.
 
-Directories are runs of `colorization.train`. Every run's network colors the pictures of its own
---val_data at the size of its crops; a network that predicts lightness too is taken at its word.
+Directories are runs of `colorization train`. Each run's network colors the pictures of its own
+--val_data at the size of its crops; if it predicts lightness, that is kept.
 --pairs adds tables of two runs with 95 % intervals of their differences, and --output writes a
 sheet of pictures for each run beside the tables.
 """

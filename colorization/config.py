@@ -115,7 +115,7 @@ class Config:
         "max_pool", "How `colornet` halves the picture.", choices.DOWNSAMPLINGS, of=("colornet",)
     )
     upsampling: str = knob(
-        "transposed", "How `colornet` doubles it.", choices.UPSAMPLINGS, of=("colornet",)
+        "transposed", "How `colornet` enlarges the picture.", choices.UPSAMPLINGS, of=("colornet",)
     )
     leaky_slope: float = knob(
         0.0,
@@ -208,16 +208,19 @@ class Config:
     )
     generator_every: int = knob(
         1,
-        "Update the generator at every N-th step of adversarial training.",
+        "Update the generator every N-th step of adversarial training.",
         minimum=1,
         of=("discriminator",),
     )
     discriminator_every: int = knob(
-        1, "Update the discriminator at every N-th step of it.", minimum=1, of=("discriminator",)
+        1,
+        "Update the discriminator every N-th step of adversarial training.",
+        minimum=1,
+        of=("discriminator",),
     )
     uniform_share: float = knob(
         0.5,
-        "Share of the uniform prior in the class weights: 1 weighs all colors alike.",
+        "Share of the uniform prior in the class weights: 1 weights all colors equally.",
         minimum=0,
         maximum=1,
     )
@@ -246,7 +249,7 @@ class Config:
     aging: float = knob(
         0.0,
         "Share of crops whose gray is made to look like an old print: faded, grainy, blurred, "
-        "dusty, of other film.",
+        "dusty, or taken on another film.",
         minimum=0,
         maximum=1,
     )
@@ -307,7 +310,7 @@ class Config:
         minimum=0,
     )
     monitor_pictures: int = knob(
-        64, "Number of pictures that they are measured on, always the same ones.", minimum=2
+        64, "Number of pictures for --monitor_every, always the same ones.", minimum=2
     )
     patience: int = knob(
         3,
@@ -316,7 +319,9 @@ class Config:
         minimum=1,
     )
     early_stopping: int = knob(
-        0, "Epochs without progress before the run stops, counted likewise; 0: never.", minimum=0
+        0,
+        "Epochs without progress before the run stops, counted as for --patience; 0: never.",
+        minimum=0,
     )
     ema: float = knob(
         0.0,

@@ -1,18 +1,17 @@
-"""Colors the sample photographs: `python -m colorization.demo`.
+"""Colors the sample photographs: `colorization demo`.
 
 Takes scikit-image's own photographs, turns them gray, colors them with the released model by the
 ordinary command, and sets gray, colored and original side by side on one sheet.
 """
 
 import os
-import sys
 import tempfile
 
 FOLDER = "demo"
 HEIGHT = 256
 
 
-def main():
+def main(arguments=()):
     """Writes `demo/` and prints the path of the sheet."""
     from colorization import colorize
     from pipelines.color.gray import to_gray
@@ -73,6 +72,6 @@ def sheet(rows, height):
 
 
 if __name__ == "__main__":
-    from pipelines import console
+    from pipelines.console import run_command
 
-    sys.exit(console.exit_status(main))
+    run_command(main, lambda: None)

@@ -1,14 +1,14 @@
-r"""Evaluates a model and baselines: `python -m colorization.evaluate --data=folder:PHOTOS`.
+r"""Evaluates a model and baselines: `colorization evaluate --data=folder:PHOTOS`.
 
 Every photo is shown in gray, colored at its own size by the code of `colorize`, and compared with
 itself in color. Prints the figures with 95 % intervals, as a Markdown table for each set. Damaged
 photos are named and left out, and the exit status is 1 if there were any; photos without colors and
 tiny ones are left out and counted.
 
-  python -m colorization.evaluate --model=runs/mine --data=folder:PHOTOS --baseline=gray,mean,truth
-  python -m colorization.evaluate --data=folder:A,folder:B --features=squeezenet:WEIGHTS.h5 \
+  colorization evaluate --model=runs/mine --data=folder:PHOTOS --baseline=gray,mean,truth
+  colorization evaluate --data=folder:A,folder:B --features=squeezenet:WEIGHTS.h5 \
       --output=released.jsonl
-  python -m colorization.compare released.jsonl mine.jsonl
+  colorization compare released.jsonl mine.jsonl
 """
 
 import contextlib
@@ -40,19 +40,22 @@ def define_flags():
     flags.DEFINE_string(
         "features",
         "",
-        "Networks to compare sets of pictures by: squeezenet:FILE, inception[:FILE] and, with "
-        "pip install 'colorization[perceptual]', torch-fidelity[:FILE] (the standard FID) and "
-        "lpips[:FILE]. Without FILE weights are downloaded.",
+        "Networks by which sets of pictures are compared: squeezenet:FILE, inception[:FILE] and, "
+        "with pip install 'colorization[perceptual]', torch-fidelity[:FILE] (the standard FID) and "
+        "lpips[:FILE]. Without FILE, weights are downloaded.",
     )
     flags.DEFINE_integer(
         "num_variants",
         1,
-        "Colorings of each photo, to measure the choice that the models give; 1 to 25.",
+        "Colorings of each photo, to measure how much the variants differ; 1 to 25.",
         lower_bound=1,
         upper_bound=25,
     )
     flags.DEFINE_integer(
-        "limit", 0, "Most photos of each set, taken evenly over it; 0: all.", lower_bound=0
+        "limit",
+        0,
+        "Largest number of photos of each set, taken evenly over it; 0: all.",
+        lower_bound=0,
     )
     flags.DEFINE_string(
         "exclude", "", "List of photos to leave out, as colorization.audit writes it."

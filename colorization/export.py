@@ -1,4 +1,4 @@
-"""Exports a run, as SavedModel or for phones: `python -m colorization.export --model_dir=RUN`.
+"""Exports a run, as a SavedModel or for phones: `colorization export --model_dir=RUN`.
 
 --format=saved_model writes TF Serving's layout, OUTPUT/VERSION/, which needs none of this code.
 OUTPUT's last part is the model's name. Beside the SavedModel lies generator.weights.h5, which
@@ -7,26 +7,24 @@ OUTPUT's last part is the model's name. Beside the SavedModel lies generator.wei
   serving_default  image_bytes: strings of shape (batch,), each a whole JPEG, PNG, GIF or BMP file,
                    of any sizes. Returns image_bytes: the photos in color, upright, at their own
                    sizes: JPEG (quality 95) for JPEG, else PNG, of 16 bits and with transparency
-                   where the file had them. A damaged file fails the call, by the name of its item.
+                   where the file had them. A damaged file fails the call, and the error names it.
                    Up to 100 megapixels each. ICC profiles are not followed and metadata not kept;
-                   CMYK, TIFF, WebP, HEIC and rarer kinds are not taken: colorization.colorize does
-                   all that.
+                   CMYK, TIFF, WebP, HEIC and rarer formats are refused: `colorize` does all that.
   arrays           images: uint8 RGB (batch, height, width, 3), of any one size. Returns images.
   chroma           lightness: float L* (batch, height, width, 1), at any size. Returns ab: float
                    (batch, height, width, 2), not yet brought into sRGB's gamut.
   variants         image_bytes: a string; seed and count: int32, count up to 25. Returns
-                   image_bytes (n,): up to count colorings, the likeliest first. Only of models that
+                   image_bytes (n,): up to count colorings, the likeliest first. Only in models that
                    give variants.
-  client           What colorization.colorize --server calls.
+  client           What `colorize --server` calls.
 
-Beside the versions lie models.config, batching.config and monitoring.config for TF Serving; those
-that are there already stay. With tensorflow-serving-api installed
-(pip install 'colorization[serving]'), a version has requests to warm up by. model.tflite, in the
-version, is the same model for LiteRT: colorization.colorize takes it, and starts in a fifth of the
-time.
+Beside the versions lie models.config, batching.config and monitoring.config for TF Serving;
+existing ones are kept. With tensorflow-serving-api installed (pip install 'colorization[serving]'),
+a version has warm-up requests. model.tflite, in the version, is the same model for LiteRT:
+`colorize` uses it, and starts in a fifth of the time.
 
 --format=tflite writes OUTPUT/NAME_QUANTIZE.tflite for LiteRT; see docs/tflite.md. With
---quantize=int8 it needs --data: pictures to measure the ranges of activations on.
+--quantize=int8 it needs --data: pictures on which the ranges of activations are measured.
 """
 
 import contextlib
@@ -46,36 +44,40 @@ def define_flags():
 
     flags.DEFINE_string("model_dir", "", "Directory of the run to export.")
     flags.DEFINE_string(
-        "output", "", "Directory of the model, named as it; the default is RUN/FORMAT."
+        "output",
+        "",
+        "Directory of the model; its last part is the model's name. Default: RUN/FORMAT.",
     )
     flags.DEFINE_enum("format", "saved_model", FORMATS, "What to write.")
     flags.DEFINE_bool(
         "litert",
         True,
-        "Write model.tflite beside the SavedModel, by which photos are colored without TensorFlow.",
+        "Write model.tflite beside the SavedModel: it colors photos without TensorFlow.",
     )
     flags.DEFINE_enum(
         "quantize",
         "none",
         QUANTIZATIONS,
-        "How --format=tflite is made smaller: float16 halves it and changes nothing to be seen; "
-        "dynamic and int8 quarter it; int8 also rounds what goes through the network to ranges "
-        "measured on --data, and is the fastest.",
+        "How --format=tflite is compressed: float16 halves it, with no visible change; dynamic and "
+        "int8 reduce it to a quarter; int8 also quantizes activations, by ranges measured on "
+        "--data, and is the fastest.",
     )
     flags.DEFINE_string(
-        "data", "", "Pictures that --quantize=int8 measures on: as --data of the training command."
+        "data",
+        "",
+        "Pictures on which --quantize=int8 measures ranges, as for --data of the training command.",
     )
     flags.DEFINE_string(
         "input_size",
         "",
-        "HEIGHTxWIDTH of the only input that a tflite model takes, as delegates of phones need "
-        "it; the default is any size, by resize_tensor_input.",
+        "HEIGHTxWIDTH of the only input that a tflite model accepts, as delegates of phones need "
+        "it. Default: any size, by resize_tensor_input.",
     )
     flags.DEFINE_enum(
         "checkpoint",
         "latest",
         CHECKPOINTS,
-        "Which of the run's: best is the one that --monitor of the training command named.",
+        "Which checkpoint of the run; best is the one that --monitor of training chose.",
     )
     _define_graph_flags(flags)
 
@@ -83,7 +85,10 @@ def define_flags():
 def _define_graph_flags(flags):
     """Defines the flags that say what becomes of the network."""
     flags.DEFINE_integer(
-        "version", 0, "Version to write; 0: the next free one, of tflite the latest.", lower_bound=0
+        "version",
+        0,
+        "Version to write; 0: the next free one; for tflite, the latest.",
+        lower_bound=0,
     )
     flags.DEFINE_integer(
         "working_size",
@@ -95,23 +100,23 @@ def _define_graph_flags(flags):
     flags.DEFINE_float(
         "temperature",
         0.0,
-        "Of the annealed mean, for models of quantized chroma; 0: the recipe's.",
+        "Temperature of the annealed mean, for models of quantized chroma; 0: the recipe's.",
         lower_bound=0,
         upper_bound=1,
     )
     flags.DEFINE_float(
         "rarity",
         1.0,
-        "How much of the class weights of training a model of quantized chroma keeps: 1 gives "
-        "rare, vivid colors their chance, 0 as much of it as they have in the training pictures.",
+        "How much of the class weights a model of quantized chroma keeps: 1 favors rare, vivid "
+        "colors; 0 gives them the share that they have in the training pictures.",
         lower_bound=0,
         upper_bound=1,
     )
     flags.DEFINE_float(
         "saturation",
         1.0,
-        "What predicted chroma is multiplied by. A mean of likely colors is paler than photos are; "
-        "choose what makes the colorfulness of pictures that of the truth.",
+        "Factor of predicted chroma. A mean of likely colors is paler than photos are: choose the "
+        "factor that makes pictures as colorful as the originals.",
         lower_bound=0,
         upper_bound=4,
     )

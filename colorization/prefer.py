@@ -1,4 +1,4 @@
-"""Asks people which coloring they prefer: `python -m colorization.prefer --models=... --data=...`.
+"""Asks people which coloring they prefer: `colorization prefer --models=... --data=...`.
 
 Serves a web page that shows two colorings of one photo without saying whose they are, and keeps
 every vote in one file. A model is the folder of an exported model, `released`, the directory of a
@@ -6,12 +6,12 @@ run, which is exported as it stands, or `gray`: no colors at all. With --truth, 
 shown beside the original, and voters are asked which is the real photo.
 
 Examples:
-  python -m colorization.prefer --models=released,runs/mine,gray --data=folder:PHOTOS
-  python -m colorization.prefer --models=released --data=folder:PHOTOS --truth
-  python -m colorization.prefer --votes=votes.sqlite --report
+  colorization prefer --models=released,runs/mine,gray --data=folder:PHOTOS
+  colorization prefer --models=released --data=folder:PHOTOS --truth
+  colorization prefer --votes=votes.sqlite --report
 
-The same command again resumes with the same votes. Pictures are colored before the page is served,
-into a folder beside the file of votes.
+The same command resumes a study with its votes. Photos are colored before the page is served, into
+a folder beside the file of votes.
 """
 
 import contextlib
@@ -32,10 +32,14 @@ def define_flags():
     flags.DEFINE_bool("truth", False, "Also ask which is the real photo: an output or the truth.")
     flags.DEFINE_bool("report", False, "Print what the votes say, and exit.")
     flags.DEFINE_integer(
-        "limit", 100, "Most photos to take, drawn from all of --data; 0: all.", lower_bound=0
+        "limit", 100, "Largest number of photos, drawn from all of --data; 0: all.", lower_bound=0
     )
-    flags.DEFINE_integer("num_questions", 60, "Most questions for each voter.", lower_bound=1)
-    flags.DEFINE_string("host", "127.0.0.1", "Address to serve at; 0.0.0.0: the whole network.")
+    flags.DEFINE_integer(
+        "num_questions", 60, "Largest number of questions per voter.", lower_bound=1
+    )
+    flags.DEFINE_string(
+        "host", "127.0.0.1", "Address to serve at; 0.0.0.0: all addresses of this machine."
+    )
     flags.DEFINE_integer(
         "port", 8787, "Port to serve at; 0: any free one.", lower_bound=0, upper_bound=65_535
     )

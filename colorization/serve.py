@@ -1,10 +1,10 @@
-"""Serves a web page and a JSON API that color photos: `python -m colorization.serve`.
+"""Serves a web page and a JSON API that color photos: `colorization serve`.
 
 The page takes photos by drop, paste, file picker or camera, shows them before and after, offers
 other colorings, and gives them back at full size with their metadata. The API is described at
 /api/openapi.json; /healthz and /metrics are for whoever runs the server. No photo is kept.
 
-SIGTERM or Ctrl-C ends the server after the photos in progress; the second one ends it at once.
+SIGTERM or Ctrl-C ends the server after the photos in progress; a second one ends it at once.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ def define_flags():
     flags.DEFINE_string(
         "host",
         "127.0.0.1",
-        "Address to listen on; 0.0.0.0 for all of this machine's. There is no password: what the "
-        "whole Internet may reach belongs behind a proxy that has one.",
+        "Address to listen on; 0.0.0.0: all addresses of this machine. There is no password: put a "
+        "server that the Internet can reach behind a proxy that asks for one.",
     )
     flags.DEFINE_integer("port", 8000, "Port; 0: a free one.", lower_bound=0, upper_bound=65_535)
     flags.DEFINE_integer(
@@ -46,15 +46,15 @@ def define_flags():
     flags.DEFINE_integer(
         "max_queue",
         16,
-        "Photos that may wait for a worker; whoever comes then is told when to come again.",
+        "Photos that may wait for a worker; further requests are told when to try again.",
         lower_bound=0,
         upper_bound=1000,
     )
     flags.DEFINE_integer(
-        "timeout", 120, "Seconds until a request is given up, waiting included.", lower_bound=1
+        "timeout", 120, "Seconds until a request times out, waiting included.", lower_bound=1
     )
     flags.DEFINE_integer(
-        "workers", 0, "Photos colored at once; 0: one for each processor.", lower_bound=0
+        "workers", 0, "Photos colored at once; 0: one per processor.", lower_bound=0
     )
 
 

@@ -1,7 +1,7 @@
 """Runs one part of a tf.data service, which reads and crops pictures for training elsewhere.
 
-`python -m pipelines.data_service --role=dispatcher --port=5050 --workers=one:5051,two:5051`
-`python -m pipelines.data_service --role=worker --dispatcher=HOST:5050 --address=one:5051`
+`colorization data_service --role=dispatcher --port=5050 --workers=one:5051,two:5051`
+`colorization data_service --role=worker --dispatcher=HOST:5050 --address=one:5051`
 
 Then train with --data_service=HOST:5050. All machines need this program and the pictures, at the
 same paths. The connections are neither encrypted nor authenticated: keep the ports within a network

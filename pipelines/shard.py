@@ -1,10 +1,10 @@
 """Writes pictures into TFRecord shards, for file systems that are slow with many small files.
 
-`python -m pipelines.shard --data=folder:PHOTOS --output=SHARDS [--exclude=audit/exclude.txt]`
+`colorization shard --data=folder:PHOTOS --output=SHARDS [--exclude=audit/exclude.txt]`
 
 Files are kept as they are, and --data=records:SHARDS reads them back. Damaged ones are counted,
-named and left out. The command can be stopped at any time: run again, it keeps the shards that are
-whole and makes the others; run once more, it checks all of them by SHA-256. It runs on Apache Beam
+named and left out. The command can be stopped at any time: run it again, and it checks the shards
+that are there by SHA-256, keeps the whole ones and makes the others. It runs on Apache Beam
 (pip install 'colorization[scale]'), on this machine or, with --runner, on others.
 """
 

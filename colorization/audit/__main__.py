@@ -1,11 +1,11 @@
 """Shows what is in a set of pictures, before a model is trained on it.
 
-`python -m colorization.audit --data=folder:PHOTOS [--val_data=folder:OTHERS] [--output=FOLDER]`
+`colorization audit --data=folder:PHOTOS [--val_data=folder:OTHERS] [--output=FOLDER]`
 
 Reads every picture once and reports sizes and colors; damaged, gray and toned (sepia) pictures;
-copies, identical or similar, mirrored ones too; and pictures of --val_data that --data holds as
-well. With --output it writes report.html, audit.json and exclude.txt, the list of what training
-should leave out: pass it to `colorization.train` as --exclude.
+identical and similar copies, even mirrored ones; and pictures of --val_data that --data holds too.
+With --output it writes report.html, audit.json and exclude.txt, the list of what training should
+leave out: pass it to `colorization train` as --exclude.
 """
 
 import json

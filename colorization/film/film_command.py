@@ -30,7 +30,7 @@ def define_flags(values):
     """
     default = film_plan.FilmOptions()
     flags.DEFINE_bool(
-        "films", False, "Of folders, color the films, not the photos.", flag_values=values
+        "films", False, "In folders, color the films, not the photos.", flag_values=values
     )
     flags.DEFINE_enum(
         "codec", default.codec, list(ENCODERS), "How films are encoded.", flag_values=values
@@ -38,7 +38,7 @@ def define_flags(values):
     flags.DEFINE_integer(
         "quality",
         default.quality,
-        "Quality of films: 0 is best, 51 worst; 6 less doubles the file.",
+        "Quality of films, from 0 (best) to 51 (worst); 6 less doubles the file size.",
         lower_bound=film_plan.BEST_QUALITY,
         upper_bound=film_plan.WORST_QUALITY,
         flag_values=values,
@@ -49,8 +49,8 @@ def define_flags(values):
     flags.DEFINE_bool(
         "preview",
         False,
-        "Write a picture of a film's colors, from about every tenth second, before hours go into "
-        "the film. --output is a picture.",
+        "Write a picture of a film's colors, a frame about every ten seconds, before spending "
+        "hours on the film. --output is a picture.",
         flag_values=values,
     )
 

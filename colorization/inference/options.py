@@ -107,7 +107,7 @@ class Options:
         1,
         int,
         f"Colorings of each photo, 1 to {MAX_VARIANTS}, written as NAME_1, NAME_2 and so on, the "
-        "likeliest first; fewer where the model sees no other choice.",
+        "likeliest first; fewer where the model sees no alternative.",
         1,
         MAX_VARIANTS,
     )
@@ -119,28 +119,30 @@ class Options:
         MAX_VARIANTS,
     )
     seed: int = _knob(0, int, "Another seed gives other variants.", 0, MAX_SEED)
-    saturation: float = _knob(1.0, float, "What colors are multiplied by, 0 (gray) to 2.", 0, 2)
+    saturation: float = _knob(1.0, float, "Factor of the colors, from 0 (gray) to 2.", 0, 2)
     mask: typing.Any = _knob(
         None,
         object,
-        "Picture that is spread over each photo: color comes where it is white, none where it is "
-        "black.",
+        "Picture that is stretched over each photo: color is applied where it is white, none where "
+        "it is black.",
     )
     hints: typing.Any = _knob(
         None,
         object,
         "What colors things have: a JSON file of points, strokes and regions, or a transparent PNG "
         f"painted over the photo; {SIDECAR} takes the file NAME{BESIDE[0]} or NAME{BESIDE[1]} "
-        "beside each photo. Of a file of several pages, the first is meant.",
+        "beside each photo. In a file of several pages, hints apply to the first.",
     )
     keep_colored: bool = _knob(
-        False, bool, "Keep photos as they are that have colors: nothing is written for them."
+        False,
+        bool,
+        "Leave photos that have colors already as they are: nothing is written for them.",
     )
     salvage: bool = _knob(
         False,
         bool,
-        "Color what can be read of JPEG and PNG files that are cut or damaged. By default they are "
-        "named and skipped.",
+        "Color what can be read of truncated or damaged JPEG and PNG files. By default they are "
+        "reported and skipped.",
     )
 
     def __post_init__(self):

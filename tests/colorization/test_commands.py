@@ -74,7 +74,7 @@ def test_interruption():
 
 
 COMMANDS = [
-    *("colorize train evaluate compare prefer audit export serve batch".split()),
+    *("colorize train evaluate compare prefer audit export serve batch demo".split()),
     *("pipelines.shard pipelines.data_service".split()),
 ]
 
