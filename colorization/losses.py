@@ -84,7 +84,7 @@ def quantized_crossentropy(class_weights):
         cell = ops.cast(ops.clip(ops.round(target), -reach, reach), "int32") + reach
         row = cell[..., 0] * side + cell[..., 1]
         nearest, shares = ops.take(indices, row, axis=0), ops.take(weights, row, axis=0)
-        # The target is made dense, since the gradient of looking up a few logits is slow to scatter.
+        # The target is made dense: the gradient of looking up a few logits is slow to scatter.
         first = num_bins * ops.reshape(ops.arange(ops.size(row)), (-1, 1))
         cells = ops.reshape(ops.reshape(nearest, (-1, nearest.shape[-1])) + first, (-1, 1))
         soft = ops.scatter(cells, ops.reshape(shares, (-1,)), (ops.size(logits),))

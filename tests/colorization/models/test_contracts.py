@@ -36,8 +36,8 @@ MODELS = {
 }
 
 
-# The large ones, whose encoders are of their published size.
-SLOW = {"pretrained_unet", "chroma"}
+# The large ones, whose encoders are of their published size, and those of many layers.
+SLOW = {"pretrained_unet", "chroma", "colornet_mended", "encoder_decoder", "residual"}
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in MODELS]
 
 
