@@ -303,7 +303,8 @@ class Colorizer:
         paths, small = plan.variant_paths(destination, count), []
         for path, colored in zip(paths, self._colored_pages(pages, options), strict=False):
             yield path, colored
-            small.append(sheets.shrink(colored[0].rgb))
+            if count > 1:
+                small.append(sheets.shrink(colored[0].rgb))
         if len(small) > 1:
             yield plan.sheet_path(destination), [photo_files.Photo(sheets.sheet(small))]
 
