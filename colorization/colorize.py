@@ -66,11 +66,7 @@ def main(argv=None):
 
 
 def define_flags(values):
-    """Defines the command's flags, in the order of `--help`.
-
-    Args:
-        values: `absl.flags.FlagValues` that takes them.
-    """
+    """Defines the command's flags, in the order of `--help`."""
     _define_model_flags(values)
     _define_file_flags(values)
     option_flags.define_flags(values)

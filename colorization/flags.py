@@ -46,9 +46,6 @@ def config_from_flags():
 def expand_recipe(argv):
     """Puts the flagfile of a recipe in place of `--recipe=NAME`.
 
-    Args:
-        argv: Command line, program name first.
-
     Returns:
         The command line.
 

@@ -11,11 +11,7 @@ flags.disclaim_key_flags()
 
 
 def define_flags(values):
-    """Defines the flags.
-
-    Args:
-        values: `absl.flags.FlagValues` that takes them.
-    """
+    """Defines the flags."""
     for name in _NAMES:
         knob, shared = KNOBS[name], {"flag_values": values}
         bounds = shared | {"lower_bound": knob.least, "upper_bound": knob.most}

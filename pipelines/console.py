@@ -42,10 +42,6 @@ def read_command_line(values, argv):
 
     A shell expands `--output ~/colored` but not `--output=~/colored` or `--data=folder:~/photos`.
 
-    Args:
-        values: `absl.flags.FlagValues` that defines the flags.
-        argv: Command line, program name first.
-
     Returns:
         Command line in which the lines of each flagfile stand in place of `--flagfile`.
 

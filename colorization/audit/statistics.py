@@ -14,10 +14,6 @@ COLUMNS = ("mean", "std", *(f"{share}%" for share in SHARES))
 def quantiles(counts, channel):
     """Deciles of a histogram of `CHANNELS`: middles of the bins that they fall in.
 
-    Args:
-        counts: Its counts.
-        channel: Its name.
-
     Returns:
         Float array of the lowest value, nine deciles and the highest value; to within half a bin,
         and exact for whole levels.

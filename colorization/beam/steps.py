@@ -52,12 +52,7 @@ class Batch:
 
 
 def build(pipeline, batch):
-    """Adds the steps to a pipeline.
-
-    Args:
-        pipeline: `apache_beam.Pipeline`.
-        batch: `Batch`.
-    """
+    """Adds the steps to a pipeline."""
     sources = (
         pipeline
         | "Globs" >> beam.Create(batch.globs)

@@ -90,11 +90,6 @@ def open_data(specifications, limit=0, exclude=""):
 def read(source, name, element):
     """Reads one photo.
 
-    Args:
-        source: `Source` that it is of.
-        name: Of the photo, for people.
-        element: Its handle, as of `source.elements`.
-
     Returns:
         Pair of its pixels and the SHA-256 of its file.
 

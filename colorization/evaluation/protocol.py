@@ -124,9 +124,6 @@ def _plain(number):
 def read(path):
     """Reads a file of records.
 
-    Args:
-        path: Of what `evaluate --output` wrote.
-
     Returns:
         List of dicts, as of `records`.
 

@@ -224,9 +224,6 @@ def _history(run):
 def read_history(model_dir):
     """Reads the history of a run.
 
-    Args:
-        model_dir: Its directory.
-
     Returns:
         Dict of lists of pairs of an epoch and a finite value, by the column's name; empty for a run
         that has none yet.

@@ -66,11 +66,6 @@ def choose(values):
 def show(data, found, system):
     """Reads and colors the chosen photos again.
 
-    Args:
-        data: `data.Data`.
-        found: `measure.MeasuredSet` of it.
-        system: The first `systems.System`.
-
     Returns:
         List of `Shown`, the best first. A photo that changed meanwhile is left out.
     """

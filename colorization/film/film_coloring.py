@@ -47,9 +47,6 @@ class _Item:
 def find_picture(film):
     """Finds a film's picture between black bars, which are dark all through the film.
 
-    Args:
-        film: `film_reader.Film`.
-
     Returns:
         `(top, left, bottom, right)` in pixels, the latter two exclusive.
     """

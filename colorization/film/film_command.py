@@ -23,11 +23,7 @@ flags.disclaim_key_flags()
 
 
 def define_flags(values):
-    """Defines the flags of films.
-
-    Args:
-        values: `absl.flags.FlagValues` that takes them.
-    """
+    """Defines the flags of films."""
     default = film_plan.FilmOptions()
     flags.DEFINE_bool(
         "films", False, "In folders, color the films, not the photos.", flag_values=values

@@ -44,10 +44,6 @@ class Motion:
 def between(before, after):
     """Finds the motion between two frames.
 
-    Args:
-        before: A frame.
-        after: The next one.
-
     Returns:
         Pair of `Motion`: from `before` to `after`, and from `after` to `before`.
     """

@@ -87,12 +87,7 @@ class Manifest:
             self._file.close()
 
     def is_done(self, job, made_with):
-        """Tells whether a photo's outputs are there, made of what its file is now, in this way.
-
-        Args:
-            job: `Job`.
-            made_with: As in `Record`.
-        """
+        """Tells whether a photo's outputs are there, made of what its file is now, in this way."""
         record = self.records.get(job.name)
         if record is None or record.status == "failed":
             return False

@@ -67,9 +67,6 @@ def resolve(model):
 def read_description(folder):
     """Reads what the exporter wrote; before the model, so that no stranger's graph is loaded.
 
-    Args:
-        folder: What `find` returned.
-
     Returns:
         Dict of the model's name, version, sizes, codec and recipe.
 

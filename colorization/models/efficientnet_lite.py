@@ -37,9 +37,6 @@ def efficientnet_lite0(name="efficientnet_lite0"):
     of small batches of crops are worse than ImageNet's, and nothing needs to be synchronized.
     Layers compute in float32, since depthwise convolutions gain nothing from half precision.
 
-    Args:
-        name: Name of the model.
-
     Returns:
         A functional `keras.Model` from RGB levels in `[0, 255]`, of shape `(batch, height, width,
         3)`, to a list of features at a half, a quarter, an eighth, a sixteenth and a thirty-second

@@ -12,9 +12,6 @@ _TAPPED = ("conv1", "fire3", "fire5", "fire7", "fire9")
 def squeezenet(name="squeezenet"):
     """Builds the network without its classifier, in float32, whatever the policy of the moment.
 
-    Args:
-        name: Name of the model.
-
     Returns:
         A functional `keras.Model` from RGB levels in `[0, 255]` of shape `(batch, height, width,
         3)`, 32 pixels or more on each side, to a list of five feature maps, the finest first, of

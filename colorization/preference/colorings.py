@@ -68,13 +68,7 @@ def fingerprint(folder):
 
 
 def picture_path(folder, digest, fingerprint):
-    """Path of the picture that a model made of a photo.
-
-    Args:
-        folder: Of the study's pictures.
-        digest: Of the photo.
-        fingerprint: Of the model.
-    """
+    """Path of the picture that a model made of a photo."""
     name = hashlib.sha256(f"{digest} {fingerprint}".encode()).hexdigest()[:32]
     return os.path.join(folder, f"{name}.jpg")
 

@@ -41,9 +41,6 @@ def count_wins(pairs, shares, num_models):
 def connected_groups(wins):
     """Sorts models into groups that votes connect; scores compare within a group only.
 
-    Args:
-        wins: As from `count_wins`.
-
     Returns:
         List of sorted lists of models, by their first.
     """

@@ -132,10 +132,6 @@ class Votes:
     def standing(self, voter, plan):
         """Tells where a voter stands, and asks the next question if none is open.
 
-        Args:
-            voter: The voter's text.
-            plan: `questions.Plan`.
-
         Returns:
             `Standing`.
         """

@@ -19,9 +19,6 @@ from pipelines.batches import photo_headers
 def signatures(graph):
     """Makes the signatures of a model.
 
-    Args:
-        graph: A `colorization.inference.graph.ColorizationGraph`.
-
     Returns:
         Dict of `tf.function` for `tf.saved_model.save`:
 

@@ -41,10 +41,6 @@ _INTEGER_OPERATIONS = (
 def check_place(path, how):
     """Makes sure, before any work, that a model can be made and kept.
 
-    Args:
-        path: File to write.
-        how: One of `QUANTIZATIONS`.
-
     Raises:
         ExportError: If the file exists, or a package is missing.
     """
@@ -199,9 +195,6 @@ def examples(graph, source, count, size=None):
 
 def read_metadata(content):
     """Reads what `convert` wrote into a model.
-
-    Args:
-        content: Bytes of the model.
 
     Returns:
         Dict.

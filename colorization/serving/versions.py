@@ -124,10 +124,6 @@ def write_configs(directory, name):
     A server that has the directory mounted at `/models/NAME` reads them there. A file that is there
     already stays: it may have been fitted to a machine.
 
-    Args:
-        directory: Of the model.
-        name: Of the model.
-
     Returns:
         List of the paths written.
 

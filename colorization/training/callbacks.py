@@ -119,11 +119,7 @@ class History(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(events) if writes else None
 
     def has_stopped(self, model):
-        """Whether the followers stopped the run after the rows that are kept.
-
-        Args:
-            model: The compiled model.
-        """
+        """Whether the followers stopped the run after the rows that are kept."""
         model.stop_training = False
         for callback in (*self.followers, self):
             callback.set_model(model)

@@ -89,9 +89,6 @@ def read_tensors(path):
     The file holds three pickles that say what it is, the dictionary with a reference for each
     tensor's storage, the list of storages, and of each of these its length and raw values.
 
-    Args:
-        path: Of the file.
-
     Returns:
         Dictionary from names to arrays.
 

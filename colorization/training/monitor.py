@@ -137,12 +137,6 @@ def open_features(config):
 def build_figures(config, built, pictures, features):
     """Makes the callbacks that measure metrics on validation pictures.
 
-    Args:
-        config: The run's `Config`.
-        built: Its `Networks`.
-        pictures: Its `Pictures`.
-        features: As `open_features` returns them.
-
     Returns:
         List: empty if the run does not measure metrics.
 

@@ -32,11 +32,7 @@ class Pictures:
         self.survey, self.validation = None, None
 
     def look(self, run):
-        """Surveys the pictures, or reads the surveys that the run keeps.
-
-        Args:
-            run: The `Run`.
-        """
+        """Surveys the pictures, or reads the surveys that the run keeps."""
         config = self.config
         self.survey = run.survey(self.source, white_background=config.white_background)
         if self._val_source:

@@ -25,9 +25,6 @@ _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d+)")
 def bmp_header(data):
     """Reads the sizes of a BMP file.
 
-    Args:
-        data: Bytes of the file.
-
     Returns:
         `(height, width, resolution, alpha)`: pixels, 0 where the header is cut short;
         `(horizontal, vertical)` pixels per inch or None; and whether a mask says that some bits are
@@ -52,10 +49,6 @@ def bmp_header(data):
 def decode_bmp(data, alpha):
     """Decodes the pixels of a BMP file.
 
-    Args:
-        data: Bytes of the file.
-        alpha: As `bmp_header` says.
-
     Returns:
         uint8 array of shape `(height, width, 3 or 4)`.
 
@@ -77,9 +70,6 @@ def jpeg_2000_size(data):
 
 def decode_jpeg_2000(data):
     """Decodes the pixels of a JPEG 2000 file.
-
-    Args:
-        data: Bytes of the file.
 
     Returns:
         uint8 or uint16 array of shape `(height, width, 3 or 4)`.
@@ -109,9 +99,6 @@ def _decode(data, flag):
 def pnm_header(data):
     """Reads what stands before the pixels.
 
-    Args:
-        data: Bytes of the file.
-
     Returns:
         `(height, width, largest, start)`: pixels, the level that means white, and where the pixels
         start.
@@ -135,9 +122,6 @@ def pnm_header(data):
 
 def decode_pnm(data):
     """Decodes the first picture of the file.
-
-    Args:
-        data: Bytes of the file.
 
     Returns:
         uint8 array, or uint16 where the levels go beyond 255, of shape `(height, width, channels)`:

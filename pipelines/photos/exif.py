@@ -25,9 +25,6 @@ _DESCRIPTIVE = frozenset(
 def orientation_of(exif):
     """Reads the way up of an Exif block.
 
-    Args:
-        exif: Bytes of the block.
-
     Returns:
         1 to 8, or None where the block does not say.
     """
@@ -38,9 +35,6 @@ def orientation_of(exif):
 
 def resolution_of(exif):
     """Reads the resolution of an Exif block.
-
-    Args:
-        exif: Bytes of the block.
 
     Returns:
         `(horizontal, vertical)` in pixels per inch, or None where the block does not say.
@@ -151,9 +145,6 @@ def resolution_tags(resolution):
 
 def build(found):
     """Builds an Exif block.
-
-    Args:
-        found: As `descriptive_tags` returns it.
 
     Returns:
         Bytes, or None where there is nothing to hold.

@@ -26,9 +26,6 @@ _UNREADABLE_FRAMES = {
 def unusual_jpeg(data):
     """Names what a JPEG file has that its decoder does not know.
 
-    Args:
-        data: Bytes of the file.
-
     Returns:
         For example `"12 bits per sample"`, or None for a baseline or progressive file of 8 bits.
     """
@@ -73,9 +70,6 @@ def strict_jpeg(data):
 
     And three oddities of whole files, of which libjpeg warns, are set right: an unknown revision of
     JFIF, scans that name other coefficients than sequential coding has, and a missing end marker.
-
-    Args:
-        data: Bytes of the file.
 
     Returns:
         `(altered, num_rows)`: bytes, and how many rows of pixels at the end mean nothing.
@@ -137,9 +131,6 @@ def _jpeg_segments(data, all_scans=False):
 def jfif_resolution(data):
     """Reads the resolution of a JPEG file outside Exif.
 
-    Args:
-        data: Bytes of the file.
-
     Returns:
         `(horizontal, vertical)` in pixels per inch, or None where the file does not say.
     """
@@ -154,9 +145,6 @@ def jfif_resolution(data):
 def png_resolution(data):
     """Reads the resolution of a PNG file.
 
-    Args:
-        data: Bytes of the file.
-
     Returns:
         `(horizontal, vertical)` in pixels per inch, or None where the file does not say.
     """
@@ -170,9 +158,6 @@ def png_resolution(data):
 
 def png_gamma(data):
     """Reads the exponent of light that a PNG file's levels have, where it is not that of sRGB.
-
-    Args:
-        data: Bytes of the file.
 
     Returns:
         For example 1.0 for levels that are light itself; None where the file says nothing, says

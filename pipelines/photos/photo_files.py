@@ -164,9 +164,6 @@ def encode_photo(path, pages, note=None):
 def count_pixels(path):
     """Tells how many pixels a photo's file claims on all its pages, without decoding them.
 
-    Args:
-        path: As in `read_photo`.
-
     Returns:
         Their number, as the header tells it; else the file's bytes, for want of better. 0 if there
         is no such file.
@@ -195,9 +192,6 @@ def expected(path):
 def read_picture(path):
     """Reads the pixels of a picture file's first page in eight bits.
 
-    Args:
-        path: As in `read_photo`.
-
     Returns:
         uint8 array of shape `(height, width, 3)`: sRGB in `[0, 255]`, upright.
 
@@ -209,10 +203,6 @@ def read_picture(path):
 
 def decode_picture(path, data):
     """Reads pixels as `read_picture` does, from a file's bytes.
-
-    Args:
-        path: As in `decode_photo`.
-        data: As in `decode_photo`.
 
     Returns:
         As `read_picture`.

@@ -69,9 +69,6 @@ def refuse_raw(block):
 def unusual(data):
     """Names what a TIFF file has that its decoder does not know.
 
-    Args:
-        data: Bytes of the file.
-
     Returns:
         For example `"samples of 12 bits"`, or None where nothing of it is unusual.
     """

@@ -27,11 +27,7 @@ def is_local(runner):
 
 
 def define_flags(values):
-    """Defines `--runner` and `--beam_options`.
-
-    Args:
-        values: `absl.flags.FlagValues` that takes them.
-    """
+    """Defines `--runner` and `--beam_options`."""
     flags.DEFINE_string(
         "runner",
         "DirectRunner",
@@ -70,10 +66,6 @@ def import_beam():
 def prepare(runner="DirectRunner", beam_options=""):
     """Checks the flags, and sets up Beam's file systems by them: `FileSystems` may be used then.
 
-    Args:
-        runner: As `--runner`.
-        beam_options: As `--beam_options`.
-
     Returns:
         `apache_beam.options.pipeline_options.PipelineOptions`.
 
@@ -92,9 +84,6 @@ def prepare(runner="DirectRunner", beam_options=""):
 
 def check_path(path):
     """Checks that Beam knows a path's file system; `prepare` comes first.
-
-    Args:
-        path: Path, URL or pattern.
 
     Raises:
         UserError: If it does not, or lacks a package for it.

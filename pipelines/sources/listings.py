@@ -71,10 +71,6 @@ def read_second_file(paths):
 def find_pictures(specification, path):
     """Lists the paths of all pictures in a folder and in the folders in it, sorted.
 
-    Args:
-        specification: Of the source, for errors.
-        path: Of the folder.
-
     Raises:
         UserError: If there is no such folder, or no picture in it.
     """

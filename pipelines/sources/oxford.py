@@ -25,10 +25,6 @@ SPLITS = {
 def open_split(specification, rest):
     """Opens `oxford17:PATH[:SPLIT]`; the split is `train1` unless given.
 
-    Args:
-        specification: The whole text, for errors.
-        rest: What follows `oxford17:`.
-
     Returns:
         A `Source` of the split's pictures, in the order of their numbers.
 

@@ -21,10 +21,6 @@ MOST_UNMATCHED = 0.1
 def open_pairs(specification, rest):
     """Opens `pairs:color=PATH,gray=PATH`, in either order.
 
-    Args:
-        specification: The whole text, for errors.
-        rest: What follows `pairs:`.
-
     Returns:
         A `Source` whose names are the paths of the color pictures.
 

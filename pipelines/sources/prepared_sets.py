@@ -12,10 +12,6 @@ _FORMAT = "tfrecord"
 def open_set(specification, rest):
     """Opens `tfds:NAME[:SPLIT]`; the split is `train` unless given.
 
-    Args:
-        specification: The whole text, for errors.
-        rest: What follows `tfds:`.
-
     Returns:
         A `Source` in the order of the prepared files. It is one of pairs if the set has pictures
         named `color` and `gray`, else of the first feature that is a picture.

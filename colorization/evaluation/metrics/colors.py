@@ -112,9 +112,6 @@ def hue_shares(spread):
 def hue_errors(spread):
     """Mean distance in ab of the pixels whose true color is of each hue.
 
-    Args:
-        spread: As for `hue_shares`.
-
     Returns:
         Float array of shape `(..., num_hues)`, CIE units, in the order of `HUES`; NaN for a hue
         that does not occur.

@@ -45,10 +45,6 @@ class GrpcTransport:
     def metadata(self, model, timeout):
         """Asks which version of a model is served, and with which signatures.
 
-        Args:
-            model: Name of the model.
-            timeout: Seconds.
-
         Returns:
             The version, and a dict of each signature's set of inputs.
 

@@ -70,9 +70,6 @@ def _announce(cluster):
 def connect(cluster):
     """Connects the workers of a cluster, all of whom are there.
 
-    Args:
-        cluster: A `Cluster` of several workers.
-
     Returns:
         A `MultiWorkerMirroredStrategy`.
 
