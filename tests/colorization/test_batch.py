@@ -396,6 +396,24 @@ def test_ctrl_c_ends_all_processes_with_one_line(album):
     assert (process.returncode, lines) == (130, ["Stopped."])
 
 
+def test_no_beam_is_one_line(album):
+    program = (
+        "import sys; sys.modules['apache_beam'] = None\n"
+        "from colorization import batch\n"
+        "from pipelines import console\n"
+        "sys.argv = ['batch', '--input=album/**', '--output=out']\n"
+        "console.run_command(batch.main, batch.define_flags)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "pip install 'colorization[scale]'" in done.stderr
+
+
 def test_a_mistake_in_the_command_line_is_one_line(album):
     process = command("--saturation=nan")
     assert process.communicate()[1].startswith(

@@ -18,6 +18,7 @@ from colorization.inference.colorizer import Colorizer
 from colorization.inference.model_folder import LITE
 from colorization.serving import tflite, versions
 from colorization.serving.versions import ExportError
+from colorization.training import restore
 from colorization.training.state import TrainingError
 from pipelines.color import codecs
 
@@ -206,6 +207,7 @@ def test_the_description_holds_name_version_and_recipe(exported, run):
     assert (description["name"], description["version"], description["epochs"]) == ("small", 1, 2)
     assert description["working_size"] == 32
     assert "--generator=unet" in description["recipe"]
+    assert restore.WEIGHTS in os.listdir(exported[0])
     assert str(run) not in json.dumps(description) and "folder:" not in json.dumps(description)
 
 

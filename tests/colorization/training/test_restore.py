@@ -98,8 +98,11 @@ def test_a_run_starts_from_what_another_became(finished_run, tmp_path):
     source = finished_run.config.model_dir
     network, _ = restore.trained_generator(finished_run.config, source)
     network.save(tmp_path / "old.keras")
-    version = export.export(source, str(tmp_path / "model"))
-    published = pathlib.Path(version, restore.WEIGHTS)
+    # What an exported model holds of it.
+    version = tmp_path / "model" / "1"
+    version.mkdir(parents=True)
+    published = version / restore.WEIGHTS
+    restore.publish_weights(source, "latest", str(published))
     network.save_weights(tmp_path / "whole.weights.h5")
     assert published.stat().st_size < 0.8 * (tmp_path / "whole.weights.h5").stat().st_size
     places = {
