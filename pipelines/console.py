@@ -101,6 +101,13 @@ def exit_status(work):
         return end_unread()
 
 
+def num_processors():
+    """Tells how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def count(number, noun):
     """Says how many: `1 photo`, `2 photos`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

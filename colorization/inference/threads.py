@@ -13,12 +13,7 @@ import queue
 import signal
 import threading
 
-
-def num_processors():
-    """Tells how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+from pipelines.console import num_processors
 
 
 class Stop:

@@ -6,11 +6,11 @@ Beam is an extra, so that nothing here imports it before it is used.
 import contextlib
 import io
 import logging
-import os
 import shlex
 
 from absl import flags
 
+from pipelines import console
 from pipelines.errors import UserError
 
 # Beam's own names for what runs on this machine. It would rather start another runner, a program
@@ -126,7 +126,7 @@ def _options(runner, beam_options):
     if local and not any("direct_running_mode" in word for word in words):
         direct.direct_running_mode = "multi_processing"
     if local and not any("direct_num_workers" in word for word in words):
-        direct.direct_num_workers = _num_processors()
+        direct.direct_num_workers = console.num_processors()
     return options
 
 
@@ -135,12 +135,6 @@ class _Unknown(logging.Handler):
 
     def emit(self, record):
         self.said = True
-
-
-def _num_processors():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def engine(runner):
