@@ -1,10 +1,11 @@
-"""Which files a batch colors and where each goes: rules on paths of any file system.
+"""The files of a batch, on any file system that Apache Beam knows: which, where to, what is kept.
 
-Nothing is read or written, and a path is a string, `folder/name` or `scheme://folder/name`: Beam's
-file systems have no other common ground.
+A path is a string, `folder/name` or `scheme://folder/name`: Beam's file systems have no other
+common ground. Beam is imported by the functions, since it is an extra.
 """
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -12,8 +13,11 @@ import re
 from colorization.inference import plan
 from pipelines.files import is_passed_over
 from pipelines.photos.formats import PICTURE_SUFFIXES, WRITABLE_SUFFIXES
+from pipelines.photos.photo_files import PictureError, expected
+from pipelines.shards import beam_files
 
 _WILD = re.compile(r"[*?\[]")
+STATEMENT = "colorization.batch.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,9 +108,89 @@ def destination(name, apart=False):
     return str(plan.writable(path))
 
 
+def read(path):
+    """Reads a photo's file.
+
+    Args:
+        path: Its path.
+
+    Returns:
+        Bytes.
+
+    Raises:
+        PictureError: If it cannot be read.
+    """
+    try:
+        return beam_files.read(path)
+    except FileNotFoundError:
+        raise PictureError(f"{expected(path)}no such file. Check the path.") from None
+    except OSError as error:
+        raise PictureError(f"{expected(path)}{_said(error)}.") from error
+
+
+def write(path, pieces):
+    """Writes a file, in place of one that is there.
+
+    Args:
+        path: Its path. Folders are made.
+        pieces: Iterable of bytes.
+
+    Raises:
+        PictureError: If it cannot be stored.
+    """
+    try:
+        beam_files.write(path, pieces)
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be written: {_said(error)}.") from error
+
+
+def last_change(path):
+    """Time of a file's last change in seconds, as `beam_files.find` gives times; None for none."""
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems.last_updated(path) if FileSystems.exists(path) else None
+
+
+def state(output, made_with):
+    """Writes down how the files of an output folder are made from now on.
+
+    Whoever finds a file there that is younger than the statement knows how it was made: thousands
+    of workers need not agree on a list. One that says the same already stays as it is.
+
+    Args:
+        output: Output folder.
+        made_with: Dict of the model's name and version, and of all options that change the result.
+
+    Returns:
+        Time of the statement in seconds, by the file system's own clock, as `beam_files.find` gives
+        times.
+
+    Raises:
+        PictureError: If it cannot be written.
+    """
+    from apache_beam.io.filesystems import FileSystems
+
+    path = FileSystems.join(output, STATEMENT)
+    line = json.dumps({"made_with": made_with}, sort_keys=True).encode() + b"\n"
+    if not FileSystems.exists(path) or read(path) != line:
+        write(path, [line])
+    return FileSystems.match([path])[0].metadata_list[0].last_updated_in_seconds
+
+
 def _tidy(path):
     return re.sub(r"(?<!:)//+", "/", path)
 
 
 def _absolute(path):
     return path if "://" in path else os.path.abspath(path)
+
+
+def _said(error):
+    from apache_beam.io.filesystem import BeamIOError
+
+    if isinstance(error, BeamIOError):
+        # Of several files each has a cause of its own; here it is one.
+        error = next(iter((error.exception_details or {}).values()), error)
+    if error.args and isinstance(error.args[0], OSError):
+        error = error.args[0]
+    return " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")

@@ -17,7 +17,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.utils import shared
 
-from colorization.beam import places, storage
+from colorization.beam import places
 from colorization.inference import album, plan
 from colorization.inference.options import Options
 from pipelines.shards import beam_files
@@ -39,7 +39,7 @@ class Batch:
         output: Output folder, without a slash at its end.
         model: Folder of an exported model, where every worker finds it; None for the released one.
         options: `colorization.inference.options.Options`, whose mask is no path.
-        since: Time of `storage.state`.
+        since: Time of `places.state`.
         overwrite: Whether photos are colored again whose files are there but were made otherwise.
     """
 
@@ -123,7 +123,7 @@ class Choose(beam.DoFn):
                 yield self._refuse(path, destination, path + b".png")
                 continue
             else:
-                made = storage.last_change(FileSystems.join(self._batch.output, str(target)))
+                made = places.last_change(FileSystems.join(self._batch.output, str(target)))
             is_current = made is not None and made > self._batch.since and made >= changed
             if made is None or (self._batch.overwrite and not is_current):
                 yield path, os.fsencode(destination)
@@ -190,14 +190,14 @@ class Color(beam.DoFn):
     def _color(self, source, destination):
         """Writes a photo's files, the first, which tells that it is done, last."""
         colored = self._model.colorize_bytes(
-            storage.read(source),
+            places.read(source),
             source,
             FileSystems.join(self._batch.output, destination),
             self._batch.options,
         )
         made = list(colored)
         for path, pieces in reversed(made):
-            storage.write(path, pieces)
+            places.write(path, pieces)
         return made
 
     def _tell(self, status):
@@ -229,4 +229,4 @@ def _letter(path, reason):
 
 
 def _write_letters(path, letters):
-    storage.write(path, letters)
+    places.write(path, letters)

@@ -11,7 +11,7 @@ import io
 import numpy as np
 import pyvips
 
-from pipelines.photos import bitmaps, descriptions, headers, icc, levels, tags, tiff
+from pipelines.photos import bitmaps, headers, icc, levels, metadata, tags, tiff
 from pipelines.photos.photo import MAX_PIXELS, Metadata, Photo, PictureError
 
 _CRITICAL, _WARNING = 8, 16
@@ -80,13 +80,13 @@ def _salvaged(kind, data):
         _check_size(kind.name, [(image.height, image.width)])
         if image.height * image.width > _SPARSEST * len(data):
             return None  # Nearly all would be gaps, and take long to fill.
-        about = descriptions.metadata_of(image)
+        about = metadata.metadata_of(image)
         pixels, ignored = _pixels(kind.name, image)
     except (pyvips.Error, ValueError):
         return None
     if (pixels == pixels[0, 0]).all():
         return None
-    photo = descriptions.upright(pixels, descriptions.orientation(kind, image, about), about)
+    photo = metadata.upright(pixels, metadata.orientation(kind, image, about), about)
     remark = "it is cut or damaged; what can be read of it is taken."
     return dataclasses.replace(photo, remarks=(remark, *ignored, *photo.remarks))
 
@@ -151,13 +151,13 @@ def _decode_with_vips(kind, data):
     for page in range(count):
         # The header is read only; a page's decoder goes when its pixels are there.
         image, images[page] = images[page], None
-        about, said = descriptions.metadata_of(image), remarks
-        if resolution := descriptions.resolution(kind, image, data):
+        about, said = metadata.metadata_of(image), remarks
+        if resolution := metadata.resolution(kind, image, data):
             about = dataclasses.replace(about, resolution=resolution)
         if kind.name == "TIFF":
             start = starts[page] if page < len(starts) else None
             tiff.check_page(block, start)
-            about = descriptions.add_tiff_tags(about, block, start)
+            about = metadata.add_tiff_tags(about, block, start)
             if tiff.has_unnamed_channel(block, start):
                 image = image[: image.bands - 1]
             image, scale = levels.to_sixteen_bits(image)
@@ -166,9 +166,9 @@ def _decode_with_vips(kind, data):
                 image = icc.lab_to_srgb(image, labs[start][1])
         if kind.name == "PNG" and (gamma := headers.png_gamma(data)):
             image = icc.gamma_to_srgb(image, gamma)
-        turn = descriptions.orientation(kind, image, about)
+        turn = metadata.orientation(kind, image, about)
         pixels, ignored = _pixels(kind.name, image)
-        photo = descriptions.upright(pixels[: image.height - num_rows], turn, about)
+        photo = metadata.upright(pixels[: image.height - num_rows], turn, about)
         photos.append(dataclasses.replace(photo, remarks=said + ignored + photo.remarks))
     return photos
 
@@ -201,12 +201,12 @@ def _decode_bmp(data):
     height, width, resolution, transparent = bitmaps.bmp_header(data)
     _check_size("BMP", [(height, width)])
     pixels = bitmaps.decode_bmp(data, transparent)
-    return descriptions.upright(pixels, 1, Metadata(resolution=resolution))
+    return metadata.upright(pixels, 1, Metadata(resolution=resolution))
 
 
 def _decode_jpeg_2000(data):
     _check_size("JPEG 2000", [bitmaps.jpeg_2000_size(data)])
-    return descriptions.upright(bitmaps.decode_jpeg_2000(data), 1, Metadata())
+    return metadata.upright(bitmaps.decode_jpeg_2000(data), 1, Metadata())
 
 
 def _decode_pnm(data):
@@ -244,7 +244,7 @@ def _decode_heic(data):
             image.set_type(pyvips.GValue.blob_type, name, value)
     pixels, ignored = _pixels("HEIC", image)
     # Its decoder has turned it upright.
-    photo = descriptions.upright(pixels, 1, descriptions.metadata_of(image))
+    photo = metadata.upright(pixels, 1, metadata.metadata_of(image))
     return dataclasses.replace(photo, remarks=ignored + photo.remarks)
 
 

@@ -19,7 +19,7 @@ pytest.importorskip("apache_beam")
 import apache_beam.io.filesystem as beam_files
 
 from colorization import batch
-from colorization.beam import steps, storage
+from colorization.beam import places, steps
 from colorization.inference import colorizer
 from colorization.inference.colorizer import Colorizer
 from colorization.inference.options import OptionError, Options
@@ -234,12 +234,12 @@ def test_a_full_disk_stops_the_run_and_blames_no_photo(run, monkeypatch):
         if not path.endswith(steps.DEAD_LETTERS):
             raise PictureError(path) from OSError(errno.ENOSPC, "No space left on device")
 
-    kept = storage.write
+    kept = places.write
     run("album/a.png")
-    monkeypatch.setattr(storage, "write", write)
+    monkeypatch.setattr(places, "write", write)
     status, notes, more = run("album/**.jpg")
     assert (status, notes, more) == (1, "Colored 0 of 2 photos, in out (2 not reached", [])
-    monkeypatch.setattr(storage, "write", kept)
+    monkeypatch.setattr(places, "write", kept)
     assert run("album/**.jpg")[0] == 0
 
 
@@ -344,7 +344,7 @@ def test_any_file_system_of_beam_will_do(run, subject, monkeypatch):
     assert run("memory://in/**", output="memory://out/colored")[1].endswith("4 skipped, 1 failed")
     start = "memory://out/colored/"
     made = {path[len(start) :]: data for path, (data, _) in stored.items() if start in path}
-    assert made.pop(storage.STATEMENT) and b"memory://in/cut.png" in made.pop(steps.DEAD_LETTERS)
+    assert made.pop(places.STATEMENT) and b"memory://in/cut.png" in made.pop(steps.DEAD_LETTERS)
     assert made == colorized(subject, NAMES)
 
 
