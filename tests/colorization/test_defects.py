@@ -18,6 +18,13 @@ RECIPES = {
     path.stem: flags.parse_flagfile(str(path))
     for path in sorted((pathlib.Path(colorization.__file__).parent / "recipes").glob("*.flags"))
 }
+# Large encoders take seconds to build.
+BUILT = [
+    pytest.param(
+        name, marks=[pytest.mark.slow] * (config.generator in ("chroma", "pretrained_unet"))
+    )
+    for name, config in RECIPES.items()
+]
 # Of systems B and D; the others' documents have nothing against their networks.
 COLORNETS = [name for name, config in RECIPES.items() if config.generator == "colornet"]
 
@@ -40,7 +47,7 @@ def test_no_transposed_convolution_leaves_its_checkerboard(recipe):
     assert not [x for x in layers(recipe) if isinstance(x, keras.layers.Conv2DTranspose)]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", BUILT)
 def test_no_stride_is_wider_than_its_kernel(recipe):
     # One of two pixels in each direction would never be looked at.
     convolutions = [x for x in layers(recipe) if isinstance(x, keras.layers.Conv2D)]

@@ -21,10 +21,12 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(scope="module")
 def chroma(tmp_path_factory):
-    """A folder of two versions of a model, of unlike weights."""
+    """A folder of two versions of a model."""
     folder = tmp_path_factory.mktemp("models")
-    for version in (2, 10):
-        small_models.save(folder, "lab", version, kernel=0.05)
+    version = small_models.save(folder, "lab", 10, kernel=0.05)
+    shutil.copytree(version, folder / "chroma/2")
+    about = folder / "chroma/2" / model_folder.DESCRIPTION
+    about.write_text(about.read_text().replace('"version": 10', '"version": 2'))
     (folder / "chroma/README.md").write_text("A model card.")
     return folder / "chroma"
 

@@ -20,6 +20,7 @@ from pipelines.photos.photo_files import read_picture, write_picture
 from tests.colorization.serving import small_models
 
 pytest.importorskip("ai_edge_litert.interpreter")
+pytestmark = pytest.mark.slow
 
 ROOT = pathlib.Path(__file__).parents[3]
 PHOTO = skimage.data.astronaut()[::4, ::4]

@@ -216,6 +216,7 @@ def test_colors_do_not_depend_on_the_size_of_the_photo(random_colors, size):
     assert distance.mean() < 2
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_it_is_the_same(random_colors, tmp_path):
     photo = noise(2, 45, 33, 3)
     path = versions.save(random_colors, str(tmp_path / "model"), 1, {})

@@ -6,6 +6,8 @@ import pytest
 
 from colorization.models.unet import unet
 
+# The published network has 54 million weights.
+pytestmark = pytest.mark.slow
 ENCODER = [1, 64, 128, 256, 512, 512, 512, 512, 512]
 
 
@@ -89,7 +91,6 @@ def test_skips_carry_detail():
     assert difference[:3, :3].max() > 10 * difference[8:, 8:].max()
 
 
-@pytest.mark.slow
 def test_full_size_learns_one_batch():
     keras.utils.set_random_seed(0)
     ramp = np.linspace(-1, 1, 256, dtype=np.float32)

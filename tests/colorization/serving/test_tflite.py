@@ -166,6 +166,7 @@ def test_quantized_models_of_real_size_tell_the_example_what_they_are(tmp_path, 
     np.testing.assert_array_equal(*colored)
 
 
+@pytest.mark.slow
 def test_metadata_is_what_was_written_and_the_interface(content):
     about = tflite.read_metadata(content)
     assert ABOUT.items() <= about.items()

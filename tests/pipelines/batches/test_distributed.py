@@ -294,6 +294,7 @@ def test_wrong_flags(arguments, message):
         data_service.run(words[1:], own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", data_service.ROLES)
 def test_a_port_in_use(role):
     own = flags.FlagValues()
