@@ -170,8 +170,8 @@ def _tell(counts, batch, seconds):
     print(f"Colored {counts['colored']} of {total} photos, in {batch.output}{notes}.")
     if counts["outdated"]:
         print(
-            f"Of those skipped {counts['outdated']} were made of another file, by another model or "
-            "with other options. Add --overwrite to make such anew."
+            f"Of those skipped, {counts['outdated']} were made of another file, by another model "
+            "or with other options. Add --overwrite to color them again."
         )
     if counts["failed"]:
         print(f"What failed, and why: {batch.output}/{steps.DEAD_LETTERS}")

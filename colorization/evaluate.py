@@ -168,7 +168,7 @@ def evaluate(
     if page:
         print(f"Pictures and figures: {os.path.join(report, REPORT[0])}")
     if output:
-        print(f"Set side by side with others: colorization compare {output} OTHER.jsonl")
+        print(f"Compare it with others: colorization compare {output} OTHER.jsonl")
     return 1 if num_damaged else 0
 
 

@@ -94,8 +94,7 @@ def main(arguments):
             finally:
                 print(
                     f"{console.count(len(votes.all()[0]), 'vote')} in {votes.path}. "
-                    "What they say: "
-                    f"python -m colorization.prefer --votes={votes.path} --report"
+                    f"Results: colorization prefer --votes={votes.path} --report"
                 )
 
 

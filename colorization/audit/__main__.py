@@ -70,7 +70,7 @@ def main(arguments):
     if folder:
         print(f"Wrote {', '.join(FILENAMES)} to {folder}")
         listed = os.path.join(folder, FILENAMES[-1])
-        print(f"Leave out what it names: colorization train --exclude={listed} ...")
+        print(f"To leave these pictures out: colorization train --exclude={listed} ...")
 
 
 def write(found, folder):

@@ -111,7 +111,7 @@ def _fit(config, workers, run, pictures, built, figures):
     if workers.is_chief:
         run.mark_finished()
         print(
-            f"Trained: {run.path('samples')} shows how it went.\n"
+            f"Trained. Sample sheets: {run.path('samples')}\n"
             f"Color with it: colorize PHOTO --model={run.model_dir}\n"
             f"Keep it as a model: colorization export --model_dir={run.model_dir}",
             flush=True,

@@ -35,7 +35,7 @@ class RestTransport:
             version = int(found["model_spec"]["version"])
             return version, {name: set(one.get("inputs", ())) for name, one in signatures.items()}
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise Refused("an answer that is none of TF Serving's") from error
+            raise Refused("an answer that is not TF Serving's") from error
 
     def predict(self, model, version, signature, inputs, timeout):
         """Calls a signature. As `GrpcTransport.predict`."""
@@ -48,7 +48,7 @@ class RestTransport:
         try:
             return {name: _from_json(values) for name, values in found["outputs"].items()}
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise Refused("an answer that is none of TF Serving's") from error
+            raise Refused("an answer that is not TF Serving's") from error
 
     def _request(self, method, path, timeout, body=None):
         try:
@@ -67,7 +67,7 @@ class RestTransport:
         try:
             return json.loads(response.data)
         except ValueError as error:
-            raise Refused("an answer that is none of TF Serving's") from error
+            raise Refused("an answer that is not TF Serving's") from error
 
 
 def _complain(response):

@@ -53,7 +53,7 @@ def test_the_command_prints_tables_and_writes_a_folder(photos, tmp_path):
     assert lines[-2] == f"Wrote report.html, audit.json, exclude.txt to {output}"
     assert (
         lines[-1]
-        == f"Leave out what it names: colorization train --exclude={output}/exclude.txt ..."
+        == f"To leave these pictures out: colorization train --exclude={output}/exclude.txt ..."
     )
     assert {path.name for path in output.iterdir()} == set(command.FILENAMES)
     assert json.loads((output / "audit.json").read_text())["data"]["num_pictures"] == 4
