@@ -67,13 +67,14 @@ def main(arguments):
         raise ConfigError("--data is needed. Received: nothing. See --help.")
     try:
         from colorization.preference import voting_page
+        from colorization.serving.web.server import listen
     except ImportError as error:
         raise ConfigError(
             f"The page needs the package {error.name}. Install it: "
             "pip install 'colorization[serve]'"
         ) from error
     # Before the photos are colored, which may take long.
-    with voting_page.listen(options.host, options.port) as listener:
+    with listen(options.host, options.port) as listener:
         console.import_quietly()
         from colorization.preference import colorings
         from pipelines.sources import opener

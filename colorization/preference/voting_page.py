@@ -8,15 +8,14 @@ was made.
 import logging
 import secrets
 import signal
-import socket
 import sqlite3
 
 import flask
 import waitress
 import werkzeug.exceptions
 
-from colorization.config import ConfigError
 from colorization.preference.votes import CHOICES
+from colorization.serving.web.server import address
 
 _DAYS = 90
 _LONGEST_NAME = 64
@@ -32,30 +31,12 @@ _HEADERS = {
 }
 
 
-def listen(host, port):
-    """Opens the socket to serve at.
-
-    Raises:
-        ConfigError: If it can't be opened.
-    """
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        # Python adds the address, which the message has already.
-        reason = str(error.strerror or error).partition(" (while")[0]
-        raise ConfigError(
-            f"--host={host} --port={port} cannot be served at: {reason}. "
-            "Choose another --port, or 0 for any free one."
-        ) from error
-
-
 def serve(app, listener, what):
     """Serves the application of a study until a signal ends it.
 
     Args:
         app: As of `create_app`.
-        listener: As of `listen`.
+        listener: As of `serving.web.server.listen`.
         what: Line that is printed after the address.
     """
     # It reports each request that waits for a thread, if only for an instant.
@@ -65,12 +46,10 @@ def serve(app, listener, what):
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, end)
-    host, port = listener.getsockname()[:2]
-    host = f"[{host}]" if ":" in host else host
     server = waitress.create_server(
         app, sockets=[listener], ident=None, max_request_body_size=65_536
     )
-    print(f"Serving {what} at http://{host}:{port}/ (Ctrl-C ends it)", flush=True)
+    print(f"Serving {what} at {address(listener)}/ (Ctrl-C ends it)", flush=True)
     try:
         server.run()
     finally:

@@ -73,8 +73,8 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
         arguments = ["--models=gray", "--truth", "--data=samples", f"--port={port}"]
         status, output, (line,) = call(*arguments, f"--votes={tmp_path}/votes.sqlite")
     assert status == 1 and output == [] and not list(tmp_path.iterdir())
-    assert f"--port={port} cannot be served at: Address already in use." in line
-    assert "Choose another --port" in line
+    assert f":{port}: expected an address to listen on. Received: Address already in use." in line
+    assert "Choose another --host or --port" in line
 
 
 def test_models_are_named_by_their_folders(tmp_path, monkeypatch):
