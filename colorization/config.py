@@ -343,9 +343,8 @@ class Config:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check_field(field, getattr(self, field.name))
-        for rule, message in config_rules.RULES:
-            if rule(self):
-                raise ConfigError(message(self))
+        for problem in config_rules.problems(self):
+            raise ConfigError(problem)
 
     @property
     def is_adversarial(self):

@@ -1,4 +1,4 @@
-"""Which options of a training run go together. Each rule says when it is broken, and what to do."""
+"""Which options of a training run go together: rules, each with what to do if it is broken."""
 
 import dataclasses
 
@@ -11,6 +11,12 @@ from colorization.choices import (
 )
 
 
+def problems(config):
+    """Yields what no run can have of a `Config`, a line for each rule that is broken."""
+    for group in GROUPS:
+        yield from group(config)
+
+
 def _misplaced(config):
     """The first knob that is set and belongs to networks which are not there; None without one."""
     for field in dataclasses.fields(config):
@@ -19,8 +25,7 @@ def _misplaced(config):
     return None
 
 
-def _describe_misplaced(config):
-    field = _misplaced(config)
+def _describe_misplaced(config, field):
     owners = field.metadata["of"]
     if owners == ("discriminator",):
         return (
@@ -35,147 +40,119 @@ def _describe_misplaced(config):
     )
 
 
-# Each: when it is broken, and what to say.
-RULES = (
-    (
-        lambda c: c.image_size % c.size_multiple,
-        lambda c: (
+def _networks(c):
+    """Networks, and the losses that they learn by."""
+    if c.image_size % c.size_multiple:
+        yield (
             f"`{c.generator}` needs a height and width that are multiples of {c.size_multiple}. "
             f"Received: --image_size={c.image_size}. Set --image_size="
             f"{max(1, round(c.image_size / c.size_multiple)) * c.size_multiple}"
             + (f", or a smaller --depth (now {c.depth})." if c.generator == "unet" else ".")
-        ),
-    ),
-    (
-        lambda c: c.is_quantized != (c.loss == "quantized_crossentropy"),
-        lambda c: (
+        )
+    if c.is_quantized != (c.loss == "quantized_crossentropy"):
+        yield (
             f"--codec={' or '.join(BINS)} and --loss=quantized_crossentropy go "
             f"together. Received: --codec={c.codec} --loss={c.loss}. Set both, or neither."
-        ),
-    ),
-    (
-        lambda c: c.is_quantized and (c.is_adversarial or c.generator != BINS[c.codec]),
-        lambda c: (
+        )
+    if c.is_quantized and (c.is_adversarial or c.generator != BINS[c.codec]):
+        yield (
             f"--codec={c.codec} predicts bins: it takes "
             f"--generator={BINS[c.codec]} and --discriminator=none. Received: "
             f"--generator={c.generator} --discriminator={c.discriminator}."
-        ),
-    ),
-    (
-        lambda c: c.is_adversarial and GENERATORS[c.generator].codec,
-        lambda c: (
+        )
+    if c.is_adversarial and GENERATORS[c.generator].codec:
+        yield (
             f"A discriminator judges predictions at the picture's own size, and `{c.generator}` "
             "predicts at a quarter of it. Set --generator=unet, or --discriminator=none."
-        ),
-    ),
-    (_misplaced, _describe_misplaced),
-    (
-        lambda c: c.start_from and c.encoder_weights,
-        lambda c: (
+        )
+    if misplaced := _misplaced(c):
+        yield _describe_misplaced(c, misplaced)
+    if c.start_from and c.encoder_weights:
+        yield (
             "--start_from gives all weights of the generator, its encoder's too. Received: "
             f"--encoder_weights={c.encoder_weights}. Leave one of the two out."
-        ),
-    ),
-    (
-        lambda c: c.gradient_penalty and c.discriminator_norm,
-        lambda c: (
+        )
+    if c.gradient_penalty and c.discriminator_norm:
+        yield (
             "--gradient_penalty is on each picture's own slope, and batch norm mixes pictures. "
             "Set --nodiscriminator_norm."
-        ),
-    ),
-    (
-        lambda c: c.label_smoothing and c.adversarial_loss != "cross_entropy",
-        lambda c: (
+        )
+    if c.label_smoothing and c.adversarial_loss != "cross_entropy":
+        yield (
             "--label_smoothing goes with --adversarial_loss=cross_entropy, which has labels. "
             f"Received: --adversarial_loss={c.adversarial_loss}."
-        ),
-    ),
-    (
-        lambda c: (
-            bool(c.perceptual_weight) != bool(c.feature_weights)
-            and not (c.feature_weights and c.measures_features)
-        ),
-        lambda c: (
+        )
+    if bool(c.perceptual_weight) != bool(c.feature_weights) and not (
+        c.feature_weights and c.measures_features
+    ):
+        yield (
             "--perceptual_weight and --feature_weights go together. Received: "
             f"--perceptual_weight={c.perceptual_weight} --feature_weights={c.feature_weights}. "
             "Set both, or neither."
-        ),
-    ),
-    (
-        lambda c: c.monitor in MONITORED_FIGURES and not c.monitor_every,
-        lambda c: (
+        )
+
+
+def _measuring(c):
+    """What is measured while training."""
+    if c.monitor in MONITORED_FIGURES and not c.monitor_every:
+        yield (
             f"--monitor={c.monitor} is measured every --monitor_every epochs. Received: "
             "--monitor_every=0. Set --monitor_every=1."
-        ),
-    ),
-    (
-        lambda c: c.monitor == "squeezenet-kid" and not c.measures_features,
-        lambda c: (
+        )
+    if c.monitor == "squeezenet-kid" and not c.measures_features:
+        yield (
             "--monitor=squeezenet-kid needs weights of SqueezeNet 1.1 (.h5). Received: "
             f"--feature_weights={c.feature_weights}. Set --feature_weights=FILE.h5."
-        ),
-    ),
-    (
-        lambda c: (c.monitor_every or c.monitor == "val_loss") and not c.val_data,
-        lambda c: (
+        )
+    if (c.monitor_every or c.monitor == "val_loss") and not c.val_data:
+        yield (
             f"--{'monitor_every' if c.monitor_every else 'monitor=val_loss'} measures pictures of "
             "--val_data, and there are none. Set --val_data."
-        ),
-    ),
-    (
-        lambda c: c.monitor_every > c.epochs,
-        lambda c: (
+        )
+    if c.monitor_every > c.epochs:
+        yield (
             "--monitor_every is at most --epochs. Received: "
             f"--monitor_every={c.monitor_every} --epochs={c.epochs}."
-        ),
-    ),
-    (
-        lambda c: c.monitor_every and c.image_size < MIN_MONITORED_SIZE,
-        lambda c: (
+        )
+    if c.monitor_every and c.image_size < MIN_MONITORED_SIZE:
+        yield (
             f"--monitor_every measures pictures of at least {MIN_MONITORED_SIZE} pixels. Received: "
             f"--image_size={c.image_size}. Set a larger one."
-        ),
-    ),
-    (
-        lambda c: c.monitor_pictures != type(c).monitor_pictures and not c.monitor_every,
-        lambda c: (
+        )
+    if c.monitor_pictures != type(c).monitor_pictures and not c.monitor_every:
+        yield (
             "--monitor_pictures belongs to --monitor_every. Set --monitor_every=1, or leave it out."
-        ),
-    ),
-    (
-        lambda c: c.data_service and c.cache != "none",
-        lambda c: (
+        )
+
+
+def _course(c):
+    """Reading, steps and schedules."""
+    if c.data_service and c.cache != "none":
+        yield (
             "--cache keeps pictures where they are read, and with --data_service other machines "
             f"read them. Received: --cache={c.cache}. Set --cache=none, or no --data_service."
-        ),
-    ),
-    (
-        lambda c: c.generator_every > 1 and c.discriminator_every > 1,
-        lambda c: (
+        )
+    if c.generator_every > 1 and c.discriminator_every > 1:
+        yield (
             "One of --generator_every and --discriminator_every is 1. Received: "
             f"{c.generator_every} and {c.discriminator_every}."
-        ),
-    ),
-    (
-        lambda c: c.discriminator != "none" and c.image_size < 2 ** (c.discriminator_depth + 1),
-        lambda c: (
+        )
+    if c.discriminator != "none" and c.image_size < 2 ** (c.discriminator_depth + 1):
+        yield (
             f"A discriminator that halves the picture {c.discriminator_depth} times needs "
             f"{2 ** (c.discriminator_depth + 1)} pixels. Received: --image_size={c.image_size}. "
             "Set a smaller --discriminator_depth."
-        ),
-    ),
-    (
-        lambda c: c.schedule == "plateau" and c.warmup_steps,
-        lambda c: (
+        )
+    if c.schedule == "plateau" and c.warmup_steps:
+        yield (
             "--schedule=plateau starts at the full learning rate. Set --warmup_steps=0, or another "
             "--schedule."
-        ),
-    ),
-    (
-        lambda c: c.lightness_jitter and c.codec in ("gray_rgb", "lightness_rgb"),
-        lambda c: (
+        )
+    if c.lightness_jitter and c.codec in ("gray_rgb", "lightness_rgb"):
+        yield (
             f"--lightness_jitter would part the condition from the target of --codec={c.codec}, "
             "which holds lightness too. Set --lightness_jitter=0."
-        ),
-    ),
-)
+        )
+
+
+GROUPS = (_networks, _measuring, _course)

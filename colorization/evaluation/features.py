@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.evaluation import EvaluationError
+from colorization.models.layers import precision
 from colorization.models.squeezenet import squeezenet
-from colorization.precision import precision
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,12 +1,16 @@
-"""Layers that several networks share, on any Keras backend, for pictures of any size.
+"""What several networks share, on any Keras backend: layers, noise and precision.
 
 Noise is a second input of some generators: it has the shape `(batch, noise_size)` and comes from
 N(0, 1). A network without noise has the condition as its only input; zeros are the noise of a plain
 coloring.
 """
 
+import contextlib
+
 import keras
 from keras import ops
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 @keras.saving.register_keras_serializable("colorization")
@@ -143,3 +147,18 @@ class NoiseMap(keras.layers.Layer):
     def get_config(self):
         """For Keras' serialization."""
         return {**super().get_config(), "size": self.size}
+
+
+@contextlib.contextmanager
+def precision(name):
+    """Builds layers in a precision; Keras' own policy is the same afterward as before.
+
+    Args:
+        name: `"float32"`, `"bfloat16"` or `"float16"`; of the last two, weights stay float32.
+    """
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(_POLICIES[name])
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)

@@ -14,7 +14,7 @@ from colorization.losses import (
     feature_distance,
     quantized_crossentropy,
 )
-from colorization.precision import precision
+from colorization.models.layers import precision
 from colorization.training.adversarial import assemble_model
 from colorization.training.imagenet import load_imagenet_weights
 from colorization.training.optimizer import build_optimizer
