@@ -12,7 +12,7 @@ import threading
 import numpy as np
 
 from colorization import pages
-from colorization.audit import inspection
+from colorization.auditing import inspection
 from colorization.evaluation import REPORT, figures, showcase
 from colorization.evaluation.metrics import colors, distances
 from pipelines.color.spaces import rgb_to_lab

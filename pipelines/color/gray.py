@@ -9,8 +9,8 @@ Three questions look alike and have three rules.
 
 - `is_bilevel`: is it black and white alone, as of a fax? Such a picture can't take colors.
 
-Which pictures of a set are in one tint is a matter of degree; `colorization.audit.tinting` measures
-it. `to_gray` makes a picture gray.
+Which pictures of a set are in one tint is a matter of degree; `colorization.auditing.tinting`
+measures it. `to_gray` makes a picture gray.
 """
 
 import cv2

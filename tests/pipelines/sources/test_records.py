@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("apache_beam")
 
-from colorization.audit import findings
+from colorization.auditing import findings
 from pipelines.batches import survey
 from pipelines.errors import UserError
 from pipelines.shards import beam_pipeline, shard_plan

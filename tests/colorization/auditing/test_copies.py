@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from colorization.audit import findings
+from colorization.auditing import findings
 from pipelines.sources.opener import open_source
 
 

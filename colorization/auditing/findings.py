@@ -14,7 +14,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from colorization.audit.inspection import Measures, measure
+from colorization.auditing.inspection import Measures, measure
 from pipelines.errors import UserError
 from pipelines.photos import formats
 from pipelines.sources import exclusions, hashing

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from colorization.audit.tinting import Tints, measure_tints
+from colorization.auditing.tinting import Tints, measure_tints
 from pipelines.batches import pixels, survey
 from pipelines.color.gray import is_gray
 from pipelines.color.spaces import rgb_to_lab

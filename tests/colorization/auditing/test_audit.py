@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from colorization.audit import __main__ as command
-from colorization.audit import findings
+from colorization import audit as command
+from colorization.auditing import findings
 from colorization.training import pictures
 from pipelines.batches import survey
 from pipelines.sources import opener

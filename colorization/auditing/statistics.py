@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from colorization.audit import tinting
-from colorization.audit.findings import LEAST_CORRELATED, MOST_APART, RADIUS
-from colorization.audit.inspection import AB_RANGE, AB_STEP, CHANNELS
+from colorization.auditing import tinting
+from colorization.auditing.findings import LEAST_CORRELATED, MOST_APART, RADIUS
+from colorization.auditing.inspection import AB_RANGE, AB_STEP, CHANNELS
 from pipelines.sources import hashing
 
 SHARES = tuple(range(0, 101, 10))

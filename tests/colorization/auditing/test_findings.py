@@ -13,7 +13,7 @@ import skimage.color
 import skimage.data
 import tensorflow as tf
 
-from colorization.audit import audit_page, findings, inspection, statistics
+from colorization.auditing import audit_page, findings, inspection, statistics
 from pipelines.errors import UserError
 from pipelines.sources.opener import Source, open_source
 

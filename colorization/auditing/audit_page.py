@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from colorization import pages
-from colorization.audit import statistics
-from colorization.audit.inspection import AB_RANGE, CHANNELS, decode_small
+from colorization.auditing import statistics
+from colorization.auditing.inspection import AB_RANGE, CHANNELS, decode_small
 
 # Of each kind of finding, and of one group of copies.
 NUM_SHOWN, NUM_MEMBERS = 60, 8

@@ -50,7 +50,7 @@ def main(arguments):
     console.import_quietly()
     from tqdm import tqdm
 
-    from colorization.audit import findings
+    from colorization.auditing import findings
     from pipelines.sources import opener
 
     opened = [
@@ -77,13 +77,13 @@ def write(found, folder):
     """Writes the report and the lists of an audit, each atomically.
 
     Args:
-        found: A `colorization.audit.findings.Audit`.
+        found: A `colorization.auditing.findings.Audit`.
         folder: Path; made if it is missing.
 
     Raises:
         OSError: If a file can't be written.
     """
-    from colorization.audit import audit_page, statistics
+    from colorization.auditing import audit_page, statistics
     from pipelines.files import atomic_write
     from pipelines.sources import exclusions
 
@@ -107,7 +107,7 @@ def write(found, folder):
 
 
 def _print_tables(found):
-    from colorization.audit import statistics
+    from colorization.auditing import statistics
 
     names = ["--data", "--val_data"][: len(found.sets)]
     rows = [(name, *(f"{value:,}" for value in row)) for name, *row in statistics.findings(found)]
