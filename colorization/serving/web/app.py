@@ -33,6 +33,15 @@ _SECURITY = {
 }
 
 
+# Names and descriptions of the gray photos that the empty page offers: by NASA (public domain), S.
+# van der Walt and R. Michetti (CC0), from scikit-image.
+_SAMPLES = (
+    ("astronaut", "An astronaut in front of a flag"),
+    ("chelsea", "A cat"),
+    ("coffee", "A cup of coffee"),
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """What one server takes on.
@@ -98,9 +107,12 @@ def _add_pages(app, about, metrics, work):
 
     @app.get("/")
     def index():
-        return flask.render_template(
-            "index.html", about=about, suffixes=",".join(formats.PICTURE_SUFFIXES)
-        )
+        suffixes = ",".join(formats.PICTURE_SUFFIXES)
+        return flask.render_template("index.html", about=about, suffixes=suffixes, samples=_SAMPLES)
+
+    @app.get("/api")
+    def api():
+        return flask.render_template("api.html", document=document, reasons=problems.REASONS)
 
     @app.get("/api/about")
     def api_about():
@@ -159,7 +171,7 @@ def _add_answers(app, metrics):
     @app.after_request
     def finish(answer):
         answer.headers.update(_SECURITY)
-        static = flask.request.endpoint in ("index", "static")
+        static = flask.request.endpoint in ("index", "api", "static")
         answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
         endpoint = flask.request.endpoint or "none"
         metrics.count_request(endpoint, answer.status_code, time.monotonic() - flask.g.start)

@@ -9,6 +9,7 @@ import numpy as np
 
 from colorization.serving.web import uploads
 from colorization.serving.web.problems import Problem
+from pipelines.color import gray
 from pipelines.errors import UserError
 from pipelines.photos import photo_files
 
@@ -45,6 +46,7 @@ def preview(colorizer, upload, options):
         "width": width,
         "height": height,
         "num_pages": len(pages),
+        "has_colors": gray.has_colors(page.rgb),
         "seed": options.seed,
         "saturation": options.saturation,
         "before": _data_url(before, alpha),

@@ -173,6 +173,7 @@ def _schemas(knobs):
             width=_POSITIVE,
             height=_POSITIVE,
             num_pages=_POSITIVE,
+            has_colors=_FLAG,
             seed=knobs["seed"].schema(),
             saturation=knobs["saturation"].schema(),
             before=_PICTURE,

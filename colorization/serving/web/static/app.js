@@ -1,27 +1,34 @@
 "use strict";
 
 // The page keeps the photos; the server keeps none. A photo is sent for its previews, and again when
-// it is downloaded, since a seed and a number say which coloring is meant.
+// it is downloaded, since a seed and a number say which coloring is meant. Each press of "More
+// colorings" asks by the next seed.
 
 const about = JSON.parse(document.body.dataset.about);
 const AT_ONCE = 2;
 const NUM_VARIANTS = Math.min(4, about.max_variants);
-const MAX_SEED = 2 ** 31 - 1;
 const find = (name, within = document) => within.querySelector(name);
 const photos = new Set();
 const queue = [];
 let numActive = 0;
 
-// What people need not know more of.
+// What people are told in place of the server's own line, which is then a detail.
 const WORDS = {
-  "no-picture": "This isn't a picture that can be read here. JPEG, PNG, TIFF, WebP, AVIF and HEIC " +
-    "pictures are.",
+  "no-picture": "This isn't a picture we can read. JPEG, PNG, TIFF, WebP, AVIF and HEIC pictures are.",
+  "unusable-picture": "This photo is damaged, or of a rare kind. Copy it again from where it came, " +
+    "or save it as PNG in another program.",
+  "too-many-pixels": `This photo is too large for us. Make it smaller than ${formatPixels()} first.`,
+  "worked-too-long": "This photo took too long. Try a smaller copy of it.",
+  "no-space": "We have no room for this photo just now. Try again later.",
+  "internal": "Something went wrong here, and it is not your photo's fault. Try again later.",
+  "no-model-server": "The computer that does the coloring is away. Try again later.",
 };
 
 class Refusal extends Error {
-  constructor(detail, canRetry) {
-    super(detail);
+  constructor(message, canRetry, detail = "") {
+    super(message);
     this.canRetry = canRetry;
+    this.detail = detail;
   }
 }
 
@@ -75,7 +82,8 @@ function sendOnce(path, photo, { file, parameters, hints }, onStep) {
 async function refusal(answer) {
   try {
     const problem = JSON.parse(await answer.response.text());
-    return new Refusal(WORDS[problem.reason] || problem.detail, problem.status >= 500);
+    const word = WORDS[problem.reason];
+    return new Refusal(word || problem.detail, problem.status >= 500, word && problem.detail);
   } catch {
     return new Refusal(`The server answered ${answer.status}.`, true);
   }
@@ -98,10 +106,13 @@ class Photo {
     this.file = file;
     this.removal = new AbortController();
     this.stopped = this.removal.signal;
-    this.seed = 0;
     this.saturation = 1;
-    this.variant = 1;
     this.preview = null;
+    this.numSeeds = 1;
+    // What is shown: colorings in order, the wish they fulfill, and the number of their seeds.
+    this.shown = { wish: "", numSeeds: 0, saturation: 1, colorings: [] };
+    this.chosen = 0;
+    this.isSaved = false;
     this.build();
     this.show("waiting");
     this.step("Waiting");
@@ -111,10 +122,10 @@ class Photo {
     this.card = find("#card").content.firstElementChild.cloneNode(true);
     const part = (name) => find(`.${name}`, this.card);
     this.parts = Object.fromEntries(["waiting", "problem", "result", "stage", "divider", "before",
-      "after", "variants", "step", "reason", "facts", "remove", "again", "reseed", "download"]
+      "after", "busy", "variants", "step", "reason", "detail", "facts", "note", "remove", "again", "more",
+      "enlarge", "both", "copy", "share", "download"]
       .map((name) => [name, part(name)]));
     this.parts.progress = find("progress", this.card);
-    this.parts.seed = find(".seed input", this.card);
     this.parts.saturation = find(".saturation input", this.card);
     this.parts.amount = part("amount");
     const title = part("name");
@@ -127,19 +138,29 @@ class Photo {
     this.parts.download.setAttribute("aria-label", `Download ${this.file.name} in color`);
     this.parts.facts.textContent = formatBytes(this.file.size);
     this.parts.variants.hidden = NUM_VARIANTS === 1;
-    part("seed").hidden = NUM_VARIANTS === 1;
+    this.parts.copy.hidden = !window.ClipboardItem;
+    this.parts.share.hidden = !navigator.canShare;
     this.parts.remove.addEventListener("click", () => remove(this));
     this.parts.again.addEventListener("click", () => enqueue(this));
     this.parts.download.addEventListener("click", () => this.download());
-    this.parts.reseed.addEventListener("click", () =>
-      this.change({ seed: Math.floor(Math.random() * 1e6) }));
-    this.parts.seed.addEventListener("change", () => {
-      const seed = Math.round(Number(this.parts.seed.value));
-      this.change({ seed: Math.min(Math.max(seed || 0, 0), MAX_SEED) });
+    this.parts.more.addEventListener("click", () => {
+      this.numSeeds = this.shown.numSeeds + 1;
+      enqueue(this);
     });
+    this.parts.enlarge.addEventListener("click", () => enlarge(this));
+    this.parts.both.addEventListener("click", async () => {
+      const name = `${this.preview.name.replace(/\.[^.]*$/, "")}_before_after.jpg`;
+      save(new File([await drawn([this.parts.before, this.parts.after], "image/jpeg")], name));
+    });
+    this.parts.copy.addEventListener("click", () => this.act("copy", "Copy", () => copy(
+      drawn([this.parts.after], "image/png")), "is copied"));
+    this.parts.share.addEventListener("click", () => this.act("share", "Share", async (onStep) =>
+      share(await this.fetchColored(onStep)), "is shared"));
     this.parts.saturation.addEventListener("input", () => this.showAmount());
-    this.parts.saturation.addEventListener("change", () =>
-      this.change({ saturation: Number(this.parts.saturation.value) / 100 }));
+    this.parts.saturation.addEventListener("change", () => {
+      this.saturation = Number(this.parts.saturation.value) / 100;
+      enqueue(this);
+    });
     this.showAmount();
     makeSlider(this.parts.stage, this.parts.divider, this.file.name);
     this.hints = new HintEditor(this.card, (point, others) => this.suggest(point, others),
@@ -160,12 +181,19 @@ class Photo {
     const percent = `${this.parts.saturation.value} %`;
     this.parts.amount.textContent = percent;
     this.parts.saturation.setAttribute("aria-valuetext", percent);
+    // Until the server has answered, the browser shows about how it will be.
+    const change = this.parts.saturation.value / 100 / (this.shown.saturation || 1);
+    this.parts.stage.style.setProperty("--vivid", change);
   }
 
-  /** What the request for the chosen coloring says of it: with hints there is one. */
+  /** What requests say of the colorings: with hints there is one. */
   get choice() {
-    const count = this.isHinted ? 1 : NUM_VARIANTS;
-    return { num_variants: count, seed: this.seed, saturation: this.saturation };
+    return { num_variants: this.isHinted ? 1 : NUM_VARIANTS, saturation: this.saturation };
+  }
+
+  /** All that colorings depend on but their seed. */
+  get wish() {
+    return JSON.stringify([this.choice, this.hints.forSize(1e6, 1e6)]);
   }
 
   get isHinted() {
@@ -198,18 +226,13 @@ class Photo {
         throw new Refusal(`A photo may have up to ${formatBytes(about.max_bytes)} here. ` +
           `This one has ${formatBytes(this.file.size)}.`, false);
       }
-      const isHinted = this.isHinted;
-      const wish = () => JSON.stringify([this.choice, this.hints.forSize(1e6, 1e6)]);
-      const asked = wish();
-      const { file, width, height } = isHinted ? this.small : { file: this.file };
-      const hints = this.hints.forSize(width, height);
-      const answer = await send("api/preview", this, { file, hints, parameters: this.choice },
-        (...step) => this.step(...step));
-      const preview = JSON.parse(await answer.text());
+      const { wish, isHinted } = this;
+      if (this.shown.wish !== wish) await this.colorBySeed(0, []);
+      while (wish === this.wish && !isHinted && this.shown.numSeeds < this.numSeeds) {
+        await this.colorBySeed(this.shown.numSeeds, this.shown.colorings);
+      }
       // What was asked for meanwhile is on its way.
-      if (asked !== wish()) return;
-      this.preview = isHinted ? { ...this.preview, variants: preview.variants } : preview;
-      this.showPreview();
+      if (wish !== this.wish) return;
       this.show("result");
       say(isFirst ? `${this.file.name} is colored.` : `${this.file.name} has other colors.`);
     } catch (error) {
@@ -221,10 +244,32 @@ class Photo {
     }
   }
 
+  /** Gets the colorings of one seed and shows them behind earlier ones. */
+  async colorBySeed(seed, earlier) {
+    const { wish, isHinted, choice, saturation } = this;
+    const { file, width, height } = isHinted ? this.small : { file: this.file };
+    const asked = { file, hints: this.hints.forSize(width, height), parameters: { ...choice, seed } };
+    const answer = await send("api/preview", this, asked, (...step) => this.step(...step));
+    const preview = JSON.parse(await answer.text());
+    if (wish !== this.wish) return;
+    // A copy that was sent for hints says nothing new of the photo.
+    if (!isHinted) this.preview = preview;
+    // The first of each seed is the likeliest, the same for all.
+    const colorings = preview.variants.map((source, index) => ({ source, seed, variant: index + 1 }))
+      .slice(earlier.length ? 1 : 0);
+    this.shown = { wish, numSeeds: seed + 1, saturation, colorings: [...earlier, ...colorings] };
+    this.isSaved = false;
+    this.showPreview();
+    if (earlier.length) find(`input[value="${earlier.length}"]`, this.parts.variants)?.focus();
+    this.parts.more.hidden = earlier.length > 0 && !colorings.length;
+  }
+
   fail(error) {
     this.show("problem");
     this.parts.result.hidden = this.preview === null;
     this.parts.reason.textContent = error.message;
+    this.parts.detail.hidden = !error.detail;
+    find("p", this.parts.detail).textContent = error.detail || "";
     this.parts.again.hidden = !(error instanceof Refusal && error.canRetry);
     say(`${this.file.name} did not work: ${error.message}`);
   }
@@ -234,64 +279,69 @@ class Photo {
     const pages = preview.num_pages > 1 ? `, ${preview.num_pages} pages` : "";
     parts.facts.textContent = `${preview.width} × ${preview.height}, ${preview.kind}${pages}, ` +
       formatBytes(this.file.size);
-    parts.before.src = preview.before;
+    parts.note.hidden = !preview.has_colors;
+    if (parts.before.src !== preview.before) parts.before.src = preview.before;
     parts.before.alt = `${this.file.name}, as it was`;
     parts.before.decode().then(() => {
       parts.stage.style.setProperty("--w", parts.before.naturalWidth);
       parts.stage.style.setProperty("--h", parts.before.naturalHeight);
     }, () => {});
-    this.variant = Math.min(this.variant, preview.variants.length);
-    const choices = preview.variants.map((source, index) => this.makeChoice(source, index + 1));
-    find(".choices-of-color", this.card).replaceChildren(...choices);
-    parts.variants.hidden = choices.length === 1;
-    find(".seed", this.card).hidden = this.choice.num_variants === 1;
-    parts.seed.value = this.seed;
-    this.showVariant();
+    const { colorings } = this.shown;
+    this.chosen = Math.min(this.chosen, colorings.length - 1);
+    find(".choices-of-color", this.card).replaceChildren(
+      ...colorings.map(({ source }, index) => this.makeChoice(source, index)));
+    parts.variants.hidden = colorings.length === 1;
+    this.showChosen();
+    this.showAmount();
   }
 
-  makeChoice(source, number) {
+  makeChoice(source, index) {
     const label = document.createElement("label");
     const input = document.createElement("input");
     const image = document.createElement("img");
     label.className = "coloring";
-    Object.assign(input, { type: "radio", value: number, checked: number === this.variant });
+    Object.assign(input, { type: "radio", value: index, checked: index === this.chosen });
     input.name = `${this.card.getAttribute("aria-labelledby")}-variant`;
-    input.setAttribute("aria-label", `Coloring ${number} of seed ${this.seed}`);
+    input.setAttribute("aria-label", `Coloring ${index + 1}`);
     input.addEventListener("change", () => {
-      this.variant = number;
-      this.showVariant();
+      this.chosen = index;
+      this.isSaved = false;
+      this.showChosen();
     });
     Object.assign(image, { src: source, alt: "", draggable: false });
     label.append(input, image);
     return label;
   }
 
-  showVariant() {
-    this.parts.after.src = this.preview.variants[this.variant - 1];
-    this.parts.after.alt = `${this.file.name}, coloring ${this.variant}`;
-  }
-
-  change(values) {
-    Object.assign(this, values);
-    this.parts.seed.value = this.seed;
-    enqueue(this);
+  showChosen() {
+    this.parts.after.src = this.shown.colorings[this.chosen].source;
+    this.parts.after.alt = `${this.file.name}, coloring ${this.chosen + 1}`;
   }
 
   /** The chosen coloring at full size, as a file. */
   async fetchColored(onStep) {
     const { width, height, name } = this.preview;
+    const { seed, variant } = this.shown.colorings[this.chosen];
     const asked = { file: this.file, hints: this.hints.forSize(width, height),
-      parameters: { ...this.choice, variant: this.variant } };
-    return new File([await send("api/colorize", this, asked, onStep)], name);
+      parameters: { ...this.choice, seed, variant } };
+    const answer = await send("api/colorize", this, asked, onStep);
+    return new File([answer], name, { type: answer.type });
   }
 
-  async download() {
-    const button = this.parts.download;
-    await whileBusy(button, "Download", async (onStep) => {
+  download() {
+    return this.act("download", "Download", async (onStep) => {
+      save(await this.fetchColored(onStep));
+      this.isSaved = true;
+    }, "is downloaded");
+  }
+
+  /** Does what a button says, and says how it went. */
+  async act(name, label, action, done) {
+    await whileBusy(this.parts[name], label, async (onStep) => {
       this.parts.problem.hidden = true;
       try {
-        save(await this.fetchColored(onStep));
-        say(`${this.file.name} is downloaded.`);
+        await action(onStep);
+        say(`${this.file.name} ${done}.`);
       } catch (error) {
         if (error.name !== "AbortError") this.fail(error);
       }
@@ -389,6 +439,7 @@ async function downloadAll() {
       onStep(`${files.length + 1} of ${colored.length}`);
       try {
         files.push(await photo.fetchColored(() => {}));
+        photo.isSaved = true;
       } catch (error) {
         if (error.name !== "AbortError") photo.fail(error);
       }
@@ -412,84 +463,17 @@ async function whileBusy(button, label, action) {
   }
 }
 
-function save(file) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file);
-  link.download = file.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-}
-
-/** The bytes of a data URL, which the page's policy lets nothing fetch. */
-function toBlob(url) {
-  const [head, data] = url.split(",");
-  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-  return new Blob([bytes], { type: head.slice(5, head.indexOf(";")) });
-}
-
 function say(text) {
   find("#status").textContent = text;
+}
+
+function formatPixels() {
+  return `${Math.floor(about.max_pixels / 1e6) || "under 1"} megapixels`;
 }
 
 function formatBytes(count) {
   if (count < 1e6) return `${Math.max(1, Math.round(count / 1e3))} KB`;
   return `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} MB`;
-}
-
-// --- Many files as one: ZIP, stored, since photos are compressed already (APPNOTE.TXT 6.3)
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, value) => {
-  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
-  return value;
-});
-
-async function checksum(file) {
-  let crc = 0xffffffff;
-  for (const byte of new Uint8Array(await file.arrayBuffer())) {
-    crc = CRC_TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
-  }
-  return (crc ^ 0xffffffff) >>> 0;
-}
-
-async function zip(files) {
-  const pieces = [];
-  const directory = [];
-  const taken = new Set();
-  let position = 0;
-  for (const file of files) {
-    const name = new TextEncoder().encode(unique(file.name, taken));
-    // Version 2.0, names in UTF-8, stored, midnight of 1 January 1980.
-    const common = [[20, 2], [0x800, 2], [0, 2], [0, 2], [33, 2], [await checksum(file), 4],
-      [file.size, 4], [file.size, 4], [name.length, 2], [0, 2]];
-    const local = pack([[0x04034b50, 4], ...common]);
-    directory.push(pack([[0x02014b50, 4], [20, 2], ...common, [0, 2], [0, 2], [0, 2], [0, 4],
-      [position, 4]]), name);
-    pieces.push(local, name, file);
-    position += local.length + name.length + file.size;
-  }
-  const length = directory.reduce((sum, piece) => sum + piece.length, 0);
-  if (position + length >= 2 ** 32) throw new Error("These photos are too many for one archive.");
-  const end = pack([[0x06054b50, 4], [0, 2], [0, 2], [files.length, 2], [files.length, 2],
-    [length, 4], [position, 4], [0, 2]]);
-  return [...pieces, ...directory, end];
-}
-
-function unique(name, taken) {
-  const dot = name.lastIndexOf(".");
-  let free = name;
-  for (let number = 2; taken.has(free); number += 1) {
-    free = `${name.slice(0, dot)} (${number})${name.slice(dot)}`;
-  }
-  taken.add(free);
-  return free;
-}
-
-function pack(fields) {
-  const bytes = [];
-  for (const [value, size] of fields) {
-    for (let at = 0; at < size; at += 1) bytes.push(Math.floor(value / 256 ** at) & 255);
-  }
-  return Uint8Array.from(bytes);
 }
 
 // --- Where photos come from
@@ -525,13 +509,52 @@ document.addEventListener("paste", (event) => {
   add(files);
 });
 
-// Points cost work that a reload would lose.
+// A reload would lose what is not downloaded yet.
 window.addEventListener("beforeunload", (event) => {
-  if ([...photos].some((photo) => photo.isHinted)) event.preventDefault();
+  if ([...photos].some((photo) => photo.preview && !photo.isSaved)) event.preventDefault();
 });
+
+for (const button of document.querySelectorAll(".sample")) {
+  button.addEventListener("click", async () => {
+    const answer = await fetch(find("img", button).src);
+    add([new File([await answer.blob()], button.dataset.name, { type: "image/jpeg" })]);
+  });
+}
+
+// --- One photo as large as it is
+
+const full = find("#full");
+
+async function enlarge(photo) {
+  const image = find("img", full);
+  const note = find(".step", full);
+  image.src = photo.parts.after.src;
+  image.alt = photo.parts.after.alt;
+  image.width = photo.preview.width;
+  full.showModal();
+  note.textContent = "This is a preview. The photo itself is on its way.";
+  try {
+    const address = URL.createObjectURL(await photo.fetchColored(() => {}));
+    full.addEventListener("close", () => URL.revokeObjectURL(address), { once: true });
+    const whole = new Image();
+    whole.src = address;
+    await whole.decode();
+    if (full.open) image.src = address;
+    note.textContent = `${photo.preview.width} × ${photo.preview.height} pixels`;
+  } catch {
+    // Browsers show no TIFF.
+    note.textContent = "This is a preview, enlarged.";
+  }
+}
+
+find(".fit", full).addEventListener("click", (event) => {
+  const isFit = full.classList.toggle("is-fit");
+  event.target.textContent = isFit ? "Full size" : "Fit to window";
+});
+find(".close", full).addEventListener("click", () => full.close());
 
 find("#add").addEventListener("click", () => find("#files").click());
 find("#download-all").addEventListener("click", downloadAll);
 find("#limits").textContent = `JPEG, PNG, TIFF, WebP, AVIF, HEIC and more, up to ` +
-  `${formatBytes(about.max_bytes)} and ${Math.floor(about.max_pixels / 1e6) || "under 1"} ` +
-  "megapixels each. They keep their size and their metadata.";
+  `${formatBytes(about.max_bytes)} and ${formatPixels()} each. They keep their size and their ` +
+  "metadata.";

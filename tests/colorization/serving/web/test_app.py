@@ -93,6 +93,14 @@ def test_a_preview_is_small_and_of_eight_bits_and_transparent_where_the_photo_is
     assert pixels[0, 0, 3] == 0 and tuple(pixels[6, -1]) == (17, 17, 17, 255)
 
 
+def test_a_preview_tells_whether_the_photo_has_colors(client, photo):
+    colors = (
+        np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    )
+    for data, has_colors in ((photo, False), (support.encode(colors), True)):
+        assert client.post("/api/preview", data=data).json["has_colors"] is has_colors
+
+
 @pytest.mark.parametrize(
     ("path", "options", "received"),
     [
@@ -284,6 +292,7 @@ class TestDocument:
         rules = [rule for rule in client.application.url_map.iter_rules()]
         served = {rule.rule for rule in rules} - {
             "/",
+            "/api",
             "/api/openapi.json",
             "/static/<path:filename>",
         }
@@ -319,10 +328,21 @@ class TestDocument:
             assert {"name", "num_variants", "seed", "saturation"} <= {p["name"] for p in described}
 
 
+def test_the_page_for_programs_names_every_path_parameter_and_reason(client):
+    page = client.get("/api").text
+    document = client.get("/api/openapi.json").json
+    for path, methods in document["paths"].items():
+        assert f" {path}</h2>" in page
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                assert f"<code>{parameter['name']}</code>" in page
+    assert all(f"<code>{reason}</code>" in page for reason in problems.REASONS)
+
+
 def test_the_page_needs_nothing_from_elsewhere(client):
     page = client.get("/").text
     assert "painter" in page and " style=" not in page and "<style" not in page
-    assert page.count("<script") == page.count("<script src=") == 2
-    names = ("app.js", "hints.js", "style.css")
+    assert page.count("<script") == page.count("<script src=") == 3
+    names = ("app.js", "files.js", "hints.js", "style.css")
     for text in (page, *(client.get(f"/static/{name}").text for name in names)):
         assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
