@@ -53,11 +53,12 @@ def main(arguments):
     from colorization.auditing import findings
     from pipelines.sources import opener
 
-    opened = [
-        opener.open_source(options[flag].value, f"--{flag}")
-        for flag in ("data", "val_data")
-        if options[flag].value
-    ]
+    with console.doing("Opening the pictures"):
+        opened = [
+            opener.open_source(options[flag].value, f"--{flag}")
+            for flag in ("data", "val_data")
+            if options[flag].value
+        ]
     total = sum(len(source.names) for source in opened)
     # None: only on a terminal.
     with tqdm(desc="Reading", total=total, unit="picture", disable=None, leave=False) as bar:

@@ -96,11 +96,13 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
         ValueError: If the request is wrong; the message is one line.
     """
     from colorization.beam import places
+    from pipelines import console
     from pipelines.shards import beam_runner, beam_setup
 
     globs, output = places.settle(patterns, output)
-    beam_setup.prepare(runner, beam_options)
-    from colorization.beam import steps
+    with console.doing("Loading Apache Beam"):
+        beam_setup.prepare(runner, beam_options)
+        from colorization.beam import steps
 
     for path in (*(glob.pattern for glob in globs), output):
         beam_setup.check_path(path)
@@ -115,7 +117,8 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
     batch, made_with = _checked(batch)
     batch = dataclasses.replace(batch, since=places.state(output, made_with))
     start = time.monotonic()
-    counts = beam_runner.run(lambda pipeline: steps.build(pipeline, batch), runner, beam_options)
+    with console.doing("Coloring"):
+        counts = beam_runner.run(lambda p: steps.build(p, batch), runner, beam_options)
     return _tell(collections.Counter(counts), batch, time.monotonic() - start)
 
 

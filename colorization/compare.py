@@ -74,7 +74,7 @@ def main(arguments):
     if all(runs):
         folders = _by_name(arguments)
         pairs = _parse_pairs(options.pairs, folders)
-        console.import_quietly()
+        console.import_quietly("keras")
         text, sheets = compare_runs(
             folders, pairs, options.features, options.num_variants, pathlib.Path(output).stem
         )

@@ -92,7 +92,7 @@ def main(arguments):
                 )
     _check_folder("output", os.path.dirname(options.output or "."), is_made=False)
     _check_folder("report", options.report or ".", is_made=True)
-    console.import_quietly()
+    console.import_quietly("keras")
     names = ("data", "model", "baseline", "features", "num_variants", "limit", "exclude")
     return evaluate(**{name: getattr(options, name) for name in (*names, "output", "report")})
 
@@ -138,10 +138,12 @@ def evaluate(
     from colorization.evaluation.report import Report
     from colorization.evaluation.systems import open_systems
     from colorization.inference import threads
+    from pipelines import console
     from pipelines.files import write_text
 
-    sets = photos.open_data(data, limit, exclude)
-    networks = backends.open_features(features)
+    with console.doing("Opening the photos"):
+        sets = photos.open_data(data, limit, exclude)
+        networks = backends.open_features(features)
     stop, lines, num_damaged = threads.Stop(), [], 0
     page = Report(report, model if export.is_run(model) else None) if report else None
     with contextlib.ExitStack() as stack:

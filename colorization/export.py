@@ -157,7 +157,7 @@ def main(arguments):
             "--quantize, --data and --input_size are for --format=tflite. Received: "
             f"--format={options.format}."
         )
-    console.import_quietly()
+    console.import_quietly("keras")
     output = options.output or os.path.join(options.model_dir, options.format)
     settings = {field.name: options[field.name].value for field in dataclasses.fields(Settings)}
     if is_lite:
@@ -277,7 +277,7 @@ def exported(folder):
         return
     from pipelines import console
 
-    console.import_quietly()
+    console.import_quietly("keras")
     with tempfile.TemporaryDirectory() as made:
         yield export(folder, os.path.join(made, os.path.basename(os.path.abspath(folder))))
 

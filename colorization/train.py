@@ -25,7 +25,7 @@ def main(arguments):
         if not getattr(config, name) and not (name == "model_dir" and config.dry_run):
             raise ConfigError(f"--{name} is needed. Received: nothing. See --help.")
     cluster = find_cluster(os.environ)
-    console.import_quietly()
+    console.import_quietly("keras")
     try:
         train(config, cluster)
     except LostWorkerError as error:

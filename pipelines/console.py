@@ -1,6 +1,7 @@
 """What all commands of both packages share: quiet start, one line for a mistake, a status."""
 
 import contextlib
+import importlib
 import importlib.util
 import os
 import re
@@ -174,13 +175,16 @@ def _tick(what, terminal, done):
     terminal.flush()
 
 
-def import_quietly():
+def import_quietly(*others):
     """Imports TensorFlow without its notes about the machine, which no setting of its own stops.
+
+    Args:
+        others: Names of modules that are imported with it, since they take seconds as well.
 
     Raises:
         UserError: If it is not installed, as where photos are only colored.
     """
-    if "tensorflow" in sys.modules:
+    if all(name in sys.modules for name in ("tensorflow", *others)):
         return
     if importlib.util.find_spec("tensorflow") is None:
         raise errors.UserError(
@@ -189,7 +193,8 @@ def import_quietly():
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with doing("Loading TensorFlow"), silence_stderr():
-        import tensorflow  # noqa: F401
+        for name in ("tensorflow", *others):
+            importlib.import_module(name)
 
 
 @contextlib.contextmanager

@@ -25,10 +25,12 @@ def train(config, workers):
     """
     run = state.Run("" if config.dry_run else config.model_dir, workers.is_chief)
     # Opened first: a flag that names nothing usable leaves no directory behind.
-    pictures, features = Pictures(config), monitor.open_features(config)
+    with console.doing("Opening the pictures"):
+        pictures, features = Pictures(config), monitor.open_features(config)
     weights, origin = None, None
     if not run.has_checkpoint:
-        weights, origin = restore.starting_weights(config)
+        with console.doing("Reading the weights to start from"):
+            weights, origin = restore.starting_weights(config)
     _agree_on_inputs(config, workers, pictures)
     with workers.chief_first(), console.doing("Looking at every picture"):
         run.open(config)

@@ -33,8 +33,7 @@ _SECURITY = {
 }
 
 
-# Names and descriptions of the gray photos that the empty page offers: by NASA (public domain), S.
-# van der Walt and R. Michetti (CC0), from scikit-image.
+# Names and descriptions of the gray photos that the empty page offers; docs/web.md says whose.
 _SAMPLES = (
     ("astronaut", "An astronaut in front of a flag"),
     ("chelsea", "A cat"),
