@@ -1,5 +1,6 @@
 """The API's own description (OpenAPI 3.1), made of the options, the limits and the reasons."""
 
+from colorization.inference.options import KNOBS
 from colorization.serving.web import problems, uploads
 from pipelines.photos import formats
 
@@ -20,7 +21,7 @@ _HINTS = {
 }
 _BODY = (
     "The photo file itself, of whatever media type: its kind is told by its first bytes. Or a form "
-    "with one file in it, which may hold the parameters too."
+    "with one file in it, and perhaps a mask, which may hold the parameters too."
 )
 _TEXT, _FLAG, _WHOLE, _POSITIVE = (
     {"type": "string"},
@@ -116,7 +117,9 @@ def _post(name, summary, knobs, answer):
     ]
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
     fields = {item["name"]: item["schema"] for item in parameters}
-    form = {"type": "object", "required": ["photo"], "properties": {"photo": file} | fields}
+    mask = file | {"description": KNOBS["mask"].help}
+    files = {"photo": file, uploads.MASK: mask}
+    form = {"type": "object", "required": ["photo"], "properties": files | fields}
     failures = {status for status, _ in problems.REASONS.values()} - problems.OF_OTHER_REQUESTS
     return {
         "post": {

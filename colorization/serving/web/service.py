@@ -1,5 +1,6 @@
 """From a request to a colored photo, and from what went wrong to what the client is told."""
 
+import dataclasses
 import errno
 import logging
 import tempfile
@@ -10,6 +11,7 @@ import werkzeug.exceptions
 from colorization.inference.album import CannotGoOn
 from colorization.serving.web import problems, uploads, work_queue
 from colorization.serving.web.problems import Problem
+from pipelines.photos import photo_files
 
 _LOGGER = logging.getLogger(__name__)
 _BUSY = "The server is busy. The same request may succeed in {} s."
@@ -60,7 +62,7 @@ class Service:
             with folder:
                 if is_gone():
                     raise Problem("aborted", "The client went away before its turn came.")
-                return job(self._colorizer, upload, options, **place)
+                return job(self._colorizer, upload, _with_mask(options, upload), **place)
 
         try:
             upload = uploads.receive(
@@ -80,6 +82,16 @@ class Service:
             raise
         self._metrics.count_pixels(upload.num_pixels)
         return upload, result
+
+
+def _with_mask(options, upload):
+    if upload.mask is None:
+        return options
+    try:
+        mask = photo_files.decode_picture(uploads.MASK, upload.mask.read_bytes())
+    except photo_files.PictureError as error:
+        raise Problem("unusable-picture", uploads.sentence(error)) from error
+    return dataclasses.replace(options, mask=mask)
 
 
 def as_problem(error):

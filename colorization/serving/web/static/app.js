@@ -51,14 +51,15 @@ async function send(path, photo, asked, onStep) {
   }
 }
 
-function sendOnce(path, photo, { file, parameters, hints }, onStep) {
+function sendOnce(path, photo, { file, parameters, hints, mask }, onStep) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const query = new URLSearchParams({ name: photo.file.name, ...parameters });
     request.open("POST", `${path}?${query}`);
-    const body = hints.length ? new FormData() : file;
-    if (hints.length) {
-      body.append("hints", JSON.stringify({ hints }));
+    const body = hints.length || mask ? new FormData() : file;
+    if (body !== file) {
+      if (hints.length) body.append("hints", JSON.stringify({ hints }));
+      if (mask) body.append("mask", mask, "mask.png");
       body.append("photo", file, photo.file.name);
     } else {
       request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
@@ -122,8 +123,8 @@ class Photo {
     this.card = find("#card").content.firstElementChild.cloneNode(true);
     const part = (name) => find(`.${name}`, this.card);
     this.parts = Object.fromEntries(["waiting", "problem", "result", "stage", "divider", "before",
-      "after", "busy", "variants", "step", "reason", "detail", "facts", "note", "remove", "again", "more",
-      "enlarge", "both", "copy", "share", "download"]
+      "after", "busy", "variants", "step", "reason", "detail", "facts", "note", "remove", "again",
+      "more-colorings", "enlarge", "both", "copy", "share", "download"]
       .map((name) => [name, part(name)]));
     this.parts.progress = find("progress", this.card);
     this.parts.saturation = find(".saturation input", this.card);
@@ -143,7 +144,7 @@ class Photo {
     this.parts.remove.addEventListener("click", () => remove(this));
     this.parts.again.addEventListener("click", () => enqueue(this));
     this.parts.download.addEventListener("click", () => this.download());
-    this.parts.more.addEventListener("click", () => {
+    this.parts["more-colorings"].addEventListener("click", () => {
       this.numSeeds = this.shown.numSeeds + 1;
       enqueue(this);
     });
@@ -165,6 +166,11 @@ class Photo {
     makeSlider(this.parts.stage, this.parts.divider, this.file.name);
     this.hints = new HintEditor(this.card, (point, others) => this.suggest(point, others),
       () => enqueue(this));
+    this.brush = new Brush(this.card, () => enqueue(this));
+    part("fix").addEventListener("click", () => this.brush.open(false));
+    part("keep-gray").addEventListener("click", () => {
+      if (!part("hinting").hidden) this.hints.open(false);
+    });
   }
 
   show(which) {
@@ -193,7 +199,7 @@ class Photo {
 
   /** All that colorings depend on but their seed. */
   get wish() {
-    return JSON.stringify([this.choice, this.hints.forSize(1e6, 1e6)]);
+    return JSON.stringify([this.choice, this.hints.forSize(1e6, 1e6), this.brush.strokes]);
   }
 
   get isHinted() {
@@ -248,7 +254,8 @@ class Photo {
   async colorBySeed(seed, earlier) {
     const { wish, isHinted, choice, saturation } = this;
     const { file, width, height } = isHinted ? this.small : { file: this.file };
-    const asked = { file, hints: this.hints.forSize(width, height), parameters: { ...choice, seed } };
+    const asked = { file, hints: this.hints.forSize(width, height), mask: await this.brush.mask(),
+      parameters: { ...choice, seed } };
     const answer = await send("api/preview", this, asked, (...step) => this.step(...step));
     const preview = JSON.parse(await answer.text());
     if (wish !== this.wish) return;
@@ -261,7 +268,7 @@ class Photo {
     this.isSaved = false;
     this.showPreview();
     if (earlier.length) find(`input[value="${earlier.length}"]`, this.parts.variants)?.focus();
-    this.parts.more.hidden = earlier.length > 0 && !colorings.length;
+    this.parts["more-colorings"].hidden = earlier.length > 0 && !colorings.length;
   }
 
   fail(error) {
@@ -323,7 +330,7 @@ class Photo {
     const { width, height, name } = this.preview;
     const { seed, variant } = this.shown.colorings[this.chosen];
     const asked = { file: this.file, hints: this.hints.forSize(width, height),
-      parameters: { ...this.choice, seed, variant } };
+      mask: await this.brush.mask(), parameters: { ...this.choice, seed, variant } };
     const answer = await send("api/colorize", this, asked, onStep);
     return new File([answer], name, { type: answer.type });
   }
@@ -372,7 +379,7 @@ function makeSlider(stage, divider, name) {
     set(value + steps[event.key]);
   });
   stage.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || stage.classList.contains("is-hinting")) return;
+    if (event.button !== 0 || stage.matches(".is-hinting, .is-brushing")) return;
     stage.setPointerCapture(event.pointerId);
     follow(event);
     divider.focus({ preventScroll: true });

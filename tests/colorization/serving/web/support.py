@@ -23,9 +23,11 @@ class Painter:
     def __init__(self):
         self.calls = []
         self.gate = None  # An event that coloring waits for.
+        self.mask = None  # Of the latest preview.
         self.started = threading.Semaphore(0)
 
     def variants(self, rgb, count, options, *, onto=None):
+        self.mask = options.mask
         self._work(count=count, seed=options.seed, saturation=options.saturation)
         shown = rgb if onto is None else onto
         return [paint(shown, number) for number in range(1, min(count, self.num_seen) + 1)]

@@ -93,6 +93,20 @@ def test_a_preview_is_small_and_of_eight_bits_and_transparent_where_the_photo_is
     assert pixels[0, 0, 3] == 0 and tuple(pixels[6, -1]) == (17, 17, 17, 255)
 
 
+def test_a_mask_reaches_the_colorizer(client, painter, photo, gray):
+    fields = {"mask": (io.BytesIO(support.encode(gray)), "mask.png")}
+    assert client.post("/api/preview", **form(photo, **fields)).status_code == 200
+    np.testing.assert_array_equal(painter.mask, np.dstack([gray] * 3))
+
+
+@pytest.mark.parametrize(
+    ("mask", "reason"), [(b"text", "no-picture"), (b"\x89PNG\r\n\x1a\n", "unusable-picture")]
+)
+def test_a_mask_that_is_no_whole_picture_is_refused(client, photo, mask, reason):
+    fields = {"mask": (io.BytesIO(mask), "mask.png")}
+    assert client.post("/api/preview", **form(photo, **fields)).json["reason"] == reason
+
+
 def test_a_preview_tells_whether_the_photo_has_colors(client, photo):
     colors = (
         np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
@@ -342,7 +356,7 @@ def test_the_page_for_programs_names_every_path_parameter_and_reason(client):
 def test_the_page_needs_nothing_from_elsewhere(client):
     page = client.get("/").text
     assert "painter" in page and " style=" not in page and "<style" not in page
-    assert page.count("<script") == page.count("<script src=") == 3
-    names = ("app.js", "files.js", "hints.js", "style.css")
+    assert page.count("<script") == page.count("<script src=") == 4
+    names = ("app.js", "brush.js", "files.js", "hints.js", "style.css")
     for text in (page, *(client.get(f"/static/{name}").text for name in names)):
         assert "http" not in text.replace("http://www.w3.org/2000/svg", "")

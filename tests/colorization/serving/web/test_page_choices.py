@@ -17,8 +17,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def address():
-    with support.running(support.Painter(), app.Limits()) as ((host, port), _):
+def painter():
+    return support.Painter()
+
+
+@pytest.fixture(scope="module")
+def address(painter):
+    with support.running(painter, app.Limits()) as ((host, port), _):
         yield f"http://{host}:{port}"
 
 
@@ -98,6 +103,23 @@ def test_a_coloring_is_copied(browser, address, path):
             }"""
         )
     assert PIL.Image.open(io.BytesIO(bytes(data))).size == (80, 60)
+
+
+def test_what_is_painted_over_stays_gray(page, path, painter):
+    subject = support.colored(page, path)
+    subject.get_by_role("button", name="Keep parts gray").click()
+    box = subject.locator("canvas").bounding_box()
+    with page.expect_response("**/api/preview?**"):
+        page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+        page.mouse.up()
+    assert painter.mask.shape == (60, 80, 3)
+    assert (painter.mask[30, 5:35] == 0).all()
+    assert (painter.mask[:25] == 255).all() and (painter.mask[:, 45:] == 255).all()
+    with page.expect_response("**/api/preview?**"):
+        subject.get_by_role("button", name="Clear").click()
+    assert painter.mask is None
 
 
 def test_the_photo_is_shown_at_its_full_size(page, tmp_path):
