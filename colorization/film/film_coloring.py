@@ -10,7 +10,7 @@ import numpy as np
 
 from colorization.film import motion, steady
 from colorization.inference import full_size, margins, threads, working_size
-from pipelines.color import arrays
+from pipelines.color import luminance
 
 # Frames that are settled at a time, and that are looked ahead at.
 STRETCH, AHEAD = 8, 16
@@ -56,8 +56,7 @@ def find_picture(film):
     lightest = np.zeros(small, np.float32)
     for frame in film.key_frames(_SAMPLES):
         pixels = film.small(frame, *small)
-        light = arrays.rgb_to_lightness(np.float32(pixels) / np.iinfo(pixels.dtype).max)[..., 0]
-        lightest = np.maximum(lightest, light)
+        lightest = np.maximum(lightest, luminance.lightness(pixels))
     picture = lightest > _BLACK
     first_last = []
     for axis in (1, 0):
@@ -181,7 +180,7 @@ class FilmColoring:
         pixels = self._film.small(frame, *small)
         part = pixels[margins.scaled(self._box, whole, small)]
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
-        return arrays.rgb_to_lightness(np.float32(part) / np.iinfo(part.dtype).max)[..., 0]
+        return luminance.lightness(part)
 
     def _apply(self, frame, coefficients):
         rgb = self._film.rgb(frame)

@@ -12,13 +12,12 @@ import math
 import os
 import pathlib
 
-import cv2
 import numpy as np
 import webcolors
 
 from pipelines.color import arrays
 from pipelines.errors import UserError
-from pipelines.photos import photo_files
+from pipelines.photos.photo import PictureError
 
 # What the name of a photo's own file of hints ends in, and the option that asks for such files.
 BESIDE, SIDECAR = (".hints.json", ".hints.png"), "sidecar"
@@ -145,9 +144,12 @@ def read_hints(path):
     """
     if pathlib.Path(path).suffix.lower() == ".json":
         return _read_json(path)
+    # Not above: a run that finds nothing to do reads no photo.
+    from pipelines.photos import photo_files
+
     try:
         photo = photo_files.read_photo(path)[0]
-    except photo_files.PictureError as error:
+    except PictureError as error:
         raise HintError(f"hints: {error}") from error
     if photo.alpha is None:
         raise HintError(
@@ -349,6 +351,9 @@ def draw(hints, box, part, seen_size):
     """
     if isinstance(hints, Painting):
         return _draw_painting(hints, part, seen_size)
+    # Not above: a run that finds nothing to do draws nothing.
+    import cv2
+
     starts, stops = ([getattr(part[i], name) for i in (1, 0)] for name in ("start", "stop"))
     size = np.array(seen_size[::-1])
     scale = size / np.subtract(stops, starts)
@@ -400,6 +405,8 @@ def _check_size(painting, photo_size):
 
 
 def _draw_painting(painting, part, seen_size):
+    import cv2
+
     rgb, highest = painting.rgb[part], np.iinfo(painting.rgb.dtype).max
     is_painted = painting.alpha[part] >= _OPAQUE * highest
     planes = np.zeros(rgb.shape, np.float32)

@@ -14,13 +14,14 @@ import functools
 import cv2
 import numpy as np
 
-from pipelines.color import arrays
+from pipelines.color import arrays, luminance
 
 RADIUS, EPSILON = 8, 20.0
 # Pixels of a strip: its floats stay within a processor's cache.
 _STRIP_PIXELS = 1 << 16
 _EDGE = 1e-4
-# Light is looked up in 16 bits; below 0 and above 1 lies what rounding leaves beyond the gamut.
+# Light is looked up in 16 bits; below 0 and above 1 lies what rounding leaves beyond the gamut. For
+# results of 16 bits its square root is.
 _BELOW, _STEPS = 500, 64_500
 
 
@@ -67,34 +68,12 @@ def apply(rgb, coefficients, saturation=1.0, mask=None):
     Returns:
         Array of the type and shape of `rgb`.
     """
-    height, width = rgb.shape[:2]
-    colored = np.empty_like(rgb)
-    affine = _affine(coefficients, np.float32(saturation))
-    step = max(1, _STRIP_PIXELS // width)
-
-    def color(top):
-        rows = slice(top, min(top + step, height))
-        planes = _enlarge_rows(affine, rows, height, width)
-        planes += [] if mask is None else [mask[rows]]
-        if width > 1:
-            _color_strip(rgb[rows], planes, colored[rows])
-            return
-        # OpenCV takes a strip of one pixel for a constant.
-        twice = np.repeat(rgb[rows], 2, axis=1)
-        planes = [np.repeat(plane.reshape(-1, 1), 2, axis=1) for plane in planes]
-        result = np.empty_like(twice)
-        _color_strip(twice, planes, result)
-        colored[rows] = result[:, :1]
-
-    tops = range(0, height, step)
-    if len(tops) == 1:
-        color(0)
-        return colored
-    # OpenCV knows how many threads this process may use.
-    with concurrent.futures.ThreadPoolExecutor(cv2.getNumThreads()) as pool:
-        for _ in pool.map(color, tops):
-            pass
-    return colored
+    wide = _enlarge_columns(_affine(coefficients, np.float32(saturation)), rgb.shape[1])
+    if rgb.shape[1] > 1:
+        return _apply(rgb, wide, mask)
+    # OpenCV takes a strip of one pixel for a constant.
+    twice = (None if x is None else np.repeat(x, 2, axis=-1) for x in (wide, mask))
+    return _apply(np.repeat(rgb, 2, axis=1), *twice)[:, :1]
 
 
 def apply_to_prints(rgb, places, coefficients, saturation=1.0, mask=None):
@@ -139,21 +118,54 @@ def _affine(coefficients, saturation):
     return np.ascontiguousarray(pairs.reshape(*coefficients.shape[:2], 4), np.float32)
 
 
-def _enlarge_rows(affine, rows, height, width):
-    """Enlarges coefficients bilinearly; returns some rows, one plane for each coefficient."""
-    last = len(affine) - 1
-    places = (np.arange(rows.start, rows.stop) + 0.5) * (len(affine) / height) - 0.5
-    above = np.floor(places).astype(int)
-    weight = (places - above).astype(np.float32)[:, None, None]
-    upper, lower = affine[np.clip(above, 0, last)], affine[np.clip(above + 1, 0, last)]
-    tall = upper + (lower - upper) * weight
-    return list(cv2.split(cv2.resize(tall, (width, len(tall)), interpolation=cv2.INTER_LINEAR)))
+def _enlarge_columns(affine, width):
+    """Enlarges coefficients to columns of the photo; returns the shape `(h, 4, width)`."""
+    planes = np.ascontiguousarray(affine.swapaxes(1, 2)).reshape(-1, affine.shape[1])
+    wide = cv2.resize(planes, (width, len(planes)), interpolation=cv2.INTER_LINEAR)
+    return wide.reshape(-1, 4, width)
+
+
+def _enlarge_rows(wide, rows, height):
+    """Enlarges coefficients to some rows of the photo; returns the shape `(n, 4, width)`."""
+    last = len(wide) - 1
+    tall = np.empty((rows.stop - rows.start, *wide.shape[1:]), np.float32)
+    for number, row in enumerate(tall, rows.start):
+        place = min(max((number + 0.5) * len(wide) / height - 0.5, 0.0), float(last))
+        above = int(place)
+        share = place - above
+        lower = wide[min(above + 1, last)]
+        cv2.addWeighted(wide[above], 1 - share, lower, share, 0, row)
+    return tall
+
+
+def _apply(rgb, wide, mask):
+    """Colors a photo of two columns or more by the coefficients of all its columns."""
+    height, width = rgb.shape[:2]
+    colored = np.empty_like(rgb)
+    step = max(1, _STRIP_PIXELS // width)
+
+    def color(top):
+        rows = slice(top, min(top + step, height))
+        planes = _enlarge_rows(wide, rows, height)
+        if mask is not None:
+            planes *= mask[rows, None]
+        _color_strip(rgb[rows], planes, colored[rows])
+
+    tops = range(0, height, step)
+    if len(tops) == 1:
+        color(0)
+        return colored
+    # OpenCV knows how many threads this process may use.
+    with concurrent.futures.ThreadPoolExecutor(cv2.getNumThreads()) as pool:
+        for _ in pool.map(color, tops):
+            pass
+    return colored
 
 
 def _color_strip(rgb, planes, colored):
-    """Colors a strip into `colored`, by the planes of `_affine` and of a mask."""
-    y, f = _luminance(rgb)
-    x, z = (_light(f, *planes[at : at + 2], planes[4:]) for at in (0, 2))
+    """Colors a strip into `colored`, by coefficients of the shape `(rows, 4, columns)`."""
+    y, f = luminance.of(rgb)
+    x, z = (_light(f, planes[:, at], planes[:, at + 1]) for at in (0, 2))
     # How far each channel is from gray, and how much of that sRGB can show.
     offs = []
     for weights in arrays.WHITE_TO_RGB.T.astype(float):
@@ -163,73 +175,38 @@ def _color_strip(rgb, planes, colored):
     least = cv2.min(cv2.min(offs[0], offs[1]), offs[2])
     most /= cv2.subtract(1 + _EDGE, y)
     least /= cv2.subtract(-_EDGE, y)
-    shown = cv2.divide(1.0, cv2.max(cv2.max(most, least), 1.0))
+    beyond = cv2.max(cv2.max(most, least), 1.0)
     channels = []
     for off in offs:
-        off *= shown
-        off += y
-        channels.append(_encode(off, rgb.dtype))
+        off /= beyond
+        channels.append(_encode(off, y, rgb.dtype))
     cv2.merge(channels, colored)
 
 
-def _luminance(rgb):
-    """Y of a strip, and f of it."""
-    planes = cv2.split(rgb)
-    if np.array_equal(planes[0], planes[1]) and np.array_equal(planes[0], planes[2]):
-        luminance, root = _gray_tables(rgb.dtype)
-        return cv2.LUT(planes[0], luminance), cv2.LUT(planes[0], root)
-    parts = [
-        cv2.LUT(plane, table)
-        for plane, table in zip(planes, _channel_tables(rgb.dtype), strict=True)
-    ]
-    y = parts[0]
-    y += parts[1]
-    y += parts[2]
-    above = cv2.max(y, arrays.KNEE**3)
-    root = cv2.exp(cv2.log(above) * np.float32(1 / 3))
-    # Below the knee, what `above` added is taken off again along the line.
-    return y, cv2.scaleAdd(cv2.subtract(y, above), arrays.SLOPE, root)
-
-
-def _light(f, slope, intercept, mask):
+def _light(f, slope, intercept):
     """X or Z, as a share of white, of f of Y and what is gained on it."""
     gain = cv2.multiply(f, slope)
     gain += intercept
-    for amount in mask:
-        gain *= amount
     gain += f
     above = cv2.max(gain, arrays.KNEE)
     gain -= above
     return cv2.scaleAdd(gain, 1 / arrays.SLOPE, cv2.multiply(cv2.multiply(above, above), above))
 
 
-def _encode(light, depth):
-    """Levels of one channel; of eight bits by table."""
+def _encode(off, y, depth):
+    """Levels of one channel, by tables."""
     if depth == np.uint8:
-        light *= np.float32(_STEPS)
-        light += np.float32(_BELOW + 0.5)
-        return cv2.LUT(light.astype(np.uint16), _encoding_table())
-    above = cv2.max(light, 0.0031308)
-    curve = cv2.exp(cv2.log(above) * np.float32(1 / 2.4))
-    light -= above
-    curve *= np.float32(1.055)
-    curve -= np.float32(0.055)
-    levels = cv2.scaleAdd(light, 12.92, curve)
-    return cv2.multiply(levels, 65535.0, dtype=cv2.CV_16U)
+        light = cv2.addWeighted(off, _STEPS, y, _STEPS, _BELOW, dtype=cv2.CV_16U)
+        return cv2.LUT(light, _encoding_table())
+    off += y
+    root = cv2.sqrt(cv2.max(off, 0.0))
+    return cv2.LUT(cv2.multiply(root, 65535.0, dtype=cv2.CV_16U), _deep_encoding_table())
 
 
 @functools.cache
-def _gray_tables(depth):
-    """Y and f of each level of gray."""
-    light = arrays.srgb_to_linear(_levels(depth)) * arrays.RGB_TO_WHITE[:, 1].sum(dtype=float)
-    return _table(light), _table(arrays.compress(light))
-
-
-@functools.cache
-def _channel_tables(depth):
-    """What each level of red, green and blue adds to Y."""
-    light = arrays.srgb_to_linear(_levels(depth))
-    return [_table(light * weight) for weight in arrays.RGB_TO_WHITE[:, 1].astype(float)]
+def _deep_encoding_table():
+    levels = arrays.linear_to_srgb((np.arange(1 << 16) / 65_535) ** 2)
+    return np.round(np.clip(levels, 0, 1) * 65_535).astype(np.uint16)[None]
 
 
 @functools.cache
@@ -237,12 +214,3 @@ def _encoding_table():
     light = (np.arange(1 << 16) - _BELOW) / _STEPS
     levels = np.round(np.clip(arrays.linear_to_srgb(light), 0, 1) * 255)
     return levels.astype(np.uint8)[None]
-
-
-def _levels(depth):
-    most = np.iinfo(depth).max
-    return np.arange(most + 1) / most
-
-
-def _table(values):
-    return values.astype(np.float32)[None]

@@ -99,7 +99,8 @@ class Manifest:
             return False
         if (found.st_size, found.st_mtime_ns) != (record.size, record.mtime_ns):
             return False
-        return all(os.path.exists(self.path.parent / output) for output in record.outputs)
+        folder = os.fspath(self.path.parent)
+        return all(os.path.exists(os.path.join(folder, output)) for output in record.outputs)
 
     def _open(self):
         # Unbuffered: a record that found no room must not be tried again when the file is closed.

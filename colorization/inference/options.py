@@ -14,7 +14,7 @@ import typing
 
 from colorization.inference.color_hints import BESIDE, SIDECAR, read_hints
 from pipelines.errors import UserError
-from pipelines.photos import photo_files
+from pipelines.photos.photo import PictureError
 
 MAX_VARIANTS = 25
 MAX_SEED = 2**31 - 1
@@ -166,9 +166,12 @@ class Options:
         """
         loaded = {}
         if _is_path(self.mask):
+            # Not above: a run that finds nothing to do reads no photo.
+            from pipelines.photos import photo_files
+
             try:
                 loaded["mask"] = photo_files.read_picture(self.mask)
-            except photo_files.PictureError as error:
+            except PictureError as error:
                 raise OptionError(f"mask={error}") from error
         if _is_path(self.hints) and self.hints != SIDECAR:
             loaded["hints"] = read_hints(self.hints)

@@ -10,6 +10,7 @@ import functools
 import os
 import pathlib
 import re
+import stat
 
 from colorization.inference.color_hints import BESIDE
 from pipelines.errors import UserError
@@ -280,15 +281,28 @@ def _apart(jobs):
 
 def _settled(jobs, num_variants):
     """Drops photos that are named twice; finds out what is there, and what would be lost."""
-    # Folders repeat from photo to photo, and resolving one takes a system call for each level.
-    real_folder = functools.cache(os.path.realpath)
+    # Folders repeat from photo to photo: one listing takes the place of thousands of questions.
+    real_folder, listing = functools.cache(os.path.realpath), functools.cache(_listing)
+
+    def find(path):
+        folder, name = os.path.split(path)
+        # Of disks that take a.jpg for A.JPG, a listing does not tell all that is there.
+        return listing(folder).get(name) or _look(path)
 
     def real(path):
-        path = os.fspath(path)
-        if os.path.islink(path):
+        found = find(path)
+        if found and found.is_link:
             return os.path.realpath(path)
         folder, name = os.path.split(path)
         return os.path.join(real_folder(folder), name)
+
+    def are_one(source, path):
+        known = find(source), find(path)
+        # Only a link, or another name of the same file, needs a closer look.
+        told = all(found and not found.is_link for found in known)
+        if told and known[0].inode != known[1].inode:
+            return False
+        return _are_one(source, path)
 
     sources = {}
     for job in jobs:
@@ -298,10 +312,10 @@ def _settled(jobs, num_variants):
         existing, problem = None, job.problem
         sheets = [sheet_path(job.destination)] if num_variants > 1 else []
         for path in variant_paths(job.destination, num_variants) + sheets:
-            if existing is None and os.path.lexists(path):
+            if existing is None and find(path):
                 existing = path
             # On disks that take a.jpg for A.JPG only the file itself tells that they are one.
-            is_own = existing is not None and _are_one(job.source, path)
+            is_own = existing is not None and are_one(job.source, path)
             if not problem and (is_own or real(path) in sources):
                 problem = f"{path} is itself a photo to be colored. Choose another --output."
         # Variants are wanted twice if and only if what they are named after is.
@@ -314,6 +328,28 @@ def _settled(jobs, num_variants):
             job = dataclasses.replace(job, existing=existing, problem=problem)
         settled.append(job)
     return settled
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Found:
+    is_link: bool
+    inode: int
+
+
+def _listing(folder):
+    try:
+        with os.scandir(folder or ".") as entries:
+            return {entry.name: _Found(entry.is_symlink(), entry.inode()) for entry in entries}
+    except OSError:
+        return {}
+
+
+def _look(path):
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return _Found(stat.S_ISLNK(status.st_mode), status.st_ino)
 
 
 def _are_one(source, path):

@@ -4,6 +4,8 @@ Grain of film and noise of scanners cost colors: the network learned from photos
 what is covered by grain for things of no color. The photo itself keeps its grain.
 """
 
+import concurrent.futures
+
 import cv2
 import numpy as np
 
@@ -11,7 +13,7 @@ from pipelines.color import arrays
 
 MAX_ASPECT = 4
 # Rows or columns of the result that are made at a time, so that few are kept as floats.
-_BLOCK = 8
+_BLOCK = 4
 # Deviations of L*: what photos without grain have in their plainest parts, and beyond what it is
 # no grain but a pattern.
 _LEAST, _MOST = 0.7, 12.0
@@ -56,21 +58,27 @@ def lightness(rgb, shape):
     Returns:
         Float array of shape `(1, h, w, 1)`: L*.
     """
-    width = rgb.shape[1]
-    narrow = np.empty((shape[0], width, 3), np.float32)
-    for start, stop, first, weights in _blocks(rgb.shape[0], shape[0]):
-        block = rgb[first : first + weights.shape[1]]
-        planes = cv2.split(block)
-        if np.array_equal(planes[0], planes[1]) and np.array_equal(planes[0], planes[2]):
+    height, width = rgb.shape[:2]
+    narrow = np.empty((3, shape[0], width), np.float32)
+
+    def shrink(block):
+        start, stop, first, weights = block
+        planes = cv2.split(rgb[first : first + weights.shape[1]])
+        if all(cv2.norm(planes[0], plane, cv2.NORM_INF) == 0 for plane in planes[1:]):
             planes = planes[:1]
         for channel, plane in enumerate(planes):
-            narrow[start:stop, :, channel] = weights @ plane.astype(np.float32)
-        narrow[start:stop, :, len(planes) :] = narrow[start:stop, :, :1]
-    small = np.empty((*shape, 3), np.float32)
+            # Not a product of matrices: its threads wait for one another at full load.
+            np.einsum("ok,kw->ow", weights, np.float32(plane), out=narrow[channel, start:stop])
+        narrow[len(planes) :, start:stop] = narrow[:1, start:stop]
+
+    with concurrent.futures.ThreadPoolExecutor(cv2.getNumThreads()) as pool:
+        for _ in pool.map(shrink, _blocks(height, shape[0])):
+            pass
+    small = np.empty((3, *shape), np.float32)
     for start, stop, first, weights in _blocks(width, shape[1]):
-        block = narrow[:, first : first + weights.shape[1]]
-        small[:, start:stop] = np.einsum("ok,hkc->hoc", weights, block, optimize=True)
-    return arrays.rgb_to_lightness(small / np.iinfo(rgb.dtype).max)[None]
+        block = narrow[..., first : first + weights.shape[1]]
+        np.einsum("ok,chk->cho", weights, block, out=small[..., start:stop])
+    return arrays.rgb_to_lightness(small.transpose(1, 2, 0) / np.iinfo(rgb.dtype).max)[None]
 
 
 def _blocks(size, new_size):
