@@ -63,6 +63,7 @@ def test_the_command_prints_tables_and_writes_a_folder(photos, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_training_takes_the_list(photos, tmp_path, monkeypatch):
     specification = f"folder:{os.path.relpath(photos)}/train"
     found = findings.audit(
