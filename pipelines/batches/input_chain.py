@@ -9,7 +9,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from pipelines.batches import aging, augment, distributed
+from pipelines.batches import augment, distributed
 from pipelines.batches.survey import PARALLEL, usable, usable_turns
 from pipelines.color import bins, hints
 from pipelines.color.spaces import rgb_to_lab
@@ -115,7 +115,7 @@ def _cropper(read, options):
         )
         if options.aging:
             # Shifted off the seeds of the crops, as those of steps below.
-            picture = aging.age(picture, seed + [3 * 2**40, 0], options.aging)
+            picture = augment.age(picture, seed + [3 * 2**40, 0], options.aging)
         return picture
 
     return crop

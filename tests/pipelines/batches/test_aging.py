@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from pipelines.batches import aging
+from pipelines.batches import augment
 from pipelines.color import codecs, spaces
 
 SIZE = 32
@@ -16,7 +16,7 @@ def noise():
 def aged(number, share=1.0, picture=None):
     picture = noise() if picture is None else picture
     seeds = tf.data.Dataset.range(number).map(
-        lambda index: aging.age(picture, tf.stack([tf.int64.max, index]), share)
+        lambda index: augment.age(picture, tf.stack([tf.int64.max, index]), share)
     )
     return next(seeds.batch(number).as_numpy_iterator())
 
