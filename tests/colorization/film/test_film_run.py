@@ -1,4 +1,5 @@
 import pathlib
+import shutil
 
 import cv2
 import numpy as np
@@ -38,14 +39,19 @@ def film_of_shots(path, count=60, **more):
     return films.make_film(path, pictures, **more)
 
 
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    return film_of_shots(tmp_path_factory.mktemp("film") / "film.mp4", sound="aac")
+
+
 @pytest.fixture
-def run(tmp_path, monkeypatch, capfd):
+def run(film, tmp_path, monkeypatch, capfd):
     """Runs the command in a folder with a film; gives status, output and error lines."""
     monkeypatch.chdir(tmp_path)
     engine = WarmEngine()
     real = colorizer.Colorizer
     monkeypatch.setattr(colorizer, "Colorizer", lambda *_, **__: real(engine=engine))
-    film_of_shots("film.mp4", sound="aac")
+    shutil.copy(film, "film.mp4")
 
     def call(*words):
         status = colorize.main(["colorize", *words])
