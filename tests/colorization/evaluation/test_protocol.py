@@ -87,8 +87,8 @@ def test_parts_that_go_with_figures_of_their_own_may_be_missing_but_not_differ()
 
 
 def test_distances_of_sets_come_first_and_other_figures_of_networks_last():
-    figures = record(**dict.fromkeys(("lpips-alex", "ssim", "a-kid", "a-fid", "psnr"), (1, 1, 1)))
-    rows = figures.rows({"model": figures["figures"]})[1:]
+    one = record(**dict.fromkeys(("lpips-alex", "ssim", "a-kid", "a-fid", "psnr"), (1, 1, 1)))
+    rows = figures.rows({"model": one["figures"]})[1:]
     found = [row[0].split()[0] for row in rows]
     assert found == ["a-kid", "a-fid", "psnr", "ssim", "lpips-alex"]
 
