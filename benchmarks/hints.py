@@ -9,10 +9,13 @@ Prints, by part:
 - `places`: of one hint of a random color at a random place, how far the result there is from what
   was asked, as far as the photo's lightness can show it, and how far the hint moves what lies more
   than half the longer side away. In units of ab.
+- `reference`: PSNR of each photo without a reference, and with the photo before it as one: frames
+  of a film, photos of a kind, or unrelated ones, as --data has them.
 - `latency`: from a click on the page to the answer, by way of the server's application.
 """
 
 import io
+import itertools
 import json
 import time
 
@@ -27,10 +30,12 @@ from pipelines.color import arrays
 from pipelines.photos import photo_files
 from pipelines.sources import opener
 
-_PARTS = ("points", "places", "latency")
+_PARTS = ("points", "places", "reference", "latency")
 _MODEL = flags.DEFINE_string("model", None, "Folder of an exported model that takes hints.")
 _DATA = flags.DEFINE_string("data", "samples", "Source of color photos, as for training.")
-_NUM_PHOTOS = flags.DEFINE_integer("num_photos", 50, "Photos for `points`, from the first.")
+_NUM_PHOTOS = flags.DEFINE_integer(
+    "num_photos", 50, "Photos for `points` and `reference`, from the first."
+)
 _NUM_HINTS = flags.DEFINE_integer("num_hints", 100, "Hints for `places`.")
 _NUM_CLICKS = flags.DEFINE_integer("num_clicks", 30, "Clicks for `latency`.")
 _PART = flags.DEFINE_multi_enum("part", _PARTS, _PARTS, "What to measure.")
@@ -46,6 +51,7 @@ def main(arguments):
     parts = {
         "points": lambda: print_points(colorizer, _photos(_NUM_PHOTOS.value)),
         "places": lambda: print_places(colorizer, _photos(_NUM_HINTS.value), _NUM_HINTS.value),
+        "reference": lambda: print_reference(colorizer, _photos(_NUM_PHOTOS.value)),
         "latency": lambda: print_latency(colorizer, _NUM_CLICKS.value),
     }
     for part in _PART.value:
@@ -60,8 +66,7 @@ def print_points(colorizer, photos):
             random = np.random.default_rng(number)
             hints = [_true_hint(rgb, *_place(random, rgb)) for _ in range(count)]
             colored = colorizer.colorize(rgb, hints=hints)
-            error = np.mean((colored / 255 - rgb / 255) ** 2)
-            found.append(-10 * np.log10(max(error, 1e-10)))
+            found.append(_psnr(colored, rgb))
             bleeding.append(artifacts.bleeding(*map(_lab, (rgb, colored))))
         print(
             f"{count:3} true points: PSNR {np.mean(found):.2f} dB, bleeding "
@@ -92,6 +97,19 @@ def print_places(colorizer, photos, num_hints):
         f"at the hint: {np.mean(at_hint):.2f} from what was asked (median {np.median(at_hint):.2f})"
     )
     print(f"far away: moved by {np.mean(far_away):.2f} (largest mean {np.max(far_away):.2f})")
+
+
+def print_reference(colorizer, photos):
+    """Prints the mean PSNR without and with the photo before as a reference."""
+    found = [
+        [_psnr(colorizer.colorize(rgb, reference=given), rgb) for given in (None, before)]
+        for before, rgb in itertools.pairwise(photos)
+    ]
+    without, with_reference = np.transpose(found)
+    print(
+        f"PSNR {without.mean():.2f} dB without a reference, {with_reference.mean():.2f} with; "
+        f"from {(with_reference - without).min():+.2f} to {(with_reference - without).max():+.2f}"
+    )
 
 
 def print_latency(colorizer, num_clicks):
@@ -140,6 +158,11 @@ def _place(random, rgb):
     """A random place that is no edge, where a margin may be."""
     height, width = rgb.shape[:2]
     return int(width * random.uniform(0.1, 0.9)), int(height * random.uniform(0.1, 0.9))
+
+
+def _psnr(colored, rgb):
+    error = np.mean((colored / 255 - rgb / 255) ** 2)
+    return -10 * np.log10(max(error, 1e-10))
 
 
 def _true_hint(rgb, x, y):

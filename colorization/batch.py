@@ -142,11 +142,12 @@ def _checked(batch):
     from pipelines.photos.photo_files import decode_picture
 
     options, hashed = batch.options, {}
-    if options.hints is not None:
-        raise PlanError(
-            f"batch takes no hints. Received: --hints={options.hints}. Color these photos by "
-            "colorization.colorize."
-        )
+    for name in ("hints", "reference"):
+        if getattr(options, name) is not None:
+            raise PlanError(
+                f"batch takes no {name}. Received: --{name}={getattr(options, name)}. Color these "
+                "photos by colorization.colorize."
+            )
     if options.mask is not None:
         data = places.read(options.mask)
         options = dataclasses.replace(options, mask=decode_picture("--mask", data))

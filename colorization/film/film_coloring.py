@@ -8,8 +8,8 @@ import typing
 import cv2
 import numpy as np
 
-from colorization.film import motion, steady
-from colorization.inference import full_size, margins, threads, working_size
+from colorization.film import film_hints, motion, steady
+from colorization.inference import color_hints, full_size, margins, threads, working_size
 from pipelines.color import luminance
 
 # Frames that are settled at a time, and that are looked ahead at.
@@ -31,10 +31,12 @@ class Memory:
     Attributes:
         past: `steady.Colors` of the last frame, None before the first one.
         since: Frames since the beginning of the shot.
+        hints: List of the hints that hold on the last frame.
     """
 
     past: typing.Any = None
     since: int = 0
+    hints: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -42,6 +44,7 @@ class _Item:
     frame: typing.Any
     seen: steady.Seen
     number: int
+    hints: list
 
 
 def find_picture(film):
@@ -78,10 +81,13 @@ class FilmColoring:
         engine: Of `inference.engines`.
         saturation: What colors are multiplied by.
         box: `(top, left, bottom, right)` of the picture within its margins, which stay gray.
+        hints: List of `film_hints.TimedHint`.
+        reference: `inference.reference.Reference` that every frame takes colors from, or None.
     """
 
-    def __init__(self, film, engine, saturation=1.0, box=None):
+    def __init__(self, film, engine, saturation=1.0, box=None, hints=(), reference=None):
         self._film, self._engine, self._saturation = film, engine, saturation
+        self._hints, self._reference = hints, reference
         self._box = box or (0, 0, film.height, film.width)
         sides = self._box[2] - self._box[0], self._box[3] - self._box[1]
         description = engine.description
@@ -112,7 +118,11 @@ class FilmColoring:
                 settled, past = steady.settle(seen, count, memory.past)
                 colored = pool.map(self._apply, [item.frame for item in items], settled)
                 pairs = list(zip([item.frame for item in items], colored, strict=False))
-                memory = Memory(None if is_end else past, 0 if is_end else items[count].number)
+                memory = Memory(
+                    None if is_end else past,
+                    0 if is_end else items[count].number,
+                    items[count - 1].hints,
+                )
                 yield pairs, memory
 
     def color_alone(self, frame):
@@ -124,9 +134,14 @@ class FilmColoring:
 
         Of a list whose shot goes on the first `STRETCH` come only once.
         """
-        items, shot = [], memory.since
+        items, shot, hints = [], memory.since, memory.hints
         for frame, light, joined in self._joined(frames, before, pool):
             is_cut = joined is None or max(m.trust.mean() for m in joined) < _CUT
+            hints = [] if is_cut else film_hints.move(hints, joined[1], self._box)
+            new = self._new_hints(before, frame)
+            hints, before = hints + new, frame
+            # Colors without a hint must not weaken it, so that they end where it begins.
+            is_cut = is_cut or bool(new)
             if items and is_cut:
                 yield items, True
                 items = []
@@ -141,11 +156,18 @@ class FilmColoring:
                 if items:
                     items[-1].seen.from_after = joined[1]
             if is_cut or shot % _EVERY == 0 or joined[0].trust.mean() < _FOLLOWED:
-                seen.coefficients = pool.submit(self.predict, frame)
-            items.append(_Item(frame, seen, shot))
+                seen.coefficients = pool.submit(self.predict, frame, hints)
+            items.append(_Item(frame, seen, shot, hints))
             shot += 1
         if items:
             yield items, True
+
+    def _new_hints(self, before, frame):
+        """Those that were set on a frame: the one that is shown at their time."""
+        shown = 1 / self._film.rate
+        end = self._film.seconds(frame) + shown
+        start = end - end if before is None else self._film.seconds(before) + shown
+        return [timed.hint for timed in self._hints if start <= timed.time < end]
 
     def _joined(self, frames, before, pool):
         """Yields each frame, its lightness, and the motion between it and the one before it."""
@@ -162,10 +184,17 @@ class FilmColoring:
         height, width = self.shape
         return self._lightness(frame, height // steady.SHRINK, width // steady.SHRINK)
 
-    def predict(self, frame):
+    def predict(self, frame, hints=()):
         """What the network says of a frame: float32 array of shape `(h, w, 4)`, at that size."""
-        lightness = self._lightness(frame, *self.shape)
-        (coefficients,) = self._engine.coefficients(lightness[None, ..., None])
+        lightness, told = self._lightness(frame, *self.shape)[None, ..., None], None
+        if self._reference is not None:
+            told = self._reference.hints(lightness)
+        if hints:
+            top, left, bottom, right = self._box
+            part = slice(top, bottom), slice(left, right)
+            drawn = color_hints.draw(hints, self._box, part, self.shape)[None]
+            told = color_hints.cover(told, drawn)
+        (coefficients,) = self._engine.coefficients(lightness, told)
         size = self.shape[1] // steady.SHRINK, self.shape[0] // steady.SHRINK
         return cv2.resize(coefficients, size, interpolation=cv2.INTER_AREA)
 

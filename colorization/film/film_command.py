@@ -13,7 +13,6 @@ from pipelines.errors import UserError
 _OF_PHOTOS = {
     "num_variants": 1,
     "mask": None,
-    "hints": None,
     "keep_colored": False,
     "keep_times": False,
     "report": False,
@@ -89,15 +88,19 @@ def run(values, inputs, open_colorizer, say, tell):
         film_plan.parse_time(values.start),
         film_plan.parse_time(values.end),
         values.saturation,
+        values.hints,
+        values.reference,
     )
     if values.preview:
-        _check_sheet(inputs, values.output)
+        _check_sheet(inputs, values.output, values.hints)
         film_run.preview(
             inputs[0], values.output, open_colorizer(), options, overwrite=values.overwrite
         )
         say(f"Colors of {inputs[0]}: {values.output}")
         return 0
     pairs = film_plan.plan(inputs, values.output)
+    if values.hints and len(pairs) > 1:
+        raise FilmError(f"--hints=FILE is for one film. Received: {len(pairs)} films.")
     todo = [pair for pair in pairs if not (values.skip_existing and pair[1].exists())]
     for source, destination in pairs:
         if (source, destination) not in todo:
@@ -140,9 +143,11 @@ def _check(values, inputs):
         raise FilmError(f"--{names[0]} goes with photos. Received: films. Leave it out.")
 
 
-def _check_sheet(inputs, output):
+def _check_sheet(inputs, output, hints):
     if len(inputs) != 1 or os.path.isdir(inputs[0]):
         raise FilmError("--preview takes one film. Received: several, or a folder.")
+    if hints is not None:
+        raise FilmError("--preview shows no hints. Received: --hints. Leave one of them out.")
     if output is None or not output.lower().endswith(plan.WRITABLE_SUFFIXES):
         raise FilmError(
             f"--preview writes a picture, such as preview.jpg. Received: --output={output}."

@@ -28,6 +28,8 @@ class FilmOptions:
         start: Seconds from its start to the first frame that is colored, as a `Fraction` or None.
         end: Seconds to the end of what is colored, or None.
         saturation: What colors are multiplied by.
+        hints: Path of a JSON file of hints, as `film_hints.read` takes it, or None.
+        reference: Path of a photo in color that the film takes colors from, or None.
     """
 
     codec: str = "h264"
@@ -35,6 +37,8 @@ class FilmOptions:
     start: fractions.Fraction | None = None
     end: fractions.Fraction | None = None
     saturation: float = 1.0
+    hints: str | None = None
+    reference: str | None = None
 
     def __post_init__(self):
         if self.codec not in ENCODERS:

@@ -17,12 +17,14 @@ import numpy as np
 from colorization.film import (
     FilmError,
     film_coloring,
+    film_hints,
     film_reader,
     film_writer,
     import_av,
     steady,
 )
-from colorization.inference import sheets, threads
+from colorization.inference import color_hints, sheets, threads
+from colorization.inference.options import Options, file_state
 from pipelines import files
 from pipelines.photos import photo_files
 
@@ -52,6 +54,8 @@ def color_film(source, destination, colorizer, options, *, overwrite, stop, tell
 
     Raises:
         FilmError: If the film can't be read or written.
+        HintError: If hints can't be read, don't suit the film, or the model takes none.
+        OptionError: If the reference can't be read, or has no colors.
     """
     source, destination = pathlib.Path(source), pathlib.Path(destination)
     if destination.exists() and not overwrite:
@@ -65,8 +69,8 @@ def color_film(source, destination, colorizer, options, *, overwrite, stop, tell
     destination.parent.mkdir(parents=True, exist_ok=True)
     work = destination.with_name(f".{destination.name}.parts")
     box = film_coloring.find_picture(film)
+    coloring = _coloring(film, colorizer, options, box, span)
     _prepare(work, _made_with(source, colorizer, options, box), tell)
-    coloring = film_coloring.FilmColoring(film, colorizer.engine, options.saturation, box)
     try:
         if not _color_segments(work, film, coloring, options, span, stop):
             return False
@@ -102,15 +106,33 @@ def preview(source, destination, colorizer, options, *, overwrite):
     start, end = options.span(film) or (0, film.duration)
     end = min(end, film.duration)
     count = max(1, min(_MAX_PREVIEW, int((end - start) / _PREVIEW_STEP)))
-    coloring = film_coloring.FilmColoring(
-        film, colorizer.engine, options.saturation, film_coloring.find_picture(film)
-    )
+    coloring = _coloring(film, colorizer, options, film_coloring.find_picture(film))
     pictures = [
         sheets.shrink(coloring.color_alone(frame)) for frame in film.key_frames(count, (start, end))
     ]
     if not pictures:
         raise FilmError(f"{film.path}: no key frame can be decoded. Convert the film.")
     photo_files.write_picture(destination, sheets.sheet(pictures), overwrite)
+
+
+def _coloring(film, colorizer, options, box, span=None):
+    colorizer.check(Options(hints=options.hints, reference=options.reference))
+    reference = None
+    if options.reference is not None:
+        picture = Options(reference=options.reference).load_files().reference
+        reference = colorizer.open_reference(picture)
+    hints = film_hints.read(options.hints) if options.hints else []
+    color_hints.check([timed.hint for timed in hints], (film.height, film.width), [box])
+    for number, timed in enumerate(hints, 1):
+        if film.duration and timed.time > film.duration:
+            raise color_hints.HintError(
+                f"hint {number} lies after the film, which takes {float(film.duration):.1f} "
+                f"seconds. Received: {float(timed.time):g}."
+            )
+    hints = [timed for timed in hints if span is None or timed.time >= span[0]]
+    return film_coloring.FilmColoring(
+        film, colorizer.engine, options.saturation, box, hints, reference
+    )
 
 
 def _tell_changes(film, tell):
@@ -137,6 +159,7 @@ def _made_with(source, colorizer, options, box):
             options.saturation,
         ],
         "box": list(box),
+        "told": [file_state(path) for path in (options.hints, options.reference) if path],
     }
 
 
@@ -201,7 +224,8 @@ def _keep(work, part, writer, count, memory, last):
     past = memory.past
     arrays = {} if past is None else {"values": past.values, "weight": past.weight}
     with files.atomic_write(work / _MEMORY) as file:
-        np.savez(file, count=count + 1, since=memory.since, last=last, **arrays)
+        hints = film_hints.to_text(memory.hints)
+        np.savez(file, count=count + 1, since=memory.since, last=last, hints=hints, **arrays)
 
 
 def _recall(work):
@@ -209,7 +233,8 @@ def _recall(work):
     try:
         with np.load(work / _MEMORY) as kept:
             past = steady.Colors(kept["values"], kept["weight"]) if "values" in kept else None
-            memory = film_coloring.Memory(past, int(kept["since"]))
+            hints = film_hints.from_text(str(kept["hints"]))
+            memory = film_coloring.Memory(past, int(kept["since"]), hints)
             return int(kept["count"]), memory, int(kept["last"])
     except (FileNotFoundError, zipfile.BadZipFile):
         return 0, None, None

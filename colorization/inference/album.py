@@ -90,6 +90,9 @@ def run(planned, records, open_colorizer, describe, options, settings, tell):
     if chosen.todo:
         model = open_colorizer()
         model.check(options)
+        if options.reference is not None:
+            opened = model.open_reference(options.reference)
+            options = dataclasses.replace(options, reference=opened)
         made_with = _named(model.description) | made_with
         color_one = functools.partial(_color_file, model, options, settings)
     for line in chosen.lines():

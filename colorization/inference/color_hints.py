@@ -124,7 +124,7 @@ def parse_color(text):
         except ValueError:
             pass
     raise HintError(
-        f'a color is "#rrggbb" or a name of CSS, such as "navy". Received: {_shown(text)}.'
+        f'a color is "#rrggbb" or a name of CSS, such as "navy". Received: {shown(text)}.'
     )
 
 
@@ -143,7 +143,7 @@ def read_hints(path):
         HintError: If the file can't be read, or an entry breaks a rule.
     """
     if pathlib.Path(path).suffix.lower() == ".json":
-        return _read_json(path)
+        return read_json(path)
     # Not above: a run that finds nothing to do reads no photo.
     from pipelines.photos import photo_files
 
@@ -172,7 +172,7 @@ def parse_hints(entries):
         HintError: If an entry breaks a rule; it names the entry by its number, from 1.
     """
     if not isinstance(entries, list):
-        raise HintError(f"hints are a list. Received: {_shown(entries)}.")
+        raise HintError(f"hints are a list. Received: {shown(entries)}.")
     if len(entries) > MAX_HINTS:
         raise HintError(f"at most {MAX_HINTS} hints are taken. Received: {len(entries)}.")
     hints = []
@@ -184,12 +184,13 @@ def parse_hints(entries):
     return hints
 
 
-def parse_json(text, name):
+def parse_json(text, name, parse=parse_hints):
     """Makes hints of a JSON document.
 
     Args:
         text: `{"hints": [...]}`, as for `read_hints`.
         name: What errors call it.
+        parse: Function of that list.
 
     Returns:
         List of `Hint`, `Stroke` and `Region`.
@@ -205,22 +206,27 @@ def parse_json(text, name):
         ) from error
     if not isinstance(document, dict) or document.keys() != {"hints"}:
         raise HintError(
-            f'{name}: hints are a JSON object {{"hints": [...]}}. Received: {_shown(document)}.'
+            f'{name}: hints are a JSON object {{"hints": [...]}}. Received: {shown(document)}.'
         )
     try:
-        return parse_hints(document["hints"])
+        return parse(document["hints"])
     except HintError as error:
         raise HintError(f"{name}: {error}") from error
 
 
-def _read_json(path):
+def read_json(path, parse=parse_hints):
+    """Reads a JSON file of hints; `parse` is that of `parse_json`.
+
+    Raises:
+        HintError: As for `read_hints`.
+    """
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise HintError(f"{path}: can't be read ({error.strerror}). Check the path.") from error
     except ValueError as error:
         raise HintError(f"{path}: hints are JSON in UTF-8. Received: other bytes.") from error
-    return parse_json(text, path)
+    return parse_json(text, path, parse)
 
 
 def _parse_entry(entry):
@@ -228,7 +234,7 @@ def _parse_entry(entry):
     if len(kinds) != 1 or entry.keys() != _KEYS[kinds[0]]:
         raise HintError(
             'a hint has "color" and one of "point", "stroke" (with "width") and "region". '
-            f"Received: {_shown(entry)}."
+            f"Received: {shown(entry)}."
         )
     (kind,) = kinds
     if kind == "point":
@@ -236,7 +242,7 @@ def _parse_entry(entry):
         return Hint(*entry["point"], entry["color"])
     vertices = entry[kind]
     if not isinstance(vertices, list):
-        raise HintError(f"a {kind} is a list of [x, y]. Received: {_shown(vertices)}.")
+        raise HintError(f"a {kind} is a list of [x, y]. Received: {shown(vertices)}.")
     vertices = tuple(tuple(v) if isinstance(v, list) else v for v in vertices)
     if kind == "stroke":
         return Stroke(vertices, entry["color"], entry["width"])
@@ -251,14 +257,15 @@ def _check_vertices(vertices, least=1):
     for place in vertices:
         is_pair = isinstance(place, (list, tuple)) and len(place) == 2
         if not (is_pair and all(map(_is_number, place))):
-            raise HintError(f"a place is [x, y], two numbers. Received: {_shown(place)}.")
+            raise HintError(f"a place is [x, y], two numbers. Received: {shown(place)}.")
 
 
 def _is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _shown(value):
+def shown(value):
+    """A value as errors show it: not too long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -312,7 +319,7 @@ def check(hints, photo_size, prints):
     for number, hint in enumerate(hints, 1):
         if not isinstance(hint, (Hint, Stroke, Region)):
             raise HintError(
-                f"hints are a list of Hint, Stroke and Region. Received: {_shown(hint)}."
+                f"hints are a list of Hint, Stroke and Region. Received: {shown(hint)}."
             )
         _check_inside(hint, number, photo_size)
         if isinstance(hint, Hint) and not any(_holds(box, hint.x, hint.y) for box in prints):
@@ -378,6 +385,11 @@ def draw(hints, box, part, seen_size):
         colors.append(tuple(arrays.rgb_to_lab(rgb)[1:]))
     ab = np.array(colors, np.float32)[numbers]
     return np.concatenate([ab, (numbers > 0)[..., None]], axis=-1).astype(np.float32)
+
+
+def cover(hints, drawn):
+    """Lays hints, as `draw` makes them, over others, or over None."""
+    return drawn if hints is None else np.where(drawn[..., 2:] > 0, drawn, hints)
 
 
 def _holds(box, x, y):

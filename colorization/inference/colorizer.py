@@ -28,6 +28,7 @@ from colorization.inference import (
 )
 from colorization.inference.color_hints import HintError
 from colorization.inference.options import OptionError, Options
+from colorization.inference.reference import Reference
 from pipelines.color.gray import has_colors, is_bilevel
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
@@ -277,12 +278,13 @@ class Colorizer:
 
         Raises:
             OptionError: If it gives one coloring of a photo, and several are asked for.
-            HintError: If it takes no hints, and some are given.
+            HintError: If it takes no hints, and some are given, or a reference is.
         """
-        if options.hints and not self.description.get("takes_hints"):
+        told = "hints" if options.hints else "reference" if options.reference is not None else None
+        if told and not self.description.get("takes_hints"):
             raise HintError(
-                f"The model {self.description['name']} takes no hints: it was trained without. "
-                "Leave hints out, or take a model of the codec hinted_ab."
+                f"The model {self.description['name']} takes no {told}: it was trained without "
+                f"hints. Leave {told} out, or take a model of the codec hinted_ab."
             )
         if options.num_variants == 1:
             return
@@ -296,6 +298,28 @@ class Colorizer:
                 "LiteRT gives one coloring of a photo by this model. Received: "
                 f"num_variants={options.num_variants}. Set num_variants=1, or engine=saved_model."
             )
+
+    def open_reference(self, picture: Picture) -> Reference:
+        """Opens a photo in color that others take colors from, once for many of them.
+
+        Args:
+            picture: As for `colorize`.
+
+        Returns:
+            What the option `reference` takes in place of that picture, with this model.
+
+        Raises:
+            PictureError: As for `colorize`.
+            OptionError: If it has no colors.
+        """
+        if isinstance(picture, Reference):
+            return picture
+        rgb = _as_photo(picture).rgb
+        if not has_colors(rgb):
+            raise OptionError(
+                "A reference is a photo in color. Received: one without colors. Take another."
+            )
+        return Reference(self._engine, rgb)
 
     def _files(self, pages, destination, options):
         """Yields paths with pages: of each coloring, and last of a sheet if there are several."""
@@ -370,12 +394,13 @@ class Colorizer:
     def _seen(self, rgb, box, options):
         """What the network sees of a print: its lightness, and hints or None."""
         part = margins.within(box, rgb.shape[:2])
-        sizes = (self.description[name] for name in ("working_size", "size_multiple"))
-        shape = working_size.working_shape(*rgb[part].shape[:2], *sizes)
-        lightness = working_size.smooth(working_size.lightness(rgb[part], shape))
-        if not options.hints:
-            return lightness, None
-        return lightness, color_hints.draw(options.hints, box, part, shape)[None]
+        lightness, hints = working_size.seen(rgb[part], self.description), None
+        if options.reference is not None:
+            hints = options.reference.hints(lightness)
+        if options.hints:
+            drawn = color_hints.draw(options.hints, box, part, lightness.shape[1:3])[None]
+            hints = color_hints.cover(hints, drawn)
+        return lightness, hints
 
     def _ready(self, options, knobs, picture=None):
         """Options with their files read, and checked; `picture` is what hints may lie beside."""
@@ -385,7 +410,10 @@ class Colorizer:
             is_file = isinstance(picture, (str, os.PathLike))
             own = color_hints.find_beside(picture) if is_file else None
             options = dataclasses.replace(options, hints=own)
-        return options.load_files()
+        options = options.load_files()
+        if options.reference is None:
+            return options
+        return dataclasses.replace(options, reference=self.open_reference(options.reference))
 
     def _saved_model(self):
         """The engine for what LiteRT can't do, opened when that is first asked for."""

@@ -133,6 +133,12 @@ class Options:
         f"painted over the photo; {SIDECAR} takes the file NAME{BESIDE[0]} or NAME{BESIDE[1]} "
         "beside each photo. In a file of several pages, hints apply to the first.",
     )
+    reference: typing.Any = _knob(
+        None,
+        object,
+        "Photo in color, of the same day, place or film: where it shows what a photo shows, the "
+        "photo takes its colors.",
+    )
     keep_colored: bool = _knob(
         False,
         bool,
@@ -155,24 +161,26 @@ class Options:
             )
 
     def load_files(self):
-        """Reads the files of the mask and of the hints, so that each is read once for many photos.
+        """Reads the files that options name, so that each is read once for many photos.
 
         Returns:
-            `Options` whose mask is an array or None, and whose hints are no path.
+            `Options` whose mask and reference are no paths, and neither are hints.
 
         Raises:
-            OptionError: If the mask can't be read.
+            OptionError: If the mask or the reference can't be read.
             HintError: If the hints can't be read.
         """
         loaded = {}
-        if _is_path(self.mask):
+        for name in ("mask", "reference"):
+            if not _is_path(getattr(self, name)):
+                continue
             # Not above: a run that finds nothing to do reads no photo.
             from pipelines.photos import photo_files
 
             try:
-                loaded["mask"] = photo_files.read_picture(self.mask)
+                loaded[name] = photo_files.read_picture(getattr(self, name))
             except PictureError as error:
-                raise OptionError(f"mask={error}") from error
+                raise OptionError(f"{name}={error}") from error
         if _is_path(self.hints) and self.hints != SIDECAR:
             loaded["hints"] = read_hints(self.hints)
         return dataclasses.replace(self, **loaded) if loaded else self
@@ -180,9 +188,9 @@ class Options:
     def record(self):
         """Dict, for JSON, of all that changes a result: what a folder's manifest keeps."""
         # Of whole files, salvage changes nothing.
-        omitted = ("variant", "mask", "hints", "salvage")
+        omitted = ("variant", "mask", "hints", "reference", "salvage")
         found = {name: getattr(self, name) for name in KNOBS if name not in omitted}
-        for name in ("mask", "hints"):
+        for name in ("mask", "hints", "reference"):
             value = getattr(self, name)
             if _is_path(value):
                 is_beside = name == "hints" and value == SIDECAR

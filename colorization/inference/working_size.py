@@ -45,6 +45,20 @@ def working_shape(height, width, working_size, size_multiple):
     return tuple(int(multiple) * size_multiple for multiple in multiples)
 
 
+def seen(rgb, description):
+    """What the network of a model sees of a photo.
+
+    Args:
+        rgb: uint8 or uint16 array of shape `(height, width, 3)`.
+        description: Of the model: its `working_size` and its `size_multiple`.
+
+    Returns:
+        Float array of shape `(1, h, w, 1)`: L*, its grain smoothed.
+    """
+    sizes = description["working_size"], description["size_multiple"]
+    return smooth(lightness(rgb, working_shape(*rgb.shape[:2], *sizes)))
+
+
 def lightness(rgb, shape):
     """Lightness of a photo at the working size.
 

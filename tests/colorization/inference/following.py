@@ -1,4 +1,4 @@
-"""An engine that believes what it is told, so that tests of hints need no network."""
+"""An engine that believes what it is told, so that tests of hints need no network; and a scene."""
 
 import cv2
 import numpy as np
@@ -9,6 +9,16 @@ from colorization.inference import full_size
 BELIEFS = np.array([[18, 18], [-25, 20], [0, -30]], np.float32)
 SHARES = np.array([0.5, 0.3, 0.1], np.float32)
 REACH = 41
+
+
+def scene(shift=0, size=128):
+    """A striped red disc on plain green, in color and in gray; and where the disc is."""
+    rows, columns = np.mgrid[:size, :size]
+    is_disc = np.hypot(rows - 64, columns - 50 - shift) < 28
+    levels = np.where(is_disc, 120 + 12 * np.sin(rows * 1.5), 70 + rows / 2)
+    tints = np.where(is_disc[..., None], [1.0, 0.5, 0.45], [0.5, 1.0, 0.55])
+    rgb = np.uint8(tints * levels[..., None])
+    return rgb, cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), is_disc
 
 
 class FollowingEngine:
