@@ -9,6 +9,7 @@ import concurrent.futures
 import cv2
 import numpy as np
 
+from colorization.inference import screens
 from pipelines.color import arrays
 
 MAX_ASPECT = 4
@@ -53,10 +54,10 @@ def seen(rgb, description):
         description: Of the model: its `working_size` and its `size_multiple`.
 
     Returns:
-        Float array of shape `(1, h, w, 1)`: L*, its grain smoothed.
+        Float array of shape `(1, h, w, 1)`: L*, its grain smoothed, the dots of a print blurred.
     """
     sizes = description["working_size"], description["size_multiple"]
-    return smooth(lightness(rgb, working_shape(*rgb.shape[:2], *sizes)))
+    return smooth(screens.smooth(lightness(rgb, working_shape(*rgb.shape[:2], *sizes))))
 
 
 def lightness(rgb, shape):
