@@ -13,6 +13,8 @@ _LEAST, _SIDE, _FINEST, _WIDEST = 64, 256, 2.2, 10.0
 # A screen's power over the median of frequencies about as high. Of 196 photos without, the most
 # were 1,293 and 611; of 8 with screens, at 11 pitches and angles, the least was 5,261.
 _STANDS_OUT, _ABOUT = 3000, 1.15
+# Least amplitude in L*, and least share of the power that the other direction of a screen has.
+_FAINTEST, _SQUARE = 2.0, 0.1
 # The deviation of the filter that takes a screen away, in distances from dot to dot.
 _REACH = 0.5
 
@@ -50,9 +52,16 @@ def measure(plane):
     part = np.float32(plane[top : top + height, left : left + width])
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     power = np.abs(np.fft.rfft2((part - part.mean()) * window)) ** 2
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    down, across = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
+    frequency = np.hypot(down, across)
     is_screen = (frequency > 1 / _WIDEST) & (frequency < 1 / _FINEST)
     peak = np.unravel_index(np.argmax(np.where(is_screen, power, -1)), power.shape)
     ratio = frequency / frequency[peak]
     usual = np.median(power[(ratio > 1 / _ABOUT) & (ratio < _ABOUT)])
-    return 1 / frequency[peak] if power[peak] > _STANDS_OUT * max(usual, 1e-3) else None
+    if power[peak] < max(_STANDS_OUT * usual, (_FAINTEST * height * width / 8) ** 2):
+        return None
+    # Dots repeat at right angles too; fences and blinds do not.
+    turned = np.array([across[peak[1]], -down[peak[0], 0]])
+    turned *= np.sign(turned[1]) or 1
+    is_turned = np.hypot(down - turned[0], across - turned[1]) < 2 / min(height, width)
+    return 1 / frequency[peak] if power[is_turned].max() > _SQUARE * power[peak] else None

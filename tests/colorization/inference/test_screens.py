@@ -43,6 +43,13 @@ def test_a_photo_without_a_screen_stays_as_it_is(name):
     assert screens.smooth(lightness) is lightness
 
 
+@pytest.mark.parametrize("shape", [(256, 256), (256, 400), (333, 256)])
+def test_blinds_and_gradients_are_no_screen(shape):
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    for plane in (50 + 40 * np.sin(rows), 50 + 40 * np.sin(columns - rows / 2), rows * 0.2):
+        assert screens.measure(plane) is None
+
+
 def test_grain_is_no_screen():
     noise = np.random.default_rng(0).normal(0, 8, (256, 300))
     assert screens.measure(plane("camera")[:, :1] * 0 + 50 + noise) is None
