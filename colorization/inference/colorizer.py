@@ -45,8 +45,8 @@ class Colorizer:
             the highest is taken; default the released model. With `server`, the model's name there.
         engine: What runs the network: one of `engines.ENGINES`, or an engine itself. `"auto"` takes
             LiteRT, which starts ten times as fast, where the model has a file for it, and
-            TensorFlow for what LiteRT cannot do: suggestions, and several variants of a network
-            that makes them from noise.
+            TensorFlow for what LiteRT cannot do: several variants of a network that makes them from
+            noise.
         server: Address of a TF Serving that runs the network, such as `grpc://host:8500`; default
             none. Photos stay here: only small pictures of their lightness are sent.
 

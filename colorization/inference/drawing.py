@@ -1,4 +1,4 @@
-"""Several colorings of one photo, in NumPy: what `variants` does within an exported model.
+"""Several colorings and suggested colors, in NumPy: what `variants` does in an exported model.
 
 The same seeds draw the same numbers as there, so that engines give the same variants.
 """
@@ -20,6 +20,10 @@ SOFTNESS, LIKENESS = 0.15, 1.0
 PERSUASION = 22.0
 CALM = 1.4
 
+NUM_SUGGESTIONS = 6
+# Colors nearer than this, in ab units, are one suggestion.
+NEAR = 18.0
+
 
 def sample(lightness, logits, temperature, seed, count):
     """Draws colorings, as `variants.sample` does.
@@ -37,7 +41,7 @@ def sample(lightness, logits, temperature, seed, count):
     """
     shape = logits.shape[:2]
     logits = logits.reshape(-1, logits.shape[-1])
-    plain, probabilities = _annealed_mean(logits / temperature), _softmax(logits)
+    plain, probabilities = _annealed_mean(logits / temperature), softmax(logits)
     features = _features(lightness, probabilities @ bins.bin_centers())
     draws = [
         _draw(logits, probabilities, features, temperature, (seed, index))
@@ -51,6 +55,27 @@ def sample(lightness, logits, temperature, seed, count):
         if min(np.linalg.norm(other - ab, axis=-1).mean() for other in kept) >= MIN_DISTANCE:
             kept.append(ab)
     return np.stack(kept).reshape(-1, *shape, 2)
+
+
+def likely_colors(probabilities):
+    """Sums up a distribution by its likeliest colors, as `variants.likely_colors` does.
+
+    Args:
+        probabilities: Float array of shape `(num_bins,)`.
+
+    Returns:
+        Float arrays: ab of `(NUM_SUGGESTIONS, 2)`, and the share of the distribution around each,
+        `(NUM_SUGGESTIONS,)`, falling.
+    """
+    centers, left = bins.bin_centers(), probabilities
+    colors, shares = [], []
+    for _ in range(NUM_SUGGESTIONS):
+        near = left * (np.linalg.norm(centers - centers[left.argmax()], axis=-1) < NEAR)
+        colors.append(near @ centers / (near.sum() + np.float32(1e-9)))
+        shares.append(near.sum())
+        left = left - near
+    order = np.argsort(np.negative(shares), stable=True)
+    return np.array(colors)[order], np.array(shares)[order]
 
 
 def uniform_bits(key, number):
@@ -128,7 +153,7 @@ def _regions(features, key):
     """Soft membership of each pixel, `(num_pixels, NUM_REGIONS)`, and how alike regions are."""
     centers = features[uniform_bits(key, NUM_REGIONS) % len(features)]
     for _ in range(4):
-        regions = _softmax(-_squares(features, centers) / np.float32(SOFTNESS))
+        regions = softmax(-_squares(features, centers) / np.float32(SOFTNESS))
         centers = regions.T @ features / (regions.sum(axis=0)[:, None] + np.float32(1e-6))
     likeness = np.exp(-_squares(centers, centers) / np.float32(LIKENESS))
     return regions, likeness / np.linalg.norm(likeness, axis=-1, keepdims=True)
@@ -139,7 +164,8 @@ def _squares(one, other):
     return (one**2).sum(axis=-1)[:, None] - 2 * one @ other.T + (other**2).sum(axis=-1)
 
 
-def _softmax(logits):
+def softmax(logits):
+    """Probabilities of logits, over the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     powers /= powers.sum(axis=-1, keepdims=True)
     return powers

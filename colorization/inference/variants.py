@@ -17,17 +17,15 @@ from colorization.inference.drawing import (
     LIGHTNESS_SCALE,
     LIKENESS,
     MIN_DISTANCE,
+    NEAR,
     NUM_DRAWS,
     NUM_REGIONS,
+    NUM_SUGGESTIONS,
     PERSUASION,
     PLACE_SCALE,
     SOFTNESS,
 )
 from pipelines.color import bins
-
-NUM_SUGGESTIONS = 6
-# Colors nearer than this, in ab units, are one suggestion.
-_NEAR = 18.0
 
 
 def sample(lightness, logits, temperature, seed, count):
@@ -75,7 +73,7 @@ def likely_colors(probabilities):
     centers, left, found = tf.constant(bins.bin_centers()), probabilities, []
     for _ in range(NUM_SUGGESTIONS):
         offsets = centers - tf.gather(centers, tf.argmax(left))
-        near = left * tf.cast(tf.norm(offsets, axis=-1) < _NEAR, tf.float32)
+        near = left * tf.cast(tf.norm(offsets, axis=-1) < NEAR, tf.float32)
         share = tf.reduce_sum(near)
         ab = tf.reduce_sum(near[:, None] * centers, axis=0) / (share + 1e-9)
         found.append(tf.concat([ab, share[None]], axis=0))

@@ -23,8 +23,6 @@ class LiteRTEngine:
         ModelError: If the file is damaged.
     """
 
-    gives_suggestions = False
-
     def __init__(self, path, description):
         self.description = description
         self._path = path
@@ -44,7 +42,7 @@ class LiteRTEngine:
             raise ModelError(
                 f"{path}: the model is damaged or incomplete ({reason}). Copy or export it again."
             ) from error
-        self.gives_variants = "logits" in self._outputs
+        self.gives_variants = self.gives_suggestions = "logits" in self._outputs
 
     def coefficients(self, lightness, hints=None):
         """Predicts one coloring."""
@@ -57,6 +55,14 @@ class LiteRTEngine:
         temperature = self.description["temperature"]
         ab = drawing.sample(small[..., None], logits, temperature, seed, count)
         return full_size.fit(lightness, ab * np.float32(self.description.get("saturation", 1)))
+
+    def suggest(self, lightness, place, hints=None):
+        """Tells what the network believes of a place."""
+        logits = self._run("logits", lightness, hints)[0]
+        shape = logits.shape[:2]
+        row, column = (min(int(at * size), size - 1) for at, size in zip(place, shape, strict=True))
+        ab, shares = drawing.likely_colors(drawing.softmax(logits[row, column]))
+        return ab * np.float32(self.description.get("saturation", 1)), shares
 
     def _run(self, output, lightness, hints):
         inputs = {"lightness": lightness}

@@ -26,3 +26,12 @@ def test_draws_are_those_of_the_graph(seed, count):
     assert found.dtype == np.float32
     # Sums in another order; a color is one of 10 units.
     np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+@pytest.mark.parametrize("spread", [0.5, 3, 9])
+def test_likely_colors_are_those_of_the_graph(spread):
+    logits = np.random.default_rng(0).normal(0, spread, len(bins.bin_centers())).astype(np.float32)
+    found = drawing.likely_colors(drawing.softmax(logits))
+    for one, other in zip(found, variants.likely_colors(tf.nn.softmax(logits)), strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, other, atol=1e-3)

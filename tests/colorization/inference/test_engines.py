@@ -175,8 +175,12 @@ def test_hints_reach_the_network_by_either_engine(tmp_path):
     assert np.abs(hinted[0] - unhinted[0]).max() > 1
     several = both[1].variants(lightness, 1, 2, hints)
     np.testing.assert_allclose(several[0], hinted[1][0], atol=1e-3)
-    ab, shares = both[1].suggest(lightness, (0.4, 0.4), hints)
-    unhinted_ab, _ = both[1].suggest(lightness, (0.4, 0.4))
+    (ab, shares), (lite_ab, lite_shares) = (
+        engine.suggest(lightness, (0.4, 0.4), hints) for engine in reversed(both)
+    )
+    np.testing.assert_allclose(lite_shares, shares, atol=1e-3)
+    np.testing.assert_allclose(lite_ab, ab, atol=0.1)
+    unhinted_ab, _ = both[0].suggest(lightness, (0.4, 0.4))
     assert ab.shape == (len(shares), 2) and not np.allclose(ab, unhinted_ab, atol=1)
     found = Colorizer(folder).suggest(PHOTO, 50, 50)
     assert found and sum(one.share for one in found) <= 1.001
