@@ -20,9 +20,6 @@ class BuildWithModel(build_py):
             newest = max(versions, key=lambda path: int(path.name))
             target = pathlib.Path(self.build_lib, "colorization", RELEASED, newest.name)
             shutil.copytree(newest, target, dirs_exist_ok=True)
-            # What fine-tuning starts from.
-            for weights in RELEASED.glob("*.weights.h5"):
-                shutil.copy(weights, target.parent)
 
 
 setuptools.setup(cmdclass={"build_py": BuildWithModel})

@@ -186,7 +186,7 @@ class FilmColoring:
 
     def predict(self, frame, hints=()):
         """What the network says of a frame: float32 array of shape `(h, w, 4)`, at that size."""
-        lightness = working_size.smooth(self._lightness(frame, *self.shape)[None, ..., None])
+        lightness = self._lightness(frame, *self.shape)[None, ..., None]
         told = None
         if self._reference is not None:
             told = self._reference.hints(lightness)

@@ -9,7 +9,7 @@ from pipelines.color import bins
 
 NUM_REGIONS = 7
 NUM_DRAWS = 4
-MIN_DISTANCE = 5.0
+MIN_DISTANCE = 3.0
 
 # Chosen by eye on photographs. What counts as one step between pixels: L* units, ab units, and
 # the photo's longer side; how softly regions end, and how far they share noise, in steps squared;

@@ -20,13 +20,13 @@ def to_photo(image):
     """Reads a Pillow image as its file would be read: turned upright, in sRGB.
 
     Args:
-        image: `PIL.Image.Image` of any mode but I, whose levels have no common white.
+        image: `PIL.Image.Image`. Levels of the mode I are scaled by what is in them.
 
     Returns:
-        `Photo`: uint16 for the modes I;16 and F, else uint8.
+        `Photo`: uint16 for the modes I, I;16 and F, else uint8.
 
     Raises:
-        PictureError: If the mode is another one, or levels have no common white.
+        PictureError: If the levels of mode F have no common white.
     """
     from PIL import ImageOps
 

@@ -1,8 +1,4 @@
-"""What the network sees of a photo: its lightness, at the working size, with less grain.
-
-Grain of film and noise of scanners cost colors: the network learned from photos without, and takes
-what is covered by grain for things of no color. The photo itself keeps its grain.
-"""
+"""What the network sees of a photo: its lightness, at the working size."""
 
 import concurrent.futures
 
@@ -15,18 +11,6 @@ from pipelines.color import arrays
 MAX_ASPECT = 4
 # Rows or columns of the result that are made at a time, so that few are kept as floats.
 _BLOCK = 4
-# Deviations of L*: what photos without grain have in their plainest parts, and beyond what it is
-# no grain but a pattern.
-_LEAST, _MOST = 0.7, 12.0
-# Cells are plain if few others vary less.
-_CELL, _PLAIN = 8, 20
-# Cells that are nearly black or white hold no grain, as scanners clip it.
-_DARKEST, _LIGHTEST, _FEWEST = 5, 95, 16
-# The filter: pixels across, the deviation of its weights in pixels, and over lightness in
-# deviations of the grain.
-_ACROSS, _REACH, _STRENGTH = 7, 2.0, 3.0
-# Takes away planes and slopes (Immerkaer, "Fast Noise Variance Estimation", 1996).
-_CURVATURE = np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6
 
 
 def working_shape(height, width, working_size, size_multiple):
@@ -54,10 +38,10 @@ def seen(rgb, description):
         description: Of the model: its `working_size` and its `size_multiple`.
 
     Returns:
-        Float array of shape `(1, h, w, 1)`: L*, its grain smoothed, the dots of a print blurred.
+        Float array of shape `(1, h, w, 1)`: L*, the dots of a print blurred.
     """
     sizes = description["working_size"], description["size_multiple"]
-    return smooth(screens.smooth(lightness(rgb, working_shape(*rgb.shape[:2], *sizes))))
+    return screens.smooth(lightness(rgb, working_shape(*rgb.shape[:2], *sizes)))
 
 
 def lightness(rgb, shape):
@@ -112,46 +96,3 @@ def _blocks(size, new_size):
         weights = np.maximum(1 - np.abs(places - centers[:, None]) / reach, 0)
         weights /= weights.sum(axis=1, keepdims=True)
         yield start, stop, first, weights.astype(np.float32)
-
-
-def smooth(lightness):
-    """Smooths grain, and nothing in a photo without any.
-
-    Args:
-        lightness: Float array of shape `(1, height, width, 1)`, L*, at the size that the network
-            sees.
-
-    Returns:
-        Float array of the same shape.
-    """
-    plane = lightness[0, ..., 0]
-    deviation = measure(plane)
-    if not _LEAST < deviation < _MOST:
-        return lightness
-    # What a photo without grain has of it is left.
-    width = _STRENGTH * np.sqrt(deviation**2 - _LEAST**2)
-    return cv2.bilateralFilter(plane, _ACROSS, width, _REACH)[None, ..., None]
-
-
-def measure(plane):
-    """Measures grain.
-
-    Args:
-        plane: Float array of shape `(height, width)`, L*.
-
-    Returns:
-        Its standard deviation in the plain parts of the photo, in units of L*; 0 where there are
-        too few of them.
-    """
-    rows, columns = (side // _CELL for side in plane.shape)
-
-    def cells(values):
-        values = values[: rows * _CELL, : columns * _CELL]
-        return values.reshape(rows, _CELL, columns, _CELL)
-
-    means = cells(plane).mean(axis=(1, 3))
-    deviations = np.sqrt((cells(cv2.filter2D(plane, -1, _CURVATURE)) ** 2).mean(axis=(1, 3)))
-    is_gray = (means > _DARKEST) & (means < _LIGHTEST)
-    if is_gray.sum() < _FEWEST:
-        return 0.0
-    return float(np.percentile(deviations[is_gray], _PLAIN))

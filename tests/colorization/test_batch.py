@@ -383,7 +383,7 @@ def test_two_processes_killed_and_started_again_make_what_one_makes(album, subje
 
 @pytest.mark.slow
 def test_ctrl_c_ends_all_processes_with_one_line(album):
-    for number in range(24):
+    for number in range(240):
         shutil.copy("album/b.jpg", f"album/more{number}.jpg")
     process = command()
     while process.poll() is None and not list(pathlib.Path("out").glob("more*")):

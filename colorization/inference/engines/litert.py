@@ -30,7 +30,10 @@ class LiteRTEngine:
         # same size as the last one needs no new plan of memory.
         self._idle = queue.LifoQueue()
         try:
-            first = self._interpreter()
+            # LiteRT announces once what it computes with. Later interpreters are made by threads,
+            # and what others say meanwhile must not be silenced with it.
+            with console.silence_stderr():
+                first = self._interpreter()
             self._idle.put(first)
             # Places, not the signature itself: called, it would copy all outputs, and while it is
             # kept an interpreter takes no other sizes.
@@ -90,12 +93,9 @@ class LiteRTEngine:
             self._idle.put(network)
 
     def _interpreter(self):
-        # It announces the library that it computes with when memory is laid out for the first time.
-        with console.silence_stderr():
-            network = interpreter.Interpreter(
-                str(self._path), num_threads=max(1, cv2.getNumThreads())
-            )
-            network.allocate_tensors()
+        threads = max(1, cv2.getNumThreads())
+        network = interpreter.Interpreter(str(self._path), num_threads=threads)
+        network.allocate_tensors()
         return network
 
 

@@ -54,7 +54,6 @@ def test_the_highest_version_is_taken_or_the_one_named(chroma, subject):
 
 def test_does_what_the_served_graph_does(chroma, subject, monkeypatch):
     served = tf.saved_model.load(str(chroma / "10"))
-    # Without grain, which a graph does not smooth.
     photo = cv2.resize(noise(7, 5, 3), (41, 70))
     expected = served.arrays(photo[None])[0]
     np.testing.assert_allclose(subject.colorize(photo), expected, atol=1)

@@ -8,7 +8,7 @@ import PIL.ImageCms
 import pytest
 
 from colorization.inference import pillow_images
-from pipelines.photos.photo import PictureError, eight_bits
+from pipelines.photos.photo import eight_bits
 
 ROWS, COLUMNS = np.mgrid[:40, :60]
 PICTURE = np.stack([ROWS * 5, COLUMNS * 4, ROWS + COLUMNS], axis=-1).astype(np.uint8)
@@ -79,9 +79,11 @@ def test_the_photo_stands_the_way_exif_says():
     np.testing.assert_array_equal(photo.rgb, np.rot90(PICTURE, -1))
 
 
-def test_whole_numbers_without_a_white_are_refused():
-    with pytest.raises(PictureError, match="mode I: .* Save it as 16-bit RGB"):
-        pillow_images.to_photo(IMAGE.convert("L").convert("I"))
+def test_whole_numbers_are_scaled_by_what_is_in_them():
+    gray = IMAGE.convert("L")
+    photo = pillow_images.to_photo(gray.convert("I"))
+    shares = photo.rgb / np.iinfo(photo.rgb.dtype).max
+    np.testing.assert_allclose(shares, np.dstack([gray] * 3) / 255, atol=1 / 255)
 
 
 def test_what_is_no_image_is_told_apart():

@@ -171,7 +171,6 @@ def test_variants_are_several_files_that_a_seed_repeats(tmp_path):
     subject = graph.ColorizationGraph(network, codec, 32, 16)
     model = versions.save(subject, str(tmp_path / "model"), 1, {})
     loaded = tf.saved_model.load(model)
-    # Without grain, which the colorizer smooths.
     noise = np.random.default_rng(1).integers(0, 256, (5, 5, 3), dtype=np.uint8)
     photo = cv2.resize(noise, (64, 64), interpolation=cv2.INTER_CUBIC)
 
@@ -190,7 +189,6 @@ def test_variants_are_several_files_that_a_seed_repeats(tmp_path):
 
 
 def test_the_signature_and_the_colorizer_agree(exported):
-    # Without grain, which the colorizer smooths.
     noise = np.random.default_rng(1).integers(0, 256, (5, 3, 3), dtype=np.uint8)
     photo = cv2.resize(noise, (30, 45))
     (colored,) = (
