@@ -187,14 +187,9 @@ class FilmColoring:
     def predict(self, frame, hints=()):
         """What the network says of a frame: float32 array of shape `(h, w, 4)`, at that size."""
         lightness = self._lightness(frame, *self.shape)[None, ..., None]
-        told = None
-        if self._reference is not None:
-            told = self._reference.hints(lightness)
-        if hints:
-            top, left, bottom, right = self._box
-            part = slice(top, bottom), slice(left, right)
-            drawn = color_hints.draw(hints, self._box, part, self.shape)[None]
-            told = color_hints.cover(told, drawn)
+        top, left, bottom, right = self._box
+        part = slice(top, bottom), slice(left, right)
+        told = color_hints.told(lightness, hints, self._box, part, self._reference)
         (coefficients,) = self._engine.coefficients(lightness, told)
         size = self.shape[1] // steady.SHRINK, self.shape[0] // steady.SHRINK
         return cv2.resize(coefficients, size, interpolation=cv2.INTER_AREA)

@@ -394,12 +394,8 @@ class Colorizer:
     def _seen(self, rgb, box, options):
         """What the network sees of a print: its lightness, and hints or None."""
         part = margins.within(box, rgb.shape[:2])
-        lightness, hints = working_size.seen(rgb[part], self.description), None
-        if options.reference is not None:
-            hints = options.reference.hints(lightness)
-        if options.hints:
-            drawn = color_hints.draw(options.hints, box, part, lightness.shape[1:3])[None]
-            hints = color_hints.cover(hints, drawn)
+        lightness = working_size.seen(rgb[part], self.description)
+        hints = color_hints.told(lightness, options.hints, box, part, options.reference)
         return lightness, hints
 
     def _ready(self, options, knobs, picture=None):

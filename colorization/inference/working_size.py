@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from colorization.inference import screens
-from pipelines.color import arrays
+from pipelines.color import arrays, luminance
 
 MAX_ASPECT = 4
 # Rows or columns of the result that are made at a time, so that few are kept as floats.
@@ -63,7 +63,7 @@ def lightness(rgb, shape):
     def shrink(block):
         start, stop, first, weights = block
         planes = cv2.split(rgb[first : first + weights.shape[1]])
-        if all(cv2.norm(planes[0], plane, cv2.NORM_INF) == 0 for plane in planes[1:]):
+        if luminance.are_equal(planes):
             planes = planes[:1]
         for channel, plane in enumerate(planes):
             # Not a product of matrices: its threads wait for one another at full load.

@@ -27,7 +27,7 @@ def of(picture):
         cube root of L*a*b*.
     """
     planes = cv2.split(picture)
-    if all(cv2.norm(planes[0], plane, cv2.NORM_INF) == 0 for plane in planes[1:]):
+    if are_equal(planes):
         y, f = _gray_tables(picture.dtype)
         return cv2.LUT(planes[0], y), cv2.LUT(planes[0], f)
     y, *others = (
@@ -42,6 +42,11 @@ def of(picture):
     # Below the knee, what `above` added is taken off again along the line.
     f += (y - above) * np.float32(arrays.SLOPE)
     return y, f
+
+
+def are_equal(planes):
+    """Whether the channels of a picture are the same, so that one tells it all."""
+    return all(cv2.norm(planes[0], plane, cv2.NORM_INF) == 0 for plane in planes[1:])
 
 
 @functools.cache
