@@ -2,7 +2,9 @@
 
 import importlib
 
+_MODULES = {"patch": "discriminators", "whole": "discriminators"}
+
 
 def builder(name):
-    """The function that builds a network: of its name, in a module of its name."""
-    return getattr(importlib.import_module(f"colorization.models.{name}"), name)
+    """Returns the function that builds a network; a generator's module has the same name."""
+    return getattr(importlib.import_module(f"colorization.models.{_MODULES.get(name, name)}"), name)

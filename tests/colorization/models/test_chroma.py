@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from colorization.models.chroma import chroma
-from colorization.models.hint_layers import PoolHints, SpreadHints
+from colorization.models.chroma import PoolHints, SpreadHints, chroma
 
 
 @pytest.fixture(scope="module")

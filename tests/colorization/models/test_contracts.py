@@ -6,9 +6,9 @@ import pytest
 
 from colorization.models.chroma import chroma
 from colorization.models.colornet import colornet
+from colorization.models.discriminators import patch
 from colorization.models.efficientnet_lite import FixedNormalization
 from colorization.models.encoder_decoder import encoder_decoder
-from colorization.models.patch import patch
 from colorization.models.pretrained_unet import pretrained_unet
 from colorization.models.residual import residual
 from colorization.models.unet import unet

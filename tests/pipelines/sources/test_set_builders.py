@@ -8,9 +8,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from pipelines.sources import opener
-from pipelines.sources.builders.oxford_flowers17 import OxfordFlowers17
-from pipelines.sources.builders.picture_pairs import PicturePairs
-from pipelines.sources.builders.video_frames import VideoFrames, VideoFramesConfig
+from pipelines.sources.set_builders import (
+    OxfordFlowers17,
+    PicturePairs,
+    VideoFrames,
+    VideoFramesConfig,
+)
 
 
 def solid(path, *bgr):
