@@ -8,8 +8,8 @@ import numpy as np
 
 from colorization.inference import full_size
 from colorization.inference.album import CannotGoOn
-from colorization.inference.engines import retries, saved_model
-from colorization.inference.engines.retries import NotServed, Refused, Unavailable
+from colorization.inference.engines import saved_model, transports
+from colorization.inference.engines.transports import NotServed, Refused, Unavailable
 from colorization.inference.model_folder import RELEASED, RELEASED_MODEL, ModelError
 from pipelines import console
 from pipelines.photos.photo_files import PictureError
@@ -62,7 +62,7 @@ class RemoteEngine:
         # TensorFlow writes and reads the messages.
         console.import_quietly()
         self._server, self._timeout = server, timeout
-        self._patience = retries.PATIENCE if patience is None else patience
+        self._patience = transports.PATIENCE if patience is None else patience
         self._model = RELEASED_MODEL.name if model in (None, RELEASED) else model
         self._transport = _transport(server)
         try:
@@ -106,7 +106,7 @@ class RemoteEngine:
     def _start(self):
         """Finds the model, and what one pixel, sent to it, tells of it."""
         timeout = min(_START_TIMEOUT, self._timeout)
-        version, signatures = retries.call(
+        version, signatures = transports.call(
             lambda: self._transport.metadata(self._model, timeout), patience=_START_PATIENCE
         )
         inputs = signatures.get(saved_model.NAME, ())
@@ -149,7 +149,7 @@ class RemoteEngine:
 
     def _answer(self, name, inputs, patience):
         version = self.description["version"]
-        return retries.call(
+        return transports.call(
             lambda: self._transport.predict(self._model, version, name, inputs, self._timeout),
             patience=patience,
         )
@@ -175,18 +175,15 @@ def _transport(server):
     target = f"{host}:{port or default_port}"
     path = parts.path.rstrip("/")
     if not is_grpc:
-        from colorization.inference.engines.rest import RestTransport
-
-        return RestTransport(f"{scheme}://{target}{path}")
+        return transports.RestTransport(f"{scheme}://{target}{path}")
     if path:
         raise ModelError(f"{expected}a path, which gRPC has none of.")
     # Else it writes lines of its own among the command's; it reads this when it is first used.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        from colorization.inference.engines.grpc import GrpcTransport
+        return transports.GrpcTransport(target, is_secure)
     except ModuleNotFoundError as error:
         raise ModelError(
             f"--server={server}: gRPC needs the package {error.name}, which is not installed. "
             "Install it: pip install 'colorization[serving]'. Or use http://."
         ) from error
-    return GrpcTransport(target, is_secure)

@@ -1,0 +1,255 @@
+"""How calls reach TF Serving, by REST or gRPC, and how often they are tried.
+
+What the server refuses is not asked again. What may pass is retried, later each time and with some
+jitter, so that clients that failed together do not come back together.
+
+gRPC and its messages are imported when a gRPC transport is opened: they are an extra.
+"""
+
+import base64
+import json
+import random
+import time
+
+import numpy as np
+import urllib3
+
+# Seconds. A server that starts anew is back within a minute or two.
+FIRST_WAIT, LONGEST_WAIT, PATIENCE = 0.5, 15.0, 120.0
+_PASSING_STATUSES = {408, 409, 429, 502, 503, 504}
+_CONNECT_SECONDS = 10
+_PASSING_CODES = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"}
+_CHANNEL_OPTIONS = [
+    # 25 variants are more than the 4 MB that a client takes by default.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # By default a connection that was lost is not tried again for up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5000),
+]
+
+
+class Refused(Exception):
+    """The server's answer is no, and will be: its words, in one line."""
+
+
+class NotServed(Refused):
+    """The server has no such model or version."""
+
+
+class Unavailable(Exception):
+    """The server is away, overloaded or too slow: why, in one line.
+
+    Args:
+        message: The line.
+        retry_after: Seconds after which the server asks to be tried again; None if it says nothing.
+    """
+
+    def __init__(self, message, retry_after=None):
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+def call(work, *, patience=PATIENCE, clock=time.monotonic, sleep=time.sleep):
+    """Calls until the server answers.
+
+    Args:
+        work: Function without arguments; what it raises other than `Unavailable` is raised here.
+        patience: Seconds from the first try after which none is begun any more.
+        clock: Function that tells seconds.
+        sleep: Function of seconds.
+
+    Returns:
+        What `work` returned.
+
+    Raises:
+        Unavailable: That of the last try.
+    """
+    end, wait = clock() + patience, FIRST_WAIT
+    while True:
+        try:
+            return work()
+        except Unavailable as error:
+            pause = random.uniform(wait / 2, wait)
+            if error.retry_after is not None:
+                pause += error.retry_after
+            if clock() + pause > end:
+                raise
+        sleep(pause)
+        wait = min(2 * wait, LONGEST_WAIT)
+
+
+class RestTransport:
+    """Calls a server by HTTP. Threads may share it.
+
+    Args:
+        base: Address, as in `http://host:8501`; https with the certificates of the system.
+    """
+
+    def __init__(self, base):
+        self._models = f"{base}/v1/models"
+        # As many connections are kept as there may be threads.
+        self._pool = urllib3.PoolManager(maxsize=64, retries=False)
+
+    def metadata(self, model, timeout):
+        """Asks which version of a model is served, and with which signatures.
+
+        As `GrpcTransport.metadata`.
+        """
+        found = self._request("GET", f"/{model}/metadata", timeout)
+        try:
+            signatures = found["metadata"]["signature_def"]["signature_def"]
+            version = int(found["model_spec"]["version"])
+            return version, {name: set(one.get("inputs", ())) for name, one in signatures.items()}
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Refused("an answer that is not TF Serving's") from error
+
+    def predict(self, model, version, signature, inputs, timeout):
+        """Calls a signature. As `GrpcTransport.predict`."""
+        body = {
+            "signature_name": signature,
+            "inputs": {name: _to_json(array) for name, array in inputs.items()},
+        }
+        path = f"/{model}/versions/{version}:predict"
+        found = self._request("POST", path, timeout, json.dumps(body).encode())
+        try:
+            return {name: _from_json(values) for name, values in found["outputs"].items()}
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Refused("an answer that is not TF Serving's") from error
+
+    def _request(self, method, path, timeout, body=None):
+        try:
+            response = self._pool.request(
+                method,
+                self._models + path,
+                body=body,
+                headers={"Content-Type": "application/json"},
+                timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, timeout), read=timeout),
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        if response.status != 200:
+            _complain(response)
+        try:
+            return json.loads(response.data)
+        except ValueError as error:
+            raise Refused("an answer that is not TF Serving's") from error
+
+
+def _complain(response):
+    try:
+        said = json.loads(response.data)["error"]
+    except (ValueError, LookupError, TypeError):
+        said = response.reason
+    message = f"{response.status}: {said}"
+    if response.status in _PASSING_STATUSES:
+        raise Unavailable(message, _retry_after(response))
+    raise (NotServed if response.status == 404 else Refused)(message)
+
+
+def _retry_after(response):
+    """Seconds that the server asks to wait: it may say a number or a date."""
+    value = response.headers.get("Retry-After")
+    try:
+        return None if value is None else urllib3.Retry().parse_retry_after(value)
+    except urllib3.exceptions.InvalidHeader:
+        return None
+
+
+def _to_json(array):
+    if array.dtype != object:
+        return array.tolist()
+    return [{"b64": base64.b64encode(data).decode()} for data in array]
+
+
+def _from_json(values):
+    if isinstance(values[0], dict):
+        return np.array([base64.b64decode(value["b64"]) for value in values], object)
+    return np.array(values)
+
+
+class GrpcTransport:
+    """Calls a server by gRPC. Threads may share it.
+
+    Args:
+        target: `host:port`.
+        secure: Whether by TLS, with the certificates that gRPC knows, or those in the file that
+            `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` names.
+    """
+
+    def __init__(self, target, secure):
+        import grpc
+        from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+        if secure:
+            channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(), _CHANNEL_OPTIONS)
+        else:
+            channel = grpc.insecure_channel(target, _CHANNEL_OPTIONS)
+        self._service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+    def metadata(self, model, timeout):
+        """Asks which version of a model is served, and with which signatures.
+
+        Returns:
+            The version, and a dict of each signature's set of inputs.
+
+        Raises:
+            NotServed: If there is no such model.
+            Refused: If the server refuses.
+            Unavailable: If it is away, overloaded or too slow.
+        """
+        from tensorflow_serving.apis import get_model_metadata_pb2
+
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        request.model_spec.name = model
+        response = _call_grpc(self._service.GetModelMetadata, request, timeout)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(signatures)
+        inputs = {name: set(one.inputs) for name, one in signatures.signature_def.items()}
+        return response.model_spec.version.value, inputs
+
+    def predict(self, model, version, signature, inputs, timeout):
+        """Calls a signature.
+
+        Args:
+            model: Name of the model.
+            version: Its number.
+            signature: Name of the signature.
+            inputs: Dict of arrays; strings are of type object.
+            timeout: Seconds.
+
+        Returns:
+            Dict of arrays.
+
+        Raises:
+            NotServed: If there is no such model or version.
+            Refused: If the server refuses.
+            Unavailable: If it is away, overloaded or too slow.
+        """
+        import tensorflow as tf
+        from tensorflow_serving.apis import predict_pb2
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = model
+        request.model_spec.version.value = version
+        request.model_spec.signature_name = signature
+        for name, array in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
+        response = _call_grpc(self._service.Predict, request, timeout)
+        return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
+
+
+def _call_grpc(method, request, timeout):
+    import grpc
+
+    try:
+        return method(request, timeout=timeout)
+    except grpc.RpcError as error:
+        code = error.code().name
+        message = f"{code}: {error.details()}"
+        if code in _PASSING_CODES:
+            raise Unavailable(message) from error
+        if code == "NOT_FOUND":
+            raise NotServed(message) from error
+        raise Refused(message) from error
