@@ -10,10 +10,9 @@ import time
 import flask
 import werkzeug.exceptions
 
-from colorization.serving.web import coloring, openapi, problems, uploads, work_queue
-from colorization.serving.web.metrics import Metrics
+from colorization.serving.web import coloring, openapi, problems, uploads
 from colorization.serving.web.problems import Problem
-from colorization.serving.web.service import Service, as_problem
+from colorization.serving.web.service import Closed, Metrics, Service, WorkQueue, as_problem
 from pipelines.photos import formats
 
 # What a form adds to its photo: boundaries, names, a few numbers.
@@ -80,7 +79,7 @@ def create_app(colorizer, limits=None):
         MAX_FORM_PARTS=20,
     )
     app.json.sort_keys = False
-    work = work_queue.WorkQueue(limits.workers, limits.max_queue, limits.timeout)
+    work = WorkQueue(limits.workers, limits.max_queue, limits.timeout)
     metrics = Metrics(work)
     app.extensions["work_queue"] = work
     _add_pages(app, _about(colorizer, limits), metrics, work)
@@ -124,7 +123,7 @@ def _add_pages(app, about, metrics, work):
     @app.get("/healthz")
     def health():
         if work.closed:
-            raise work_queue.Closed
+            raise Closed
         return {"status": "ok", **about["model"]}
 
     @app.get("/metrics")

@@ -1,21 +1,157 @@
-"""From a request to a colored photo, and from what went wrong to what the client is told."""
+"""From a request to a colored photo, in turn, and from what went wrong to what the client is told.
 
+Work waits in a bounded queue: a client that finds it full is told when to try again.
+"""
+
+import concurrent.futures
 import dataclasses
 import errno
 import logging
+import math
 import tempfile
+import threading
+import time
 
 import flask
+import prometheus_client as prometheus
 import werkzeug.exceptions
 
 from colorization.inference.album import CannotGoOn
-from colorization.serving.web import problems, uploads, work_queue
+from colorization.serving.web import problems, uploads
 from colorization.serving.web.problems import Problem
 from pipelines.photos import photo_files
 
+_FIRST_GUESS = 1.0
+_LONGEST_RETRY = 60
 _LOGGER = logging.getLogger(__name__)
 _BUSY = "The server is busy. The same request may succeed in {} s."
 _RETRY_AFTER_TIMEOUT = 10
+_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Busy(Exception):
+    """The queue is full.
+
+    Args:
+        retry_after: Whole seconds after which there may be room.
+    """
+
+    def __init__(self, retry_after):
+        super().__init__(f"full for about {retry_after} s")
+        self.retry_after = retry_after
+
+
+class Overdue(Exception):
+    """The answer did not come in time.
+
+    Args:
+        started: Whether the work was begun; it goes on then, since a thread cannot be stopped, and
+            its result is dropped. Work that was not begun never is.
+    """
+
+    def __init__(self, started):
+        super().__init__("begun" if started else "not begun")
+        self.started = started
+
+
+class Closed(Exception):
+    """The queue takes no more work."""
+
+
+class WorkQueue:
+    """Does work in a few threads while those who asked for it wait.
+
+    Args:
+        num_workers: How much is done at once.
+        max_waiting: How much more is taken on.
+        timeout: Seconds until whoever waits is let go.
+    """
+
+    def __init__(self, num_workers, max_waiting, timeout):
+        self._pool = concurrent.futures.ThreadPoolExecutor(num_workers, "coloring")
+        self._num_workers = num_workers
+        self._max_waiting = max_waiting
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._num_taken = self._num_running = 0
+        self._mean_seconds = _FIRST_GUESS
+        self._closed = False
+
+    @property
+    def closed(self):
+        """Whether it takes no more work."""
+        return self._closed
+
+    @property
+    def num_running(self):
+        """How much is being done."""
+        return self._num_running
+
+    @property
+    def num_waiting(self):
+        """How much was taken on and is not begun."""
+        return self._num_taken - self._num_running
+
+    def run(self, work):
+        """Does work when its turn comes.
+
+        Args:
+            work: Function without arguments.
+
+        Returns:
+            What it returned.
+
+        Raises:
+            Busy: If the queue is full.
+            Closed: If the queue is closed.
+            Overdue: If it takes longer than the queue's timeout, waiting included.
+            Exception: What `work` raised.
+        """
+        with self._lock:
+            if self._closed:
+                raise Closed
+            if self._num_taken >= self._num_workers + self._max_waiting:
+                raise Busy(self._retry_after())
+            self._num_taken += 1
+        future = self._pool.submit(self._do, work)
+        future.add_done_callback(self._leave)
+        try:
+            return future.result(self._timeout)
+        except concurrent.futures.TimeoutError as error:
+            # What `work` itself raised may be of this sort.
+            if future.done() and not future.cancelled():
+                raise
+            raise Overdue(started=not future.cancel()) from error
+
+    def close(self, wait=False):
+        """Takes no more work; what was taken on is done.
+
+        Args:
+            wait: Whether to return only when it is.
+        """
+        with self._lock:
+            self._closed = True
+        self._pool.shutdown(wait)
+
+    def _do(self, work):
+        with self._lock:
+            self._num_running += 1
+        start = time.monotonic()
+        try:
+            return work()
+        finally:
+            seconds = time.monotonic() - start
+            with self._lock:
+                self._num_running -= 1
+                self._mean_seconds += (seconds - self._mean_seconds) / 10
+
+    def _leave(self, _):
+        with self._lock:
+            self._num_taken -= 1
+
+    def _retry_after(self):
+        seconds = self._mean_seconds * self._num_taken / self._num_workers
+        return min(max(math.ceil(seconds), 1), _LONGEST_RETRY)
 
 
 class Service:
@@ -24,8 +160,8 @@ class Service:
     Args:
         colorizer: As for `app.create_app`.
         limits: `app.Limits`.
-        work: `work_queue.WorkQueue`.
-        metrics: `metrics.Metrics`.
+        work: `service.WorkQueue`.
+        metrics: `service.Metrics`.
     """
 
     def __init__(self, colorizer, limits, work, metrics):
@@ -73,7 +209,7 @@ class Service:
                 limits.max_pixels,
             )
             result = self._work.run(work)
-        except work_queue.Overdue as error:
+        except Overdue as error:
             if not error.started:
                 folder.cleanup()
             raise
@@ -105,11 +241,11 @@ def as_problem(error):
     """
     if isinstance(error, Problem):
         return error
-    if isinstance(error, work_queue.Busy):
+    if isinstance(error, Busy):
         return Problem("busy", _BUSY.format(error.retry_after), error.retry_after)
-    if isinstance(error, work_queue.Closed):
+    if isinstance(error, Closed):
         return Problem("stopping", "The server is being stopped.", _RETRY_AFTER_TIMEOUT)
-    if isinstance(error, work_queue.Overdue):
+    if isinstance(error, Overdue):
         return _overdue(error)
     if isinstance(error, werkzeug.exceptions.RequestEntityTooLarge):
         return Problem("too-many-bytes", "The photo, or what was sent with it, is too large here.")
@@ -135,3 +271,63 @@ def _overdue(error):
         f"succeed in {_RETRY_AFTER_TIMEOUT} s.",
         _RETRY_AFTER_TIMEOUT,
     )
+
+
+class Metrics:
+    """Counters of one application.
+
+    Args:
+        work_queue: `service.WorkQueue`.
+    """
+
+    media_type = prometheus.CONTENT_TYPE_LATEST
+
+    def __init__(self, work_queue):
+        self._registry = prometheus.CollectorRegistry()
+        self._requests = prometheus.Counter(
+            "colorization_requests",
+            "Requests answered.",
+            ["endpoint", "status"],
+            registry=self._registry,
+        )
+        self._seconds = prometheus.Histogram(
+            "colorization_request_seconds",
+            "Seconds from a request's receipt to its answer, waiting included.",
+            ["endpoint"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._failures = prometheus.Counter(
+            "colorization_failures",
+            "Requests that were not fulfilled.",
+            ["reason"],
+            registry=self._registry,
+        )
+        self._pixels = prometheus.Counter(
+            "colorization_pixels", "Pixels of the photos colored.", registry=self._registry
+        )
+        for name, text, value in (
+            ("waiting", "Photos that wait for their turn.", lambda: work_queue.num_waiting),
+            ("running", "Photos that are being colored.", lambda: work_queue.num_running),
+        ):
+            gauge = prometheus.Gauge(f"colorization_queue_{name}", text, registry=self._registry)
+            gauge.set_function(value)
+        # Memory, processor time and open files.
+        prometheus.ProcessCollector(registry=self._registry)
+
+    def count_request(self, endpoint, status, seconds):
+        """Counts an answer."""
+        self._requests.labels(endpoint, status).inc()
+        self._seconds.labels(endpoint).observe(seconds)
+
+    def count_failure(self, reason):
+        """Counts a `problems.Problem` by its reason."""
+        self._failures.labels(reason).inc()
+
+    def count_pixels(self, num_pixels):
+        """Counts the pixels of a photo that was colored."""
+        self._pixels.inc(num_pixels)
+
+    def text(self):
+        """All of them, in the text format of Prometheus."""
+        return prometheus.generate_latest(self._registry)

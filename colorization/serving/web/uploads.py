@@ -14,7 +14,7 @@ import unicodedata
 from colorization.inference.color_hints import HintError, parse_json
 from colorization.inference.options import KNOBS, Knob, OptionError, Options
 from colorization.serving.web.problems import Problem
-from pipelines.photos import formats, page_sizes
+from pipelines.photos import decoders, formats
 
 # Each takes the network's time and a preview's bytes.
 MAX_VARIANTS = 8
@@ -181,14 +181,14 @@ def _kind(path):
 
 def _count_pixels(path, kind, max_pixels):
     try:
-        sizes = page_sizes.read(path, kind, MAX_PAGES)
-    except page_sizes.TooManyPages as error:
+        sizes = decoders.page_sizes(path, kind, MAX_PAGES)
+    except decoders.TooManyPages as error:
         raise Problem(
             "too-many-pages",
             f"A TIFF file may have up to {MAX_PAGES} pages here. Received: {error.count:,}. "
             "Split it.",
         ) from error
-    except page_sizes.NotTold:
+    except decoders.NotTold:
         return 0  # The decoder says best what is wrong with it.
     total = sum(height * width for height, width in sizes)
     if total > max_pixels:

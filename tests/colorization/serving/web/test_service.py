@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from colorization.serving.web.work_queue import Busy, Closed, Overdue, WorkQueue
+from colorization.serving.web.service import Busy, Closed, Overdue, WorkQueue
 
 
 class Work:
