@@ -1,4 +1,4 @@
-"""Bytes of a picture file in, photos out.
+"""Bytes of a picture file in, photos out; and the sizes of its pages, by its header alone.
 
 The size that the header claims is checked before any pixel is decoded, and damage raises: a file
 never becomes a photo that is partly gray.
@@ -7,11 +7,13 @@ never becomes a photo that is partly gray.
 import dataclasses
 import functools
 import io
+import mmap
+import os
 
 import numpy as np
 import pyvips
 
-from pipelines.photos import bitmaps, headers, icc, levels, metadata, tags, tiff
+from pipelines.photos import bitmaps, exif, headers, icc, metadata, tiff
 from pipelines.photos.photo import MAX_PIXELS, Metadata, Photo, PictureError
 
 _CRITICAL, _WARNING = 8, 16
@@ -28,7 +30,6 @@ if pyvips.API_mode:
     )
 # Finished operations would be kept, with their pixels and the bytes of their files.
 pyvips.cache_set_max(0)
-
 _MAX_PAGES = 1000
 # Of other formats little can be read once they are damaged.
 _SALVAGED = ("JPEG", "PNG")
@@ -126,7 +127,7 @@ def _decode_with_vips(kind, data):
         raise ValueError("the last chunk is missing")  # libpng would not mind.
     labs = {}
     if kind.name == "TIFF":
-        block = tags.Block(data)
+        block = exif.Block(data)
         tiff.refuse_raw(block)
         starts = block.starts()
         labs = {start: lab for start in starts if (lab := tiff.lab_of(block, start))}
@@ -160,7 +161,7 @@ def _decode_with_vips(kind, data):
             about = metadata.add_tiff_tags(about, block, start)
             if tiff.has_unnamed_channel(block, start):
                 image = image[: image.bands - 1]
-            image, scale = levels.to_sixteen_bits(image)
+            image, scale = tiff.to_sixteen_bits(image)
             said += scale
             if start in labs:
                 image = icc.lab_to_srgb(image, labs[start][1])
@@ -254,3 +255,74 @@ _OTHER_READERS = {
     "openjpeg": _decode_jpeg_2000,
     "pillow-heif": _decode_heic,
 }
+
+
+class NotTold(Exception):
+    """A header that is damaged, or that nothing here reads without decoding."""
+
+
+class TooManyPages(NotTold):
+    """A TIFF file of more pages than are wanted.
+
+    Args:
+        count: How many it has.
+    """
+
+    def __init__(self, count):
+        super().__init__(f"{count} pages")
+        self.count = count
+
+
+def page_sizes(path, kind, max_pages):
+    """Reads the size of each page.
+
+    Args:
+        path: Path of a picture file.
+        kind: Its `formats.Format`, by its first bytes.
+        max_pages: Pages of a TIFF file, at most: to find one takes the longer the more there are.
+
+    Returns:
+        List of `(height, width)`, in pixels.
+
+    Raises:
+        NotTold: If the header does not tell.
+        TooManyPages: If the file has more pages.
+    """
+    try:
+        return _page_sizes(os.fspath(path), kind, max_pages)
+    except (pyvips.Error, ValueError, LookupError, OSError) as error:
+        raise NotTold(f"{path}: {error}") from error
+
+
+def _page_sizes(path, kind, max_pages):
+    if kind.name == "TIFF":
+        return _tiff_sizes(path, max_pages)
+    if kind.is_read_by_libvips:
+        return [_size(getattr(pyvips.Image, kind.reader)(path, access="sequential"))]
+    if kind.name == "HEIC":
+        return _heic_sizes(path)
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return [(bitmaps.pnm_header if kind.name == "PNM" else bitmaps.bmp_header)(data)[:2]]
+
+
+def _size(image):
+    return image.height, image.width
+
+
+def _tiff_sizes(path, max_pages):
+    first = pyvips.Image.tiffload(path)
+    count = first.get("n-pages")
+    if count > max_pages:
+        raise TooManyPages(count)
+    return [_size(first), *(_size(pyvips.Image.tiffload(path, page=n)) for n in range(1, count))]
+
+
+def _heic_sizes(path):
+    try:
+        import pillow_heif
+
+        width, height = pillow_heif.open_heif(path).size
+    except Exception as error:
+        # No such package, or SyntaxError, RuntimeError and more, none of them documented.
+        raise ValueError("pillow-heif cannot read it") from error
+    return [(height, width)]

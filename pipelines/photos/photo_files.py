@@ -17,7 +17,7 @@ import numpy as np
 import pyvips
 
 from pipelines.files import atomic_write
-from pipelines.photos import decoders, encoders, formats, page_sizes
+from pipelines.photos import decoders, encoders, formats
 from pipelines.photos.photo import (
     MAX_PIXELS,
     Metadata,
@@ -173,8 +173,10 @@ def count_pixels(path):
             kind = formats.identify(file.read(formats.START))
         if kind is None:
             return 0
-        return sum(height * width for height, width in page_sizes.read(path, kind, _COUNTED_PAGES))
-    except page_sizes.NotTold:
+        return sum(
+            height * width for height, width in decoders.page_sizes(path, kind, _COUNTED_PAGES)
+        )
+    except decoders.NotTold:
         return os.stat(path).st_size
     except OSError:
         return 0

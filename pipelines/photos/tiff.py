@@ -1,7 +1,7 @@
 """TIFF where libvips falls short: what it would read wrong, and files of several sizes with Exif.
 
-libvips reads on where pieces are missing, gives all pages that it writes one size, and writes no
-Exif into TIFF.
+libvips continues where pieces are missing, leaves levels of other types than 8 and 16 unsigned bits
+as they are, gives all pages that it writes one size, and writes no Exif into TIFF.
 
 Source: TIFF 6.0, sections 8 (baseline), 14 (differencing predictor), 18 (extra samples); Adobe
 Photoshop TIFF notes (Deflate); CIPA DC-008 (Exif).
@@ -15,7 +15,7 @@ import zlib
 
 import numpy as np
 
-from pipelines.photos import exif, tags
+from pipelines.photos import exif
 from pipelines.photos.photo import PictureError
 
 IPTC = 33723
@@ -41,6 +41,13 @@ _STRIP_BYTES = 1 << 20
 # A twentieth larger than at level 6, in a fifth of the time.
 _LEVEL = 2
 _MAX_BYTES = 1 << 32
+_WHITES = {
+    "char": (127,),
+    "short": (255, 32_767),
+    "int": (255, 65_535, 2**31 - 1),
+    "uint": (255, 65_535, 2**32 - 1),
+}
+_LOWEST = {"char": -(2**7), "short": -(2**15), "int": -(2**31)}
 
 
 def size_of(block, start):
@@ -72,7 +79,7 @@ def unusual(data):
     Returns:
         For example `"samples of 12 bits"`, or None where nothing of it is unusual.
     """
-    block = tags.Block(data)
+    block = exif.Block(data)
     entries, _ = block.directory(block.first)
     bits, kind = block.number(entries, _BITS) or 1, block.number(entries, _SAMPLE_FORMAT)
     compression = block.number(entries, _COMPRESSION)
@@ -196,7 +203,7 @@ def encode(pages, icc):
                 raise ValueError("its compressed pixels end beyond 4 GiB, where TIFF ends")
             found["image"][273] = _longs(offsets)
             found["image"][279] = _longs(lengths)
-            packed, directory = tags.pack(found, at)
+            packed, directory = exif.pack(found, at)
             pieces[pointer] = struct.pack("<I", directory)
             pieces += strips
             # The offset of the next page's directory is a piece of its own, to be filled in.
@@ -215,7 +222,7 @@ def _compress(strip):
 
 def _tags(pixels, rows, about, icc):
     height, width, channels = pixels.shape
-    block = tags.Block(about.exif or b"")
+    block = exif.Block(about.exif or b"")
     found = exif.descriptive_tags(block, block.first)
     said = found["image"]
     said[256], said[257] = _longs([width]), _longs([height])
@@ -243,3 +250,51 @@ def _longs(values):
 
 def _shorts(values):
     return 3, len(values), struct.pack(f"<{len(values)}H", *values)
+
+
+def to_sixteen_bits(image):
+    """Takes floating-point, signed or 32-bit levels to uint16.
+
+    Levels of whole numbers are signed around gray if some are negative; else black is 0, and white
+    the least of 255, 65535 and the type's highest that no level is above. White of floating-point
+    levels is 1, 255 or 65535; a few that are a little higher are clipped.
+
+    Args:
+        image: A `pyvips.Image`.
+
+    Returns:
+        `(image, remarks)`: a `pyvips.Image` of the same channels, and strings as in
+        `Photo.remarks`. Others come back as they are.
+
+    Raises:
+        PictureError: If floating-point levels are of no such scale.
+    """
+    is_floating = image.format in ("float", "double")
+    if not is_floating and image.format not in _WHITES:
+        return image, ()
+    image = image.copy_memory()  # It is read more than once.
+    if is_floating:
+        black, white, remarks = 0, _floating_white(image), ()
+    else:
+        whites = _WHITES[image.format]
+        is_signed = image.min() < 0
+        black = _LOWEST[image.format] if is_signed else 0
+        white = whites[-1] if is_signed else next(w for w in whites if image.max() <= w)
+        remarks = (f"its levels are taken from {black} (black) to {white} (white).",)
+    # Doubles, because floats have no room for 32 bits.
+    scaled = ((image.cast("double") - black) * (65_535 / (white - black))).rint().cast("ushort")
+    kind = {"b-w": "grey16", "srgb": "rgb16", "scrgb": "rgb16"}.get(image.interpretation)
+    return scaled.copy(interpretation=kind or image.interpretation), remarks
+
+
+def _floating_white(image):
+    white, share = 1, (image > 1).avg() / 255
+    # Few and small ones are highlights above white.
+    if share > 0.1 and image.max() > 16:
+        white = next((level for level in (255, 65_535) if image.max() <= level + 0.5), None)
+    if white is None:
+        raise PictureError(
+            "expected floating-point levels from 0 to 1, 255 or 65535. Received: levels up to "
+            f"{image.max():g}. Save it as 16-bit RGB."
+        )
+    return white

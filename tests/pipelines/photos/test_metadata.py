@@ -12,7 +12,7 @@ import PIL.TiffImagePlugin
 import pytest
 import tifffile
 
-from pipelines.photos import exif, metadata, photo_files, tags
+from pipelines.photos import exif, metadata, photo_files
 from pipelines.photos.photo import Metadata, Note, Photo
 
 EXTENSION = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
@@ -124,7 +124,7 @@ def test_a_broken_exif_block_raises_nothing():
         exif.upright(part, swapped=True)
         exif.orientation_of(part)
         exif.resolution_of(part)
-        exif.build(exif.descriptive_tags(tags.Block(part), tags.Block(part).first))
+        exif.build(exif.descriptive_tags(exif.Block(part), exif.Block(part).first))
     assert exif.orientation_of(block) == 6
     for broken in (b"", b"XX" + block[2:], b"MM\0*\xff\xff\xff\xff", block[:4] + bytes(4)):
         assert exif.orientation_of(broken) is None

@@ -12,7 +12,7 @@ import pytest
 import pyvips
 import tifffile
 
-from pipelines.photos import exif, formats, metadata, photo_files, tags
+from pipelines.photos import exif, formats, metadata, photo_files
 from pipelines.photos.photo import Metadata, Note, Photo, PictureError
 
 ROWS, COLUMNS = np.mgrid[:48, :64]
@@ -381,12 +381,12 @@ def test_a_mark_of_adobe_rgb_goes(order):
         other.get_ifd(34665)[40961] = 65_535
         other[271] = "Maker"
         block = other.tobytes()[6:]
-    after = tags.Block(exif.upright(block, False))
+    after = exif.Block(exif.upright(block, False))
     entries, _ = after.directory(after.first)
-    children, _ = after.directory(after.number(entries, tags.EXIF_POINTER))
+    children, _ = after.directory(after.number(entries, exif.EXIF_POINTER))
     assert after.number(children, 40961) == 1
     if order == "<":
-        inner, _ = after.directory(after.number(children, tags.INTEROPERABILITY_POINTER))
+        inner, _ = after.directory(after.number(children, exif.INTEROPERABILITY_POINTER))
         assert after.raw(inner, 1) == b"R98\0"
 
 

@@ -17,7 +17,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.photos import decoders, photo_files, tags
+from pipelines.photos import decoders, exif, photo_files
 from pipelines.photos import tiff as tiff_files
 from pipelines.photos.photo_files import Metadata, Photo, PictureError
 
@@ -586,7 +586,7 @@ def test_uncompressed_pixels_are_no_more_than_the_bytes_of_the_file():
     data = tiff(np.zeros((64, 64, 3), np.uint8))
     width = struct.pack("<HHI", 256, 4, 1)
     for pixels, missing in ((64, False), (6_400_000, True)):
-        block = tags.Block(
+        block = exif.Block(
             data.replace(width + struct.pack("<I", 64), width + struct.pack("<I", pixels))
         )
         assert tiff_files.misses_pieces(block, block.first) == missing
