@@ -54,9 +54,9 @@ def main(arguments):
         raise UserError("shard takes --data=SOURCE and --output=FOLDER. See --help.")
     beam_setup.import_beam()
     console.import_quietly()
-    from pipelines.shards import beam_pipeline, shard_plan
+    from pipelines.shards import beam_pipeline
 
-    planned = shard_plan.plan(
+    planned = beam_pipeline.plan(
         options.data, options.exclude, options.num_shards, options.shard_megabytes
     )
     index, num_made = beam_pipeline.shard(

@@ -1,21 +1,31 @@
-"""How pipelines run on Apache Beam: the engine on this machine, and its ends.
+"""How pipelines run on Apache Beam: the engine on this machine, its worker processes, and its ends.
 
 Beam's own runner on this machine waits for ever for a worker process that was killed, and leaves
-worker processes behind when it is killed itself. `run` ends in both cases: see `beam_worker`.
+worker processes behind when it is killed itself. `run` ends in both cases. A worker process is
+`python -m pipelines.shards.beam_runner`, with what Beam's own worker is told; it ends when the
+process that it works for ends.
 
 Beam is an extra, so that nothing here imports it before it is used.
 """
 
+import contextlib
 import logging
+import os
 import re
 import shlex
+import signal
 import sys
+import tempfile
 import threading
+import time
 
 from pipelines.errors import UserError
-from pipelines.shards import beam_setup, beam_worker
+from pipelines.shards import beam_setup
 
 _OWN_ERROR = re.compile(r"^(?:colorization|pipelines)[\w.]*: (.*?)(?: \[while running .*)?$")
+_LIFELINE = "PIPELINES_BEAM_LIFELINE"
+# Seconds between looks.
+_POLL_SECONDS = 0.1
 
 
 def run(build, runner="DirectRunner", beam_options=""):
@@ -42,7 +52,7 @@ def run(build, runner="DirectRunner", beam_options=""):
     build(pipeline)
     try:
         if local:
-            with beam_worker.lifeline():
+            with lifeline():
                 result = _watched(pipeline.run)
         else:
             result = pipeline.run()
@@ -71,7 +81,7 @@ def _local_engine(options):
     if direct.direct_running_mode == "multi_processing":
         # In this mode the runner would take a command of its own.
         direct.direct_running_mode = "in_memory"
-        command = f"exec {shlex.quote(sys.executable)} -m {beam_worker.__name__}"
+        command = f"exec {shlex.quote(sys.executable)} -m {__name__}"
         environment = environments.SubprocessSDKEnvironment.from_command_string(command)
         # It warns of several workers in that mode.
         logging.getLogger(fn_runner.__name__).setLevel(logging.ERROR)
@@ -127,3 +137,47 @@ def _counters(result):
         value = found.committed if found.committed is not None else found.attempted
         counts[found.key.metric.name] = counts.get(found.key.metric.name, 0) + value
     return counts
+
+
+@contextlib.contextmanager
+def lifeline():
+    """Lets worker processes that are started in this context live no longer than it lasts."""
+    with tempfile.TemporaryDirectory(prefix="beam-") as folder:
+        os.environ[_LIFELINE] = folder
+        try:
+            yield
+        except BaseException:
+            os.rmdir(folder)
+            # They would tell of lost connections otherwise.
+            time.sleep(3 * _POLL_SECONDS)
+            raise
+        finally:
+            del os.environ[_LIFELINE]
+
+
+def main():
+    """Does what Beam's own worker does."""
+    parent = os.getppid()
+    threading.Thread(target=_watch, args=(parent, os.environ[_LIFELINE]), daemon=True).start()
+    # On Ctrl-C the terminal tells all of the group; who started this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Else all that is logged here is logged once more there.
+    os.environ.pop("LOGGING_API_SERVICE_DESCRIPTOR", None)
+    handler = logging.StreamHandler()
+    # Beam logs each of its steps, and an error once here and once where the pipeline ends.
+    handler.addFilter(lambda record: record.name.startswith(("colorization", "pipelines")))
+    logging.basicConfig(format="%(message)s", handlers=[handler])
+    from apache_beam.runners.worker import sdk_worker_main
+
+    sdk_worker_main.main([])
+
+
+def _watch(parent, folder):
+    # A process whose parent was killed gets another; the folder goes when the run is given up.
+    while os.getppid() == parent and os.path.isdir(folder):
+        time.sleep(_POLL_SECONDS)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

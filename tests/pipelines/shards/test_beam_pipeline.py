@@ -17,7 +17,7 @@ import tensorflow as tf
 pytest.importorskip("apache_beam")
 
 from pipelines.errors import UserError
-from pipelines.shards import beam_pipeline, shard_index, shard_plan
+from pipelines.shards import beam_pipeline, shard_index
 from pipelines.sources import exclusions, records
 from pipelines.sources.opener import open_source
 
@@ -28,7 +28,7 @@ HERE = "--direct_running_mode=in_memory --direct_num_workers=1"
 
 
 def shard(data, output, **options):
-    return beam_pipeline.shard(shard_plan.plan(data, **options), str(output), beam_options=HERE)
+    return beam_pipeline.shard(beam_pipeline.plan(data, **options), str(output), beam_options=HERE)
 
 
 def files(folder):
@@ -92,7 +92,7 @@ def test_each_shard_is_a_fair_sample(tmp_path):
     """Of names in order, as those of classes or days are, no shard has a run."""
     for index in range(400):
         (tmp_path / f"{index:03d}.png").write_bytes(b"-")
-    parts = shard_plan.plan(f"folder:{tmp_path}", num_shards=4).parts
+    parts = beam_pipeline.plan(f"folder:{tmp_path}", num_shards=4).parts
     assert [len(part.names) for part in parts] == [100] * 4
     assert sorted(i for part in parts for i in part.positions) == list(range(400))
     for part in parts:
@@ -104,7 +104,7 @@ def test_each_shard_is_a_fair_sample(tmp_path):
 def test_size_sets_the_number_of_shards(tmp_path):
     for index in range(9):
         (tmp_path / f"{index}.png").write_bytes(bytes(700_000))
-    plans = [shard_plan.plan(f"folder:{tmp_path}", megabytes=size) for size in (1, 2, 100)]
+    plans = [beam_pipeline.plan(f"folder:{tmp_path}", megabytes=size) for size in (1, 2, 100)]
     assert [len(plan.parts) for plan in plans] == [6, 3, 1]
 
 
@@ -219,7 +219,9 @@ def test_too_much_damage_stops_without_an_index(tmp_path):
 def test_a_run_that_made_nothing_can_be_given_other_flags(picture_folder, tmp_path):
     data = f"folder:{picture_folder}"
     with pytest.raises(UserError, match="NoRunner"):
-        beam_pipeline.shard(shard_plan.plan(data, num_shards=5), str(tmp_path), runner="NoRunner")
+        beam_pipeline.shard(
+            beam_pipeline.plan(data, num_shards=5), str(tmp_path), runner="NoRunner"
+        )
     index, _ = shard(data, tmp_path, num_shards=2)
     assert len(index.shards) == 2 and len(files(tmp_path)) == 5
 
@@ -321,7 +323,7 @@ def test_beam_itself_reads_the_shards(shards):
 
 
 def test_no_beam_is_one_line(monkeypatch, mixed, tmp_path):
-    planned = shard_plan.plan(f"folder:{mixed[0]}")
+    planned = beam_pipeline.plan(f"folder:{mixed[0]}")
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     with pytest.raises(UserError, match=r"pip install 'colorization\[scale\]'"):
         beam_pipeline.shard(planned, str(tmp_path / "shards"))

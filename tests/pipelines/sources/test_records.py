@@ -13,7 +13,7 @@ pytest.importorskip("apache_beam")
 from colorization.auditing import findings
 from pipelines.batches import survey
 from pipelines.errors import UserError
-from pipelines.shards import beam_pipeline, shard_plan
+from pipelines.shards import beam_pipeline
 from pipelines.sources import exclusions
 from pipelines.sources.opener import open_source
 from tests.pipelines.training_chain import train
@@ -23,7 +23,7 @@ SHARD = "pictures-00001-of-00003.tfrecord"
 
 
 def shard(data, output, num_shards=3):
-    planned = shard_plan.plan(data, num_shards=num_shards)
+    planned = beam_pipeline.plan(data, num_shards=num_shards)
     beam_pipeline.shard(planned, str(output), beam_options=HERE)
     return output
 
