@@ -1,16 +1,32 @@
-"""The figures of a study, as readable Markdown."""
+"""The figures of a study: Bradley-Terry scores and shares, each with a 95 % interval, as Markdown.
+
+The order of votes and of models does not matter. A score is a log-odds, and the scores of a study
+have mean zero: a model is preferred to another with probability `1 / (1 + exp(other - own))`. A
+vote's share is 1 if its first model was preferred, 0 if its second was, and 0.5, half a win for
+each, if the voter could not tell.
+
+Sources: Bradley and Terry, Rank Analysis of Incomplete Block Designs, Biometrika 1952; Hunter, MM
+Algorithms for Generalized Bradley-Terry Models, Annals of Statistics 2004; Liang and Zeger,
+Longitudinal Data Analysis Using Generalized Linear Models, Biometrika 1986 (votes that belong
+together); Wilson, Probable Inference, JASA 1927.
+"""
 
 import collections
 
 import numpy as np
 
 from colorization import pages
-from colorization.preference import scores
 from pipelines.console import count
 
 # The name of the truth among the models.
 TRUTH = "truth"
 _SHARES = {"left": 1.0, "right": 0.0, "tie": 0.5}
+# Without it, a model that won every vote would score infinity.
+PRIOR_TIES = 1.0
+# Of the normal distribution: 95 % lie within.
+QUANTILE = 1.959964
+_TOLERANCE = 1e-10
+_MAX_STEPS = 100_000
 
 
 def report(votes, names):
@@ -51,17 +67,17 @@ def report(votes, names):
 def _preference(votes, names):
     models = sorted({number for vote in votes for number in vote.question.pair})
     pairs, shares, groupings = _as_arrays(votes, models)
-    wins = scores.count_wins(pairs, shares, len(models))
+    wins = count_wins(pairs, shares, len(models))
     heading = f"Which looks better: {count(len(votes), 'vote')}, {_ties(votes)}."
-    groups = scores.connected_groups(wins)
+    groups = connected_groups(wins)
     if len(groups) > 1:
         listed = " | ".join(", ".join(names[models[i]] for i in group) for group in groups)
         return [
             heading,
             f"No scores: no votes connect these groups of models: {listed}. Ask for more votes.",
         ]
-    found = scores.bradley_terry(wins)
-    reach = scores.QUANTILE * scores.standard_errors(found, pairs, shares, groupings)
+    found = bradley_terry(wins)
+    reach = QUANTILE * standard_errors(found, pairs, shares, groupings)
     rows = []
     for i in np.argsort(-found, kind="stable"):
         games = wins[i].sum() + wins[:, i].sum()
@@ -96,7 +112,7 @@ def _fooling(votes, names, truth):
         trials[model] += 1
     header, rows = ("model", "fooling rate", "95 % interval", "votes"), []
     for model in sorted(trials, key=lambda model: (-fooled[model] / trials[model], names[model])):
-        low, high = scores.wilson_interval(fooled[model], trials[model])
+        low, high = wilson_interval(fooled[model], trials[model])
         rate = fooled[model] / trials[model]
         interval = f"{100 * low:.1f} to {100 * high:.1f} %"
         rows.append((names[model], f"{100 * rate:.1f} %", interval, str(trials[model])))
@@ -120,3 +136,126 @@ def _as_arrays(votes, models):
 
 def _ties(votes):
     return f"{sum(vote.choice == 'tie' for vote in votes)} of them undecided (half a win for each)"
+
+
+def count_wins(pairs, shares, num_models):
+    """Counts who was preferred to whom.
+
+    Args:
+        pairs: Integer array of shape `(votes, 2)`: the two models of each vote.
+        shares: Float array of shape `(votes,)`, of 0, 0.5 and 1.
+        num_models: Number of models.
+
+    Returns:
+        Float array of shape `(num_models, num_models)`: the wins of the row over the column.
+    """
+    wins = np.zeros((num_models, num_models))
+    np.add.at(wins, (pairs[:, 0], pairs[:, 1]), shares)
+    np.add.at(wins, (pairs[:, 1], pairs[:, 0]), 1 - np.asarray(shares))
+    return wins
+
+
+def connected_groups(wins):
+    """Sorts models into groups that votes connect; scores compare within a group only.
+
+    Returns:
+        List of sorted lists of models, by their first.
+    """
+    met, left, groups = wins + wins.T > 0, set(range(len(wins))), []
+    while left:
+        group, edge = set(), {min(left)}
+        while edge:
+            group |= edge
+            edge = {int(other) for one in edge for other in np.flatnonzero(met[one])} - group
+        groups.append(sorted(group))
+        left -= group
+    return groups
+
+
+def bradley_terry(wins, prior_ties=PRIOR_TIES):
+    """Finds the scores that make the votes likeliest, by Hunter's MM algorithm.
+
+    Args:
+        wins: As from `count_wins`, of models that are one connected group.
+        prior_ties: Ties added to the votes of each model, spread evenly over the others: they keep
+            every score finite and, few as they are, fade as votes come in. With 0, the maximum of
+            the likelihood, which needs that no group of models won every vote against the rest.
+
+    Returns:
+        Float array of shape `(models,)`, of mean zero.
+    """
+    wins = wins + _prior_wins(len(wins), prior_ties)
+    games, total, scores = wins + wins.T, wins.sum(axis=1), np.zeros(len(wins))
+    for _ in range(_MAX_STEPS):
+        strength = np.exp(scores)
+        better = np.log(total / (games / (strength[:, None] + strength)).sum(axis=1))
+        better -= better.mean()
+        done = np.abs(better - scores).max() < _TOLERANCE
+        scores = better
+        if done:
+            break
+    return scores
+
+
+def standard_errors(scores, pairs, shares, groupings, prior_ties=PRIOR_TIES):
+    """Estimates standard errors of scores.
+
+    Votes on one photo are alike, and so are votes of one voter, but few votes look more alike than
+    they are. So several errors are computed, and the largest is taken (Angrist and Pischke, Mostly
+    Harmless Econometrics, 8.2.3): that of independent votes, and, for each grouping, that of votes
+    that are independent only between groups.
+
+    Args:
+        scores: As from `bradley_terry`.
+        pairs: As for `count_wins`.
+        shares: As for `count_wins`.
+        groupings: Iterable of integer arrays of shape `(votes,)`: the group of each vote, from 0.
+        prior_ties: As for `bradley_terry`.
+
+    Returns:
+        Float array of shape `(models,)`.
+    """
+    num_models = len(scores)
+    games = count_wins(pairs, shares, num_models) + _prior_wins(num_models, prior_ties)
+    games = games + games.T
+    expected = 1 / (1 + np.exp(scores - scores[:, None]))
+    information = -games * expected * expected.T
+    np.fill_diagonal(information, 0)
+    np.fill_diagonal(information, -information.sum(axis=1))
+    # Scores of mean zero: the direction that is left out of the information is left out here.
+    covariance = np.linalg.pinv(information, hermitian=True)
+    variances = [np.diag(covariance)]
+    first, second = pairs.T
+    residual = shares - expected[first, second]
+    for groups in groupings:
+        num_groups = groups.max() + 1
+        if num_groups < 2:
+            continue
+        gradient = np.zeros((num_groups, num_models))
+        np.add.at(gradient, (groups, first), residual)
+        np.add.at(gradient, (groups, second), -residual)
+        moved = gradient @ covariance
+        variances.append((moved**2).sum(axis=0) * num_groups / (num_groups - 1))
+    return np.sqrt(np.max(variances, axis=0))
+
+
+def wilson_interval(successes, trials):
+    """The 95 % interval of a share.
+
+    Args:
+        successes: From 0 to `trials`; halves are taken as they are, which makes the interval wider
+            than need be.
+        trials: At least 1.
+
+    Returns:
+        Pair of floats in `[0, 1]`.
+    """
+    share, weight = successes / trials, QUANTILE**2 / trials
+    center = share + weight / 2
+    reach = np.sqrt(weight * (share * (1 - share) + weight / 4))
+    low, high = (center - reach) / (1 + weight), (center + reach) / (1 + weight)
+    return float(max(low, 0)), float(min(high, 1))
+
+
+def _prior_wins(num_models, ties):
+    return (1 - np.eye(num_models)) * (ties / 2 / max(num_models - 1, 1))
