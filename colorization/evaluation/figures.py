@@ -1,4 +1,4 @@
-"""The table of figures: what a reader must know of each, how it is measured and printed.
+"""The table of figures: what a reader must know of each, how it is measured, summed up and printed.
 
 A figure of a set is the mean over its photos, except for those "of set", which are computed from
 all photos at once. Figures of networks (`colorization.evaluation.features`) bear the network's name
@@ -6,6 +6,7 @@ before the one here, as `squeezenet-kid` does.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -13,7 +14,12 @@ import numpy as np
 
 from colorization import pages
 from colorization.evaluation import EvaluationError
-from colorization.evaluation.metrics import artifacts, colors, fidelity
+from colorization.evaluation.metrics import artifacts, colors, distances, fidelity
+
+# Below this FID is mostly bias, and KID comes first.
+FEW = 5000
+# Below this FID has no interval.
+MIN_FRECHET = 2 * distances.NUM_GROUPS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,8 +134,8 @@ def section(records, names):
     """
     data = records[0]["data"]
     columns = {name: one["figures"] for name, one in zip(names, records, strict=True)}
-    warnings = dict.fromkeys(line for one in records for line in one["warnings"])
-    notes = "".join(f"\n{line}\n" for line in warnings)
+    lines = dict.fromkeys(line for one in records for line in one["warnings"])
+    notes = "".join(f"\n{line}\n" for line in lines)
     heading = f"### {data['label']}: {data['photos']:,} photos"
     return f"{heading}\n\n{pages.markdown(rows(columns))}\n{notes}"
 
@@ -181,3 +187,82 @@ def cell(name, value):
     # What rounds to zero keeps no sign.
     value, low, high = (x and (x.lstrip("-") if float(x) == 0 else x) for x in (value, low, high))
     return value if low is None or low == high == value else f"{value} [{low}, {high}]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Value:
+    """A figure of a set.
+
+    Args:
+        value: The figure.
+        low: Lower end of its 95 % interval; None if there are too few photos.
+        high: Upper end.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def summarize(measured, true_vectors, networks):
+    """Sums up what was measured of a system on a set.
+
+    Args:
+        measured: List of `measure.Measured`, one for each photo, at least 2, in an order that does
+            not depend on them.
+        true_vectors: Dict of lists of the photos' own vectors, in the same order, by the name of
+            the network.
+        networks: List of `features.Features`.
+
+    Returns:
+        Dict of `Value`, by the name of the figure.
+    """
+    names = list(measured[0].values)
+    table = np.array([[one.values[name] for name in names] for one in measured])
+    found = values(names, table.mean(axis=0), distances.bootstrap_interval(table))
+    spread = colors.lay_out([one.cells for one in measured])
+    mean = spread.mean(axis=0, dtype=np.float64)
+    balanced = functools.partial(colors.balanced_auc, frequencies=mean)
+    interval = distances.bootstrap_interval(spread, balanced)
+    found |= values(["auc-balanced"], [balanced(mean)], interval[:, None])
+    for network in networks:
+        if network.extract is not None:
+            vectors = np.stack([one.vectors[network.name] for one in measured])
+            found |= _compare(np.stack(true_vectors[network.name]), vectors, network)
+    return found
+
+
+def values(names, means, interval):
+    """Dict of `Value`s by name, from arrays of the figures and of both ends of their intervals."""
+    rows = zip(names, means, *interval, strict=True)
+    return {name: Value(*map(float, row)) for name, *row in rows}
+
+
+def warnings(networks, number):
+    """Lines that must stand beside the figures of a set of so many photos."""
+    if number >= FEW:
+        return []
+    return [
+        f"{network.figure_name('fid')} over {number:,} photos is mostly bias: compare it only with "
+        f"figures over the same photos, and go by {network.figure_name('kid')}."
+        for network in networks
+        if network.extract is not None
+    ]
+
+
+def _compare(truth, pictures, network):
+    pair = [_even(x) for x in (truth, pictures)] if network.has_even_kernel else (truth, pictures)
+    samples = distances.kernel_samples(*pair, distances.NUM_RESAMPLES, distances.SEED)
+    interval = distances.percentile_interval(samples)
+    kid = Value(distances.kernel_distance(*pair), *map(float, interval))
+    enough = len(truth) >= MIN_FRECHET
+    ends = distances.frechet_interval(truth, pictures) if enough else (None, None)
+    fid = Value(distances.frechet_distance(truth, pictures), *ends)
+    found = {network.figure_name("kid"): kid, network.figure_name("fid"): fid}
+    return found if len(truth) < FEW else dict(reversed(found.items()))
+
+
+def _even(vectors):
+    """Scales vectors to a root mean square of 1; one of zeros stays as it is."""
+    squares = np.square(vectors, dtype=np.float64).mean(axis=1, keepdims=True)
+    return vectors / np.sqrt(np.where(squares > 0, squares, 1))

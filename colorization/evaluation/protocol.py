@@ -10,7 +10,7 @@ import json
 import math
 import sys
 
-from colorization.evaluation import EvaluationError, figures, summary
+from colorization.evaluation import EvaluationError, figures
 from colorization.evaluation.metrics import artifacts, distances
 
 FORMAT = "colorization-evaluation"
@@ -47,7 +47,7 @@ def records(systems, label, found, limit, networks, num_variants):
         List of dicts, one for each system.
     """
     shared = {
-        "warnings": summary.warnings(networks, len(found.digests)),
+        "warnings": figures.warnings(networks, len(found.digests)),
         "protocol": _protocol(found, limit, networks, num_variants),
         "versions": {"python": sys.version.split()[0]} | _versions(),
     }
@@ -59,7 +59,7 @@ def records(systems, label, found, limit, networks, num_variants):
     rows = []
     for system in systems:
         measured = found.measured[system.name]
-        values = summary.summarize(measured, found.true_vectors, networks)
+        values = figures.summarize(measured, found.true_vectors, networks)
         row = {"format": FORMAT, "version": VERSION}
         row["system"] = {"label": system.name} | system.description
         row["data"] = data

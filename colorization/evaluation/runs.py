@@ -12,7 +12,7 @@ import difflib
 import numpy as np
 
 from colorization import pages
-from colorization.evaluation import EvaluationError, figures, measure, outputs, summary
+from colorization.evaluation import EvaluationError, figures, measure, outputs
 from colorization.evaluation.figures import HUE_FIGURES
 from colorization.evaluation.metrics import colors, distances
 from colorization.models import layers
@@ -42,7 +42,7 @@ class Outcome:
     Args:
         pictures: Digest of the pictures that it was measured on.
         measured: List of `measure.Measured`, one for each.
-        figures: Dict of `summary.Value`s.
+        figures: Dict of `figures.Value`s.
         sheet: uint8 picture: in gray, as colored, and as they are, in rows.
     """
 
@@ -80,10 +80,10 @@ def measure_run(network, codec, pictures, digest, networks, num_variants):
         for truth, variants in zip(truths, zip(*colored, strict=True), strict=True)
     ]
     vectors = {n.name: [n.extract(truth.rgb) for truth in truths] for n in networks if n.extract}
-    found = summary.summarize(measured, vectors, networks)
+    found = figures.summarize(measured, vectors, networks)
     cells = _cells(measured)
     ends = distances.bootstrap_interval(cells, _hue_errors)
-    found |= summary.values(HUE_FIGURES, _hue_errors(cells.mean(axis=0)), ends)
+    found |= figures.values(HUE_FIGURES, _hue_errors(cells.mean(axis=0)), ends)
     shown = np.linspace(0, len(pictures) - 1, min(_NUM_SHOWN, len(pictures))).round().astype(int)
     rows = [one[shown] for one in colored[: 1 + _NUM_SHOWN_VARIANTS]]
     return Outcome(digest, measured, found, outputs.sheet(pictures[shown], *rows))
@@ -97,7 +97,7 @@ def difference(first, second):
         second: Likewise, measured on the same pictures.
 
     Returns:
-        Dict of `summary.Value`s, by the name of the figure: those that both have and that are means
+        Dict of `figures.Value`s, by the name of the figure: those that both have and that are means
         over pictures, and errors by hue.
 
     Raises:
@@ -110,13 +110,13 @@ def difference(first, second):
         )
     names = [name for name in first[0].measured[0].values if name in second[0].measured[0].values]
     table = _values(second, names) - _values(first, names)
-    found = summary.values(names, table.mean(axis=0), distances.bootstrap_interval(table))
+    found = figures.values(names, table.mean(axis=0), distances.bootstrap_interval(table))
     one, other = (np.mean([_cells(x.measured) for x in side], axis=0) for side in (first, second))
     # Each side by itself: in one product of matrices, sums of equal columns need not be equal.
     samples = distances.bootstrap_samples(other, _hue_errors)
     samples = samples - distances.bootstrap_samples(one, _hue_errors)
     more = _hue_errors(other.mean(axis=0)) - _hue_errors(one.mean(axis=0))
-    return found | summary.values(HUE_FIGURES, more, distances.percentile_interval(samples))
+    return found | figures.values(HUE_FIGURES, more, distances.percentile_interval(samples))
 
 
 def _values(outcomes, names):
@@ -163,7 +163,7 @@ def page(facts, outcomes, differences, networks, folder=""):
         facts: Dict of dicts of what is known of a run, by its name: `recipe`, `flags` (a dict of
             text), `data`, `steps` and `seconds`.
         outcomes: Dict of `Outcome`s, by name.
-        differences: Dict of dicts of `summary.Value`s, by pairs of tuples of names.
+        differences: Dict of dicts of `figures.Value`s, by pairs of tuples of names.
         networks: List of `features.Features`.
         folder: Where the sheets lie, seen from the page; empty for nowhere.
 
@@ -206,7 +206,7 @@ def _pair(first, second, outcomes, values):
     kids = [k for k in outcomes[first[0]].figures if k.endswith("-kid")]
     for name in (*kids, *values):
         means = [
-            summary.Value(np.mean([outcomes[run].figures[name].value for run in side]))
+            figures.Value(np.mean([outcomes[run].figures[name].value for run in side]))
             for side in (first, second)
         ]
         more = values.get(name)

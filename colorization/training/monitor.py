@@ -7,9 +7,9 @@ name; inside, it is turned so that less always is.
 import keras
 
 from colorization.config import ConfigError
-from colorization.evaluation import measure, outputs, summary
+from colorization.evaluation import measure, outputs
 from colorization.evaluation.features import open_squeezenet
-from colorization.evaluation.figures import FIGURES
+from colorization.evaluation.figures import FIGURES, summarize
 from colorization.training.optimizer import averaged_weights
 from colorization.training.state import Checkpoints, checkpoint_folder
 
@@ -72,7 +72,7 @@ class Figures(keras.callbacks.Callback):
             measure.measure(measure.Picture(truth), [measure.Picture(rgb)], self.networks)
             for truth, rgb in zip(self.pictures[..., :3], colored, strict=True)
         ]
-        found = summary.summarize(measured, self._true_vectors, self.networks)
+        found = summarize(measured, self._true_vectors, self.networks)
         # Over so few pictures a Frechet distance is bias.
         return {k: value.value for k, value in found.items() if not k.endswith("-fid")}
 

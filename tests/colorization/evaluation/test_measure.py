@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from colorization.evaluation import data, features, measure, summary, systems
+from colorization.evaluation import data, features, measure, systems
+from colorization.evaluation import figures as table
 from colorization.evaluation.metrics import distances
 from colorization.inference import threads
 from pipelines.color.gray import to_gray
@@ -40,7 +41,7 @@ def evaluate(folder, networks=(TINY,), num_variants=1, stop=None):
 
 
 def summarize(found, name="warm", networks=(TINY,)):
-    return summary.summarize(found.measured[name], found.true_vectors, networks)
+    return table.summarize(found.measured[name], found.true_vectors, networks)
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +165,10 @@ def test_fid_comes_first_over_many_photos_and_bears_a_warning_over_few(picture_f
     found = evaluate(picture_folder)
     order = [name for name in summarize(found) if name.startswith("tiny")]
     assert order == ["tiny-kid", "tiny-fid"]
-    (line,) = summary.warnings([TINY, PLAIN], 4_999)
+    (line,) = table.warnings([TINY, PLAIN], 4_999)
     assert "tiny-fid over 4,999 photos is mostly bias" in line and "tiny-kid" in line
-    assert not summary.warnings([TINY], 5_000)
-    monkeypatch.setattr(summary, "FEW", 12)
+    assert not table.warnings([TINY], 5_000)
+    monkeypatch.setattr(table, "FEW", 12)
     order = [name for name in summarize(found) if name.startswith("tiny")]
     assert order == ["tiny-fid", "tiny-kid"]
 
