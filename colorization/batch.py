@@ -27,7 +27,7 @@ def define_flags():
     """Defines the flags of the command."""
     from absl import flags
 
-    from colorization import option_flags
+    from colorization.flags import define_option_flags
     from pipelines.shards import beam_setup
 
     flags.DEFINE_multi_string(
@@ -46,7 +46,7 @@ def define_flags():
         "Color again what was made of another file, by another model or with other options. "
         "Without it such files stay.",
     )
-    option_flags.define_flags(flags.FLAGS)
+    define_option_flags(flags.FLAGS)
     beam_setup.define_flags(flags.FLAGS)
 
 
@@ -54,7 +54,8 @@ def main(arguments):
     """Colors as the flags say; returns the exit status."""
     from absl import flags
 
-    from colorization import export, option_flags
+    from colorization import export
+    from colorization.flags import options_from_flags
     from colorization.inference.plan import PlanError
 
     values = flags.FLAGS
@@ -70,7 +71,7 @@ def main(arguments):
             values.input,
             values.output,
             model=model,
-            options=option_flags.options(values),
+            options=options_from_flags(values),
             overwrite=values.overwrite,
             runner=values.runner,
             beam_options=values.beam_options,

@@ -35,8 +35,9 @@ import textwrap
 
 from absl import flags
 
-from colorization import __version__, export, option_flags
+from colorization import __version__, export
 from colorization.film import film_command
+from colorization.flags import define_option_flags, options_from_flags
 from colorization.inference import album, color_hints, manifest, model_folder, plan, threads
 from colorization.inference.engines import ENGINES
 from pipelines import console
@@ -69,7 +70,7 @@ def define_flags(values):
     """Defines the command's flags, in the order of `--help`."""
     _define_model_flags(values)
     _define_file_flags(values)
-    option_flags.define_flags(values)
+    define_option_flags(values)
     film_command.define_flags(values)
     flags.DEFINE_bool("version", False, "Show the version.", flag_values=values)
     flags.DEFINE_bool("help", False, "Show this text.", short_name="h", flag_values=values)
@@ -171,7 +172,7 @@ def _run(argv):
 
 
 def _color(values, inputs, open_colorizer):
-    asked = option_flags.options(values)
+    asked = options_from_flags(values)
     options = asked.load_files()
     planned = plan.plan(
         inputs,

@@ -5,7 +5,7 @@ Standard library only, so that `--help` and the checks of a command cost no impo
 
 import dataclasses
 
-from colorization import choices, config_rules
+from colorization import choices
 from pipelines.errors import UserError
 
 # In the directory of a run: what was asked, by which the directory is known.
@@ -343,7 +343,7 @@ class Config:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check_field(field, getattr(self, field.name))
-        for problem in config_rules.problems(self):
+        for problem in choices.problems(self):
             raise ConfigError(problem)
 
     @property

@@ -1,4 +1,4 @@
-"""`Config` as absl flags and as flagfile: the thin shell that commands share."""
+"""`Config` as absl flags and as a flagfile, and `Options` as flags: the thin shell of commands."""
 
 import dataclasses
 import difflib
@@ -8,6 +8,7 @@ import sys
 from absl import flags
 
 from colorization import config
+from colorization.inference.options import KNOBS, Options
 
 RECIPES = pathlib.Path(__file__).parent / "recipes"
 _DEFINERS = {
@@ -16,6 +17,10 @@ _DEFINERS = {
     float: flags.DEFINE_float,
     bool: flags.DEFINE_bool,
 }
+# A command writes all variants that it is asked for.
+_OPTION_NAMES = tuple(name for name in KNOBS if name != "variant")
+# Where a command takes these flags, they are its own.
+flags.disclaim_key_flags()
 
 
 def define_config_flags():
@@ -107,3 +112,27 @@ def parse_flagfile(path):
     for field in dataclasses.fields(config.Config):
         values[field.name] = own[field.name].value
     return config.Config(**values)
+
+
+def define_option_flags(values):
+    """Defines the flags."""
+    for name in _OPTION_NAMES:
+        knob, shared = KNOBS[name], {"flag_values": values}
+        bounds = shared | {"lower_bound": knob.least, "upper_bound": knob.most}
+        if knob.kind is int:
+            flags.DEFINE_integer(name, knob.default, knob.help, **bounds)
+        elif knob.kind is float:
+            flags.DEFINE_float(name, knob.default, knob.help, **bounds)
+        elif knob.kind is bool:
+            flags.DEFINE_bool(name, knob.default, knob.help, **shared)
+        else:
+            flags.DEFINE_string(name, knob.default, knob.help, **shared)
+
+
+def options_from_flags(values):
+    """Makes `Options` of parsed flags.
+
+    Raises:
+        OptionError: As for `Options`; flags let pass what is no number.
+    """
+    return Options(**{name: values[name].value for name in _OPTION_NAMES})

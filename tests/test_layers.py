@@ -12,7 +12,7 @@ MODULES = {
     for package in ("colorization", "pipelines")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-COMMANDS = ("train", "evaluate", "compare", "colorize", "export", "serve", "demo")
+COMMANDS = ("train", "evaluate", "compare", "colorize", "export", "serve", "demo", "batch")
 SHELL = {"absl.flags", "colorization.config", "colorization.flags"}
 FILES = {"glob", "io", "os", "pathlib", "shutil", "tempfile"}
 SHELLED = {f"colorization.{command}" for command in COMMANDS} | {
@@ -67,7 +67,7 @@ def test_losses_know_bins_and_nothing_else_of_pipelines():
 
 
 def test_options_of_training_take_the_standard_library_alone():
-    light = {"colorization.choices", "colorization.config_rules", "pipelines.errors"}
+    light = {"colorization.choices", "pipelines.errors"}
     others = {name for name in IMPORTED["colorization.config"] if not within(name, light)}
     others -= {"colorization", "pipelines"}
     assert {name.split(".")[0] for name in others} <= sys.stdlib_module_names

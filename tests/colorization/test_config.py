@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from colorization import choices, config, config_rules, models
+from colorization import choices, config, models
 from colorization.config import Config, ConfigError
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
@@ -237,12 +237,12 @@ def test_cross_checks(name):
 
 
 def test_every_cross_check_is_tested(monkeypatch):
-    monkeypatch.setattr(config_rules, "problems", lambda config: ())
-    tree = ast.parse(inspect.getsource(config_rules))
+    monkeypatch.setattr(choices, "problems", lambda config: ())
+    tree = ast.parse(inspect.getsource(choices))
     rules = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.Yield)}
     broken = set()
     for wrong, _, _ in CROSS_CHECKS.values():
-        for group in config_rules.GROUPS:
+        for group in choices._GROUPS:
             found = group(Config(**wrong))
             broken |= {found.gi_frame.f_lineno for _ in found}
     assert broken == rules and len(rules) > 15

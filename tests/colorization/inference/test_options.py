@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-from colorization import option_flags
+from colorization.flags import define_option_flags, options_from_flags
 from colorization.inference.color_hints import Hint
 from colorization.inference.options import KNOBS, OptionError, Options
 from pipelines.photos.photo_files import write_picture
@@ -17,9 +17,9 @@ NUMBERS = {name: knob for name, knob in KNOBS.items() if knob.least is not None}
 
 def parse(*arguments):
     values = flags.FlagValues()
-    option_flags.define_flags(values)
+    define_option_flags(values)
     values(["command", *arguments])
-    return option_flags.options(values)
+    return options_from_flags(values)
 
 
 def test_flags_have_the_defaults_of_the_object():
