@@ -120,6 +120,14 @@ def _define_graph_flags(flags):
         lower_bound=0,
         upper_bound=4,
     )
+    flags.DEFINE_float(
+        "second_scale",
+        0.0,
+        "Share of --working_size at which the network sees a photo once more; its two answers are "
+        "averaged, which depends less on the size of things. 0: one view.",
+        lower_bound=0,
+        upper_bound=1,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +139,8 @@ class Settings:
         temperature: Of the annealed mean, for models of quantized chroma; 0 takes the recipe's.
         rarity: Share of the class weights of training that is kept, in `[0, 1]`.
         saturation: What predicted chroma is multiplied by. Hints are kept as they are.
+        second_scale: Share of the working size at which the network sees a photo once more; 0 for
+            one view.
         checkpoint: One of `CHECKPOINTS`.
     """
 
@@ -138,6 +148,7 @@ class Settings:
     temperature: float = 0.0
     rarity: float = 1.0
     saturation: float = 1.0
+    second_scale: float = 0.0
     checkpoint: str = "latest"
 
 
@@ -323,10 +334,20 @@ def open_run(model_dir, settings=Settings(), input_size=None):
                 f"{flag} is a multiple of {config.size_multiple} for `{config.generator}`. "
                 f"Received: {'x'.join(map(str, lengths))}."
             )
+    if settings.second_scale and config.noise_size:
+        raise ConfigError(
+            "--second_scale is for networks that take no noise. Received: --second_scale="
+            f"{settings.second_scale:g} for a run of --noise_size={config.noise_size}. Set it to 0."
+        )
     rarity, checkpoint = settings.rarity, settings.checkpoint
     network, epoch = restore.trained_generator(config, model_dir, rarity, checkpoint)
     graph = ColorizationGraph(
-        network, build_codec(config), size, config.size_multiple, settings.saturation
+        network,
+        build_codec(config),
+        size,
+        config.size_multiple,
+        settings.saturation,
+        settings.second_scale,
     )
     # What lies on the run's machine means nothing elsewhere.
     local = tuple(f"--{name}=" for name in knobs(local=True))
@@ -338,6 +359,7 @@ def open_run(model_dir, settings=Settings(), input_size=None):
         "temperature": config.temperature if config.is_quantized else None,
         "rarity": rarity if config.is_quantized else None,
         "saturation": settings.saturation,
+        "second_scale": settings.second_scale,
         "recipe": [
             line for line in flags.format_flags(config).splitlines() if not line.startswith(local)
         ],

@@ -31,13 +31,17 @@ class ColorizationGraph(tf.Module):
         size_multiple: What both sides of it are rounded to a multiple of.
         saturation: What predicted chroma is multiplied by. Hints are divided by it before the
             network sees them, so that their colors come back as they are.
+        second_scale: Share of the working size at which the network, which takes no noise, sees
+            the photo once more; its two answers are averaged. 0 for one view.
 
     Raises:
         ValueError: If the network's channels are not the codec's, or `working_size` is not a
             positive multiple of `size_multiple`.
     """
 
-    def __init__(self, network, codec, working_size, size_multiple, saturation=1.0):
+    def __init__(
+        self, network, codec, working_size, size_multiple, saturation=1.0, second_scale=0.0
+    ):
         super().__init__()
         channels = network.output_shape[-1]
         if channels != codec.num_outputs:
@@ -56,6 +60,7 @@ class ColorizationGraph(tf.Module):
         self.__dict__["network"] = network
         self._codec = codec
         self._saturation = saturation
+        self._second_scale = second_scale
         self.working_size = working_size
         self.size_multiple = size_multiple
         condition = tf.TensorSpec((None, None, None, codec.condition_channels), tf.float32)
@@ -322,7 +327,16 @@ class ColorizationGraph(tf.Module):
 
     def _say(self, lightness, hints=None):
         """What the network says of photos of this lightness, at the working size."""
-        return self._infer(self._condition(lightness, hints))
+        prediction = self._infer(self._condition(lightness, hints))
+        if not self._second_scale:
+            return prediction
+        sides = tf.cast(tf.shape(lightness)[1:3], tf.float32) * self._second_scale
+        size = self._round(sides)
+        if hints is not None:
+            # A hint is meant for its own pixels: nothing between it and its surroundings.
+            hints = tf.image.resize(hints, size, "nearest")
+        second = self._infer(self._condition(_shrink(lightness, size), hints))
+        return (prediction + tf.image.resize(second, tf.shape(prediction)[1:3])) / 2
 
     def _condition(self, lightness, hints=None):
         """What the network sees of photos of this lightness."""
@@ -351,13 +365,37 @@ class ColorizationGraph(tf.Module):
         sides = tf.cast(tf.stack([height, width]), tf.float32)
         limit = float(self.working_size)
         shrink = tf.minimum(limit / tf.reduce_min(sides), MAX_ASPECT * limit / tf.reduce_max(sides))
-        multiples = tf.round(sides * tf.minimum(shrink, 1.0) / self.size_multiple)
+        return self._round(sides * tf.minimum(shrink, 1.0))
+
+    def _round(self, sides):
+        multiples = tf.round(sides / self.size_multiple)
         return tf.cast(tf.maximum(multiples, 1.0), tf.int32) * self.size_multiple
 
 
 def strip_rows(batch, width):
     """Rows of a strip that holds about `STRIP_PIXELS` pixels, for integers or int32 tensors."""
     return STRIP_PIXELS // (batch * width) + 1
+
+
+def _shrink(images, size):
+    """Averages as `tf.image.resize` does with `antialias`, by operations that LiteRT has."""
+    batch, height, width, channels = tf.unstack(tf.shape(images))
+    rows = tf.reshape(images, [batch, height, width * channels])
+    narrow = tf.reshape(
+        tf.matmul(_shrinking_weights(height, size[0]), rows), [batch, size[0], width, channels]
+    )
+    small = tf.matmul(_shrinking_weights(width, size[1]), narrow)
+    small.set_shape([None, None, None, images.shape[-1]])
+    return small
+
+
+def _shrinking_weights(length, new_length):
+    """Shares of `length` values in each of fewer: triangles as wide as two of the new ones."""
+    step = tf.cast(length, tf.float32) / tf.cast(new_length, tf.float32)
+    centers = (tf.range(tf.cast(new_length, tf.float32)) + 0.5) * step - 0.5
+    distances = tf.abs(centers[:, None] - tf.range(tf.cast(length, tf.float32)))
+    weights = tf.nn.relu(1 - distances / step)
+    return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
 
 
 def _fit(lightness, ab):

@@ -57,6 +57,13 @@ def test_a_tflite_export_that_cannot_be_is_refused(options, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_networks_of_noise_have_one_view(tmp_path):
+    recipe = "--generator=colornet\n--codec=lab\n--noise_size=6\n"
+    (tmp_path / "recipe.flags").write_text(recipe)
+    with pytest.raises(ConfigError, match="second_scale=0.5 for a run of --noise_size=6"):
+        export.open_run(str(tmp_path), export.Settings(second_scale=0.5))
+
+
 @pytest.mark.slow
 def test_a_run_becomes_a_tflite_model(tmp_path, finished_run, picture_folder):
     pytest.importorskip("ai_edge_quantizer")

@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
 
 
 def save(folder, codec):
-    return small_models.save(folder, codec, kernel=0.5, size=64, lite=True)
+    return small_models.save(folder, codec, kernel=0.5, size=64, lite=True, second_scale=0.5)
 
 
 @pytest.fixture(scope="module")

@@ -331,6 +331,24 @@ def test_saturation_multiplies_chroma_and_keeps_hints():
     np.testing.assert_allclose(hinted[0, 0, 0], [40, -30], rtol=1e-3, atol=0.1)
 
 
+def test_two_views_are_averaged():
+    codec = dataclasses.replace(codecs.CODECS["lab"], takes_hints=True)
+    one, two = (
+        graph.ColorizationGraph(network(2, 4), codec, 64, 16, second_scale=scale)
+        for scale in (0, 0.6)
+    )
+    light = tf.constant(RNG.uniform(0, 100, (2, 64, 96, 1)), tf.float32)
+    hints = np.zeros((2, 64, 96, 3), np.float32)
+    hints[:, 16:32, 40:60] = 50, 20, 1
+    for given in (None, hints):
+        # 38.4 and 57.6 rounded to the nearest multiples of 16.
+        small = tf.image.resize(light, (32, 64), antialias=True)
+        small_hints = None if given is None else tf.image.resize(given, (32, 64), "nearest")
+        views = one.ab(light, given), one.ab(small, small_hints)
+        expected = (views[0] + tf.image.resize(views[1], views[0].shape[1:3])) / 2
+        np.testing.assert_allclose(two.ab(light, given), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_suggestions_are_as_saturated_as_the_colorings():
     codec = codecs.CODECS["quantized_ab"]
     plain, vivid = (

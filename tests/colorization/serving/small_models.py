@@ -14,7 +14,16 @@ from colorization.serving import signatures, tflite
 from pipelines.color import codecs
 
 
-def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=False, noise=False):
+def save(
+    folder,
+    codec="quantized_ab",
+    version=1,
+    kernel=0.3,
+    size=32,
+    lite=False,
+    noise=False,
+    second_scale=0.0,
+):
     """Saves a model `chroma` of random weights for local and remote use.
 
     Args:
@@ -25,6 +34,7 @@ def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=Fals
         size: Working size.
         lite: Whether the same model for LiteRT is saved beside it.
         noise: Whether the network takes noise, and makes variants from it.
+        second_scale: Of its second view.
 
     Returns:
         Path of the version.
@@ -39,7 +49,7 @@ def save(folder, codec="quantized_ab", version=1, kernel=0.3, size=32, lite=Fals
     network = keras.Model(inputs, keras.layers.Conv2D(codec.num_outputs, 1)(x))
     for weight in network.weights:
         weight.assign(np.random.default_rng(version).normal(0, kernel, weight.shape))
-    subject = graph.ColorizationGraph(network, codec, size, 16)
+    subject = graph.ColorizationGraph(network, codec, size, 16, second_scale=second_scale)
     subject.trace()
     path = folder / "chroma" / str(version)
     # Of all signatures only those that the tests of the client need, to save time.
