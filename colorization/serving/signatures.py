@@ -1,8 +1,10 @@
-"""What a served model can be asked for, beside the functions of its graph.
+"""What a served model can be asked for beside the functions of its graph, files in and out.
 
 What is called `..._bytes` is binary, which TF Serving's REST interface carries in base64 by that
 name. A photo that can't be colored fails its call with `InvalidArgumentError`, by the name of its
-item; the process goes on.
+item; the process continues. Files are decoded inside the graph, which needs no code beside it: a
+file is a scalar string tensor, pixels are uint8 or uint16 sRGB, and a file that can't be decoded is
+an empty picture.
 
 What is saved is traced while it is saved: TensorFlow traces all functions once more then, and would
 save what was traced before beside them.
@@ -12,8 +14,8 @@ import tensorflow as tf
 
 from colorization.inference import options
 from colorization.inference.engines import saved_model
-from colorization.serving import photo_bytes
 from pipelines.batches import photo_headers
+from pipelines.batches.photo_headers import JPEG
 
 
 def signatures(graph):
@@ -192,7 +194,7 @@ def _recolor(graph):
 
 
 def _recolor_at(depth, graph, encoded, header, item, seed, count):
-    pixels = photo_bytes.decode(encoded, header.kind, depth)
+    pixels = decode_file(encoded, header.kind, depth)
     problem = tf.strings.join([item, ": the file is damaged or cut short"])
     with tf.control_dependencies([tf.debugging.Assert(tf.size(pixels) > 0, [problem])]):
         pixels = photo_headers.upright(pixels, header.turn)
@@ -200,7 +202,7 @@ def _recolor_at(depth, graph, encoded, header, item, seed, count):
     rgb.set_shape([1, None, None, 3])
 
     def finish(coefficients):
-        return photo_bytes.encode(graph.whole(rgb, coefficients[None])[0], alpha, header.kind)
+        return encode_file(graph.whole(rgb, coefficients[None])[0], alpha, header.kind)
 
     if graph.gives_variants:
         predicted = tf.cond(
@@ -222,3 +224,85 @@ def _seen(graph, lightness_bytes, hints_bytes=None):
     hints = tf.ensure_shape(tf.io.parse_tensor(hints_bytes, tf.float32), [None, None, 3])
     # A hint is meant for its own pixels: nothing between it and its surroundings.
     return lightness, tf.image.resize(hints[None], size, "nearest")
+
+
+def decode_file(encoded, kind, depth):
+    """Decodes a file that `photo_headers.read_header` finds no problem in.
+
+    Args:
+        encoded: Scalar string tensor.
+        kind: `photo_headers.Header.kind`.
+        depth: `tf.uint8`, or `tf.uint16` for a PNG file of 16 bits.
+
+    Returns:
+        Tensor of type `depth` and shape `(height, width, 3)`, or 4 where a PNG file has
+        transparency; as stored, not turned. Of shape `(0, 0, 0)` where the file is damaged.
+    """
+
+    def pixels(data):
+        if depth == tf.uint16:
+            return _decode_png(data, depth)
+        decoders = [_decode_jpeg, _decode_png, _decode_gif, _decode_bmp]
+        return tf.switch_case(kind, [lambda read=read: read(data) for read in decoders])
+
+    # A graph has no other way to go on after an operation that fails.
+    attempt = tf.data.Dataset.from_tensors(encoded).map(pixels).ignore_errors()
+    settings = tf.data.Options()
+    settings.autotune.enabled = False
+    settings.experimental_optimization.apply_default_optimizations = False
+    decoded = attempt.with_options(settings).reduce(tf.zeros([0, 0, 0], depth), lambda _, new: new)
+    decoded.set_shape([None, None, None])
+    return decoded
+
+
+def encode_file(pixels, alpha, kind):
+    """Encodes a photo.
+
+    Args:
+        pixels: uint8 or uint16 tensor of shape `(height, width, 3)`.
+        alpha: Tensor of the same type, of shape `(height, width, 0)` or `(height, width, 1)`.
+        kind: `photo_headers.Header.kind` of the file that it came in: JPEG gives JPEG, of quality
+            95 with chroma at full size; every other gives PNG.
+
+    Returns:
+        Scalar string tensor.
+    """
+
+    def jpeg():
+        # Of uint16 only PNG files come, but both branches of a graph must be there.
+        return tf.io.encode_jpeg(tf.cast(pixels, tf.uint8), "rgb", 95, chroma_downsampling=False)
+
+    def png():
+        return tf.io.encode_png(tf.concat([pixels, alpha], axis=-1), compression=3)
+
+    return tf.cond(kind == JPEG, jpeg, png)
+
+
+def _decode_jpeg(encoded):
+    # By default TensorFlow takes a faster transform that is off by a level or two.
+    return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def _decode_png(encoded, depth=tf.uint8):
+    pixels = tf.io.decode_png(encoded, channels=4, dtype=depth)
+    # What has no transparency is filled up with its own highest level, under 8 bits, too.
+    filler = 2 ** photo_headers.number(encoded, 24, 1) - 1
+    is_opaque = tf.reduce_all(tf.cast(pixels[..., 3], tf.int32) == tf.cast(filler, tf.int32))
+    return tf.cond(is_opaque, lambda: pixels[..., :3], lambda: pixels)
+
+
+def _decode_gif(encoded):
+    return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
+
+def _decode_bmp(encoded):
+    pixels = tf.io.decode_bmp(encoded)
+    start = 14 + tf.cast(photo_headers.number(encoded, 14, 4, big=False), tf.int32)
+    # TensorFlow takes indices into the palette for levels of gray.
+    palette = tf.io.decode_raw(photo_headers.text(encoded, start, 1024), tf.uint8)
+
+    def indexed():
+        colors = tf.reshape(palette[: tf.size(palette) // 4 * 4], [-1, 4])[:, 2::-1]
+        return tf.gather(colors, tf.cast(pixels[..., 0], tf.int32))
+
+    return tf.cond(tf.shape(pixels)[2] == 1, indexed, lambda: pixels[..., :3])

@@ -8,7 +8,7 @@ import os
 import re
 
 from pipelines.errors import UserError
-from pipelines.sources import listings, oxford, pairs, prepared_sets, records, samples, video
+from pipelines.sources import listings, oxford, prepared_sets, records, samples, video
 from pipelines.sources.listings import Source, digest
 
 __all__ = ["Source", "digest", "open_source", "split_specifications"]
@@ -104,7 +104,7 @@ def _open_samples(specification, _):
 _OPENERS = {
     "folder": _open_folder,
     "oxford17": oxford.open_split,
-    "pairs": pairs.open_pairs,
+    "pairs": listings.open_pairs,
     "records": records.open_records,
     "samples": _open_samples,
     "tfds": prepared_sets.open_set,

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import tensorflow_datasets as tfds
 
-from pipelines.sources import oxford, pairs, video
+from pipelines.sources import listings, oxford, video
 
 
 class OxfordFlowers17(tfds.core.GeneratorBasedBuilder):
@@ -58,7 +58,9 @@ class PicturePairs(tfds.core.GeneratorBasedBuilder):
         return {folder.name: self._generate_examples(folder) for folder in folders}
 
     def _generate_examples(self, folder):
-        for color, gray in pairs.match_folders(*(str(folder / key) for key in ("color", "gray"))):
+        for color, gray in listings.match_folders(
+            *(str(folder / key) for key in ("color", "gray"))
+        ):
             name = color.removeprefix(f"{folder}/color/")
             yield name, {"color": color, "gray": gray, "file_name": name}
 

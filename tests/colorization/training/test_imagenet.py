@@ -9,7 +9,7 @@ import pytest
 import skimage
 
 from colorization.models.efficientnet_lite import efficientnet_lite0
-from colorization.training import imagenet
+from colorization.training import networks
 
 # Classes of ImageNet: an Egyptian cat or a tabby, an espresso, a cup.
 KNOWN = {"chelsea": {281, 282, 285}, "coffee": {967, 968, 504}}
@@ -18,13 +18,13 @@ KNOWN = {"chelsea": {281, 282, 285}, "coffee": {967, 968, 504}}
 @pytest.fixture(scope="module")
 def encoder():
     model = efficientnet_lite0()
-    imagenet.load_imagenet_weights(model)
+    networks.load_imagenet_weights(model)
     return model
 
 
 def classify(encoder, picture):
     """Puts the published head behind the encoder."""
-    tensors = imagenet.read_tensors(imagenet.installed_file())
+    tensors = networks.read_tensors(networks.installed_file())
     features = np.array(encoder(picture[None])[-1])
     x = features @ tensors["_conv_head.weight"][:, :, 0, 0].T
     mean, variance = tensors["_bn1.running_mean"], tensors["_bn1.running_var"]
@@ -57,22 +57,22 @@ def test_training_keeps_the_statistics():
 def test_a_pickle_that_runs_code_is_refused(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(pickle.dumps(print))
-    with pytest.raises(imagenet.WeightsError, match="can't be read"):
-        imagenet.load_imagenet_weights(efficientnet_lite0(), str(path))
+    with pytest.raises(networks.WeightsError, match="can't be read"):
+        networks.load_imagenet_weights(efficientnet_lite0(), str(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights", pickle.dumps({}) * 5])
 def test_another_file_is_refused_by_name(tmp_path, content):
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
-    with pytest.raises(imagenet.WeightsError, match=r"weights\.pth"):
-        imagenet.load_imagenet_weights(efficientnet_lite0(), str(path))
+    with pytest.raises(networks.WeightsError, match=r"weights\.pth"):
+        networks.load_imagenet_weights(efficientnet_lite0(), str(path))
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
-    monkeypatch.setattr(imagenet, "PACKAGE", "no_such_package")
-    with pytest.raises(imagenet.WeightsError, match=r"colorization\[pretrained\]"):
-        imagenet.load_imagenet_weights(efficientnet_lite0())
+    monkeypatch.setattr(networks, "PACKAGE", "no_such_package")
+    with pytest.raises(networks.WeightsError, match=r"colorization\[pretrained\]"):
+        networks.load_imagenet_weights(efficientnet_lite0())
 
 
 def test_keras_saves_and_loads_it(encoder, tmp_path):
@@ -84,7 +84,7 @@ def test_keras_saves_and_loads_it(encoder, tmp_path):
 
 def test_training_moves_every_weight():
     model = efficientnet_lite0()
-    imagenet.load_imagenet_weights(model)
+    networks.load_imagenet_weights(model)
     before = [weight.numpy() for weight in model.trainable_weights]
     network = keras.Model(model.input, model.output[-1])
     network.compile("sgd", "mse", run_eagerly=True)

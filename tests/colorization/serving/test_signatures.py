@@ -11,7 +11,7 @@ import skimage.data
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from colorization.serving import photo_bytes
+from colorization.serving import signatures
 from pipelines.batches import photo_headers
 
 PHOTO = Image.fromarray(skimage.data.astronaut()[::8, ::6])
@@ -29,7 +29,7 @@ def decoder(depth):
     @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
     def decode(encoded):
         about = photo_headers.read_header(encoded)
-        pixels = photo_bytes.decode(encoded, about.kind, depth)
+        pixels = signatures.decode_file(encoded, about.kind, depth)
         return photo_headers.upright(pixels, about.turn)
 
     return decode
@@ -105,14 +105,14 @@ def test_sixteen_bits_are_read_and_written_to_the_last(channels):
     assert header(data).is_deep
     pixels = deep(data)
     np.testing.assert_array_equal(pixels, DEEP[..., :channels])
-    again = photo_bytes.encode(pixels[..., :3], pixels[..., 3:], 1).numpy()
+    again = signatures.encode_file(pixels[..., :3], pixels[..., 3:], 1).numpy()
     read = cv2.imdecode(np.frombuffer(again, np.uint8), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(read[..., order], DEEP[..., :channels])
 
 
 def test_jpeg_keeps_chroma_at_full_size():
     pixels = np.asarray(PHOTO)
-    data = photo_bytes.encode(pixels, pixels[..., 3:], JPEG).numpy()
+    data = signatures.encode_file(pixels, pixels[..., 3:], JPEG).numpy()
     picture = Image.open(io.BytesIO(data))
     assert picture.format == "JPEG" and {layer[1:3] for layer in picture.layer} == {(1, 1)}
     other = Image.open(io.BytesIO(encoded(PHOTO, "JPEG", quality=95, subsampling=0)))
