@@ -38,7 +38,7 @@ def define_flags():
         "model",
         None,
         "Folder of an exported model, where every worker finds it, or of a run on this machine; "
-        "default released, the one that comes along.",
+        "default released, the one that is included.",
     )
     flags.DEFINE_bool(
         "overwrite",
@@ -79,7 +79,7 @@ def main(arguments):
 
 
 def color(patterns, output, *, model, options, overwrite, runner="DirectRunner", beam_options=""):
-    """Colors what matches patterns, and tells what became of all.
+    """Colors what matches patterns, and reports on all.
 
     Args:
         patterns: Patterns of Apache Beam's.

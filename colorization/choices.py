@@ -17,7 +17,7 @@ CODECS = (
 
 @dataclasses.dataclass(frozen=True)
 class Generator:
-    """What is known of a generator before it is built; its module in `models` says the rest.
+    """What is known of a generator before it is built; see its module in `models`.
 
     Args:
         size_multiple: Pixels that height and width of its input are multiples of; None: 2 ** depth.

@@ -86,7 +86,7 @@ def _define_model_flags(values):
     )
     string(
         "model",
-        help="Folder of an exported model or of a run; default released, the one that comes along. "
+        help="Folder of an exported model or of a run; default released, the one that is included. "
         "With --server, the model's name there.",
     )
     string(

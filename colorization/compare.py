@@ -122,7 +122,7 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
         pairs: List of pairs of tuples of names.
         features: Text of `--features`.
         num_variants: Colorings of each picture by runs with noise.
-        sheets_folder: Where the sheets will lie, seen from the text; empty for nowhere.
+        sheets_folder: Folder of the sheets, relative to the text; empty for none.
 
     Returns:
         Pair of a text of Markdown and a dict of uint8 sheets, by the name of the run.
@@ -133,7 +133,7 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
     from colorization.training.networks import build_codec
 
     opened = networks.open_features(features)
-    # All are opened before the first is measured, so that a mistake in the last shows at once.
+    # All are opened before the first is measured, so that a mistake in the last is found first.
     configs = {name: restore.read_recipe(folder) for name, folder in folders.items()}
     outcomes, facts = {}, {}
     for name, folder in folders.items():
@@ -211,7 +211,7 @@ def _by_name(arguments):
     folders = {pathlib.Path(path).name: path for path in arguments}
     if len(folders) < len(arguments):
         raise EvaluationError(
-            "compare tells runs apart by the names of their folders. Received: "
+            "compare identifies runs by the names of their folders. Received: "
             f"{' '.join(arguments)}. Rename one."
         )
     return folders

@@ -8,7 +8,7 @@ import dataclasses
 from colorization import choices
 from pipelines.errors import UserError
 
-# In the directory of a run: what was asked, by which the directory is known.
+# The file by which the directory of a run is recognized: the flags of the run.
 RECIPE = "recipe.flags"
 
 
@@ -20,8 +20,8 @@ def knob(default, text, choices=None, minimum=None, maximum=None, **about):
     """Declares a field of `Config`.
 
     Args:
-        default: Its value unless a recipe says otherwise.
-        text: What a reader of `--help` must know.
+        default: Default value.
+        text: Help text.
         choices: The values it may have; None for any.
         minimum: Its lower bound, included.
         maximum: Its upper bound, included.
@@ -234,8 +234,8 @@ class Config:
     image_size: int = knob(256, "Height and width of the training crops, in pixels.", minimum=16)
     crop_area: float = knob(
         0.5,
-        "Smallest share of a picture's area that a crop is drawn from; what lies outside of the "
-        "picture, or is longer than 4:3, is cut off.",
+        "Smallest share of a picture's area that a crop is drawn from; parts outside the "
+        "picture, or longer than 4:3, are cut off.",
         minimum=0.01,
         maximum=1,
     )

@@ -23,7 +23,7 @@ def define_flags():
     flags.DEFINE_string(
         "model",
         "",
-        "Folder of an exported model or of a run; default released, the one that comes along.",
+        "Folder of an exported model or of a run; default released, the one that is included.",
     )
     flags.DEFINE_string(
         "data",
@@ -150,7 +150,7 @@ def evaluate(
         systems = open_systems(
             model, baseline, num_variants, lambda path: stack.enter_context(export.exported(path))
         )
-        stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Again: at once."))
+        stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Repeat to stop at once."))
         for one in sets:
             watched = page.watching(systems) if page else systems
             found = _measure(one, watched, networks, num_variants, stop)

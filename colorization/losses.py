@@ -150,7 +150,7 @@ def cross_entropy_discriminator(real_logits, fake_logits, real_labels=1.0, fake_
 
 
 def cross_entropy_generator(fake_logits):
-    """Binary cross-entropy of fakes taken for real: the form that does not saturate.
+    """Binary cross-entropy of fakes labeled as real: the form that does not saturate.
 
     Source: Goodfellow et al., "Generative Adversarial Nets", 2014, section 3.
     """

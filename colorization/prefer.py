@@ -30,7 +30,7 @@ def define_flags():
     flags.DEFINE_string("data", "", "Photos to color: folder:PATH, tfds:NAME[:SPLIT] or samples.")
     flags.DEFINE_string("votes", "votes.sqlite", "File that keeps the votes; made if missing.")
     flags.DEFINE_bool("truth", False, "Also ask which is the real photo: an output or the truth.")
-    flags.DEFINE_bool("report", False, "Print what the votes say, and exit.")
+    flags.DEFINE_bool("report", False, "Print the results of the votes, and exit.")
     flags.DEFINE_integer(
         "limit", 100, "Largest number of photos, drawn from all of --data; 0: all.", lower_bound=0
     )
@@ -100,7 +100,7 @@ def main(arguments):
 
 
 def model_names(models, with_truth):
-    """Checks what --models says; returns a dict of the folders by the names of their models."""
+    """Checks --models; returns a dict of the folders by the names of their models."""
     from colorization.config import ConfigError
     from colorization.inference import model_folder
     from colorization.preference.standings import TRUTH
@@ -111,7 +111,7 @@ def model_names(models, with_truth):
         model = model_folder.resolve(model) if model == model_folder.RELEASED else model
         name = os.path.basename(os.path.abspath(model)) if model else ""
         if name.isdecimal():
-            # A version alone says little.
+            # A version alone is no name.
             name = os.path.join(os.path.basename(os.path.dirname(os.path.abspath(model))), name)
         name = as_text(name)
         if not model or name in names or name == TRUTH:
@@ -167,7 +167,7 @@ def prepare(source, models, votes, limit, num_questions):
     from colorization.preference import colorings, questions, voting_page
     from colorization.preference.standings import TRUTH
 
-    # First, since a name may be taken: it would be a pity to find out last.
+    # First, since a name may be taken.
     numbers = votes.add_models({model.name: model.fingerprint for model in models})
     folder = os.path.splitext(os.path.abspath(votes.path))[0] + PICTURES
     usable = colorings.draw_and_color(source, limit, models, folder, votes.seed)

@@ -2,7 +2,7 @@
 
 The page takes photos by drop, paste, file picker or camera, shows them before and after, offers
 other colorings, and gives them back at full size with their metadata. The API is described at
-/api/openapi.json; /healthz and /metrics are for whoever runs the server. No photo is kept.
+/api/openapi.json; /healthz and /metrics are for the operator of the server. No photo is kept.
 
 SIGTERM or Ctrl-C ends the server after the photos in progress; a second one ends it at once.
 """
@@ -17,7 +17,7 @@ def define_flags():
     flags.DEFINE_string(
         "model",
         None,
-        "Folder of an exported model or of a run; default released, the one that comes along. With "
+        "Folder of an exported model or of a run; default released, the one that is included. With "
         "--server, the model's name there.",
     )
     flags.DEFINE_string(
@@ -46,7 +46,7 @@ def define_flags():
     flags.DEFINE_integer(
         "max_queue",
         16,
-        "Photos that may wait for a worker; further requests are told when to try again.",
+        "Photos that may wait for a worker; further requests are refused, with a time to retry.",
         lower_bound=0,
         upper_bound=1000,
     )
@@ -90,7 +90,7 @@ def main(arguments):
         **{name: options[name].value for name in names},
         workers=options.workers or threads.num_processors(),
     )
-    # A taken port is told before the model is loaded.
+    # A taken port is reported before the model is loaded.
     listener = listen(options.host, options.port)
     models, folder = contextlib.ExitStack(), options.model
     if not options.server:
@@ -98,8 +98,8 @@ def main(arguments):
     colorizer = Colorizer(folder, server=options.server)
     server = Server(create_app(colorizer, limits), listener, limits)
     stop = threads.Stop()
-    told = "Stopping after the photos in progress. Again: at once."
-    with models, threads.stopped_by_signals(stop, told):
+    note = "Stopping after the photos in progress. Repeat to stop at once."
+    with models, threads.stopped_by_signals(stop, note):
         name, version = (colorizer.description[key] for key in ("name", "version"))
         print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
         server.run(stop)

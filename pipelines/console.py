@@ -167,7 +167,7 @@ def doing(what):
 def _tick(what, terminal, done):
     start, is_done = time.monotonic(), False
     while not is_done:
-        # The cursor goes back, so that whatever else is printed replaces the line.
+        # The cursor goes back, so that other output replaces the line.
         terminal.write(f"\r\033[K{what}: {time.monotonic() - start:.0f} s\r")
         terminal.flush()
         is_done = done.wait(1)
@@ -176,7 +176,7 @@ def _tick(what, terminal, done):
 
 
 def import_quietly(*others):
-    """Imports TensorFlow without its notes about the machine, which no setting of its own stops.
+    """Imports TensorFlow without its notes about the machine, which no setting turns off.
 
     Args:
         others: Names of modules that are imported with it, since they take seconds as well.

@@ -32,7 +32,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """What is asked for.
+    """The requested batch.
 
     Attributes:
         globs: List of `places.Glob`.
@@ -78,7 +78,7 @@ def build(pipeline, batch):
 
 
 def _find_photos(glob, batch):
-    """Yields pairs: the file that tells that a photo is done, and the photo."""
+    """Yields pairs: the file that marks a photo as done, and the photo."""
     num_variants = batch.options.num_variants
     for path, changed in beam_files.find(glob.pattern):
         name = places.name(glob, path, batch.output)
@@ -188,7 +188,7 @@ class Color(beam.DoFn):
         self._model = self._shared.acquire(lambda: _load(model), model)
 
     def _color(self, source, destination):
-        """Writes a photo's files, the first, which tells that it is done, last."""
+        """Writes a photo's files, the first, which marks it as done, last."""
         colored = self._model.colorize_bytes(
             places.read(source),
             source,

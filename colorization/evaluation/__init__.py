@@ -7,4 +7,4 @@ REPORT = ("report.html", "report.png")
 
 
 class EvaluationError(UserError):
-    """An evaluation that can't be made as asked. The message says how to mend it."""
+    """An evaluation that can't be made. The message says how to fix it."""

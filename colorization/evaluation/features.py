@@ -200,7 +200,7 @@ def _fill_in(network, path):
 
 
 def _keras_features(name, network, size, protocol, prepare=lambda rgb: rgb, **options):
-    """`Features` of a Keras model, for pictures resized to a square whatever their aspect."""
+    """`Features` of a Keras model, for pictures resized to a square of any aspect."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)], autograph=False)
     def infer(picture):
@@ -218,7 +218,7 @@ def _keras_features(name, network, size, protocol, prepare=lambda rgb: rgb, **op
 
 
 def _perceptual(function):
-    # Imported only when asked for: it needs PyTorch.
+    # Imported on demand: it needs PyTorch.
     module = "colorization.evaluation.perceptual"
     return lambda path: getattr(importlib.import_module(module), function)(path)
 
@@ -237,7 +237,7 @@ def euclidean(extract):
 
 
 def digest(arrays):
-    """SHA-256 of weights, whatever file they came in.
+    """SHA-256 of weights, independent of the file format.
 
     Args:
         arrays: Iterable of arrays, in the network's own order.

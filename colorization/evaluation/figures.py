@@ -244,7 +244,7 @@ def warnings(networks, number):
         return []
     return [
         f"{network.figure_name('fid')} over {number:,} photos is mostly bias: compare it only with "
-        f"figures over the same photos, and go by {network.figure_name('kid')}."
+        f"figures over the same photos, and prefer {network.figure_name('kid')}."
         for network in networks
         if network.extract is not None
     ]

@@ -95,7 +95,7 @@ class MeasuredSet:
 
     @property
     def fingerprint(self):
-        """Digest of the photos measured, whatever they are called."""
+        """Digest of the contents of the photos measured."""
         return hashlib.sha256("\n".join(self.digests).encode()).hexdigest()
 
 

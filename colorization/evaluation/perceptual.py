@@ -123,7 +123,7 @@ def _import(name):
 def _opened(name, path, build):
     try:
         return build()
-    # Both packages raise whatever their own raise.
+    # Both packages raise any error of the packages below them.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         what = f"{path}: these are no weights of it" if path else "its weights can't be downloaded"

@@ -194,8 +194,8 @@ def by_set(files):
 
     Returns:
         Dict of lists of pairs of a path and a record, by the label of the set. Of several files,
-        sets of one file alone are left out; files of one set each are grouped whatever it is
-        called.
+        sets of one file alone are left out; files of one set each are grouped under any
+        name.
 
     Raises:
         EvaluationError: If there is no common set, or records of one have different protocols.

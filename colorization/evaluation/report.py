@@ -141,7 +141,7 @@ def _pictures(shown, name):
     parts = [
         "<h3>Best, median and worst</h3>\n"
         f'<p class="note">Gray, colored by {html.escape(name)}, and the photo itself; by '
-        "CIEDE2000, which says how far from this one truth, not how good to look at.</p>\n"
+        "CIEDE2000: the distance from this one truth, no measure of how good it looks.</p>\n"
         '<div class="pictures">\n'
     ]
     for one in shown:
@@ -198,12 +198,12 @@ def _bar(value, low, high, top):
 
 
 def _protocol(rows):
-    told = {
+    facts = {
         "systems": [row["system"] for row in rows],
         "protocol": rows[0]["protocol"],
         "versions": rows[0]["versions"],
     }
-    text = html.escape(json.dumps(told, indent=1))
+    text = html.escape(json.dumps(facts, indent=1))
     return f"<details><summary>Protocol and versions</summary>\n<pre>{text}</pre></details>\n"
 
 

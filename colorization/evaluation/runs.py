@@ -27,7 +27,7 @@ _LEGEND = """\
 Every run colored the pictures of its own validation set at the size of its crops. Predicted chroma
 was put on the picture's own lightness; predicted RGB was taken as it is. In brackets: 95 %
 intervals over the pictures, which don't say what another seed would have given. Seconds are the
-wall time of the epochs, whatever else the machine did.
+wall time of the epochs, other work on the machine included.
 """
 _SHEETS = """\
 Rows: the picture in gray; as the run colored it (a run with noise several times, first without
@@ -165,7 +165,7 @@ def page(facts, outcomes, differences, networks, folder=""):
         outcomes: Dict of `Outcome`s, by name.
         differences: Dict of dicts of `figures.Value`s, by pairs of tuples of names.
         networks: List of `features.Features`.
-        folder: Where the sheets lie, seen from the page; empty for nowhere.
+        folder: Folder of the sheets, relative to the page; empty for none.
 
     Returns:
         Text.

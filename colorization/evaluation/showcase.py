@@ -1,4 +1,4 @@
-"""The pictures of an evaluation that are looked at: the best, the median and the worst.
+"""The pictures that an evaluation shows: the best, the median and the worst.
 
 They are chosen by CIEDE2000 of the first system when all photos are measured, and colored again, so
 that no other photo is kept. Pictures are uint8 sRGB of shape `(height, width, 3)`.

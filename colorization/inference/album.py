@@ -105,7 +105,9 @@ def run(planned, records, open_colorizer, describe, options, settings, tell):
         pages = photo_pages.Report(planned.folder)
         color_one = pages.following(color_one)
     counts, start, stop = chosen.counts(), time.monotonic(), threads.Stop()
-    with threads.stopped_by_signals(stop, "Stopping after the photos in progress. Again: at once."):
+    with threads.stopped_by_signals(
+        stop, "Stopping after the photos in progress. Repeat to stop at once."
+    ):
         with _progress("Coloring", len(chosen.todo)) as bar:
             todo = chosen.todo, color_one, records, made_with, stop, settings.num_threads
             for record in color(*todo):

@@ -142,7 +142,7 @@ class Choice:
 
     Attributes:
         todo: To be colored.
-        skipped: Passed over as asked, since their files are there, or need not be.
+        skipped: Skipped by --skip_existing: their files are there, or need not be.
         outdated: Passed over as well, though the manifest says that they were made of another file,
             by another model or with other options.
         existing: Not colored since their files are there and nothing was said of that.

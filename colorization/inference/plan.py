@@ -299,8 +299,8 @@ def _settled(jobs, num_variants):
     def are_one(source, path):
         known = find(source), find(path)
         # Only a link, or another name of the same file, needs a closer look.
-        told = all(found and not found.is_link for found in known)
-        if told and known[0].inode != known[1].inode:
+        are_plain = all(found and not found.is_link for found in known)
+        if are_plain and known[0].inode != known[1].inode:
             return False
         return _are_one(source, path)
 

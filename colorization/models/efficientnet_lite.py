@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as an encoder: what it knows of ImageNet tells things apart in gray too."""
+"""EfficientNet-Lite0 as an encoder: its features of ImageNet serve gray pictures too."""
 
 import keras
 

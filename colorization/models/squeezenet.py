@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1: a small network whose features tell how alike pictures look."""
+"""SqueezeNet 1.1: a small network whose features measure how alike pictures look."""
 
 import keras
 
@@ -10,7 +10,7 @@ _TAPPED = ("conv1", "fire3", "fire5", "fire7", "fire9")
 
 
 def squeezenet(name="squeezenet"):
-    """Builds the network without its classifier, in float32, whatever the policy of the moment.
+    """Builds the network without its classifier, in float32, under any policy.
 
     Returns:
         A functional `keras.Model` from RGB levels in `[0, 255]` of shape `(batch, height, width,

@@ -1,4 +1,4 @@
-"""Colors the photos of a study beforehand, so that no voter waits, nor waits longer for one model.
+"""Colors the photos of a study beforehand, so that no voter waits for a model.
 
 All pictures of a study are JPEG files of equal quality and without metadata, under names that are
 digests, in one folder. They can be deleted: what is missing is made again.
@@ -115,7 +115,7 @@ def prepare(source, positions, models, folder, only_colored, stop):
         positions: Set of the positions in it that are wanted.
         models: List of `Model`.
         folder: Of the study's pictures.
-        only_colored: Whether photos without colors are of no use.
+        only_colored: Whether photos without colors are left out.
         stop: `threads.Stop`.
 
     Yields:
@@ -148,7 +148,7 @@ def _prepare_one(name, encoded, models, folder, only_colored):
         return Prepared(name, digest)
     rgb = photo_files.decode_photo(name, encoded)[0].rgb
     if only_colored and not has_colors(rgb):
-        raise PictureError("has no colors, so that it can't be held beside what a model made.")
+        raise PictureError("has no colors, so that it can't be compared with a model's coloring.")
     for path, model in missing.items():
         photo_files.write_picture(path, model.paint(rgb), overwrite=True)
     return Prepared(name, digest)

@@ -30,7 +30,7 @@ _MAX_STEPS = 100_000
 
 
 def report(votes, names):
-    """Writes what the votes say.
+    """Reports the results of the votes.
 
     Args:
         votes: List of `votes.Vote`.
@@ -122,7 +122,7 @@ def _fooling(votes, names, truth):
         *pages.markdown([header, *rows], numbers=True).splitlines(),
         "",
         "The fooling rate is how often the output was taken for the real photo; 50 % is the best "
-        "that can be hoped for.",
+        "possible.",
     ]
 
 
@@ -139,7 +139,7 @@ def _ties(votes):
 
 
 def count_wins(pairs, shares, num_models):
-    """Counts who was preferred to whom.
+    """Counts the wins of each model over each other.
 
     Args:
         pairs: Integer array of shape `(votes, 2)`: the two models of each vote.

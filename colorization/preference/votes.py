@@ -54,7 +54,7 @@ def as_text(name):
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """Where a voter stands.
+    """The state of a voter.
 
     Args:
         answered: Number of votes.
@@ -159,7 +159,7 @@ class Votes:
             return {digest: numbers[digest] for digest in names}
 
     def standing(self, voter, plan):
-        """Tells where a voter stands, and asks the next question if none is open.
+        """Returns the state of a voter, and asks the next question if none is open.
 
         Returns:
             `Standing`.
@@ -287,8 +287,8 @@ def open_database(path, create=True):
         create: Whether it is made if it is missing.
 
     Returns:
-        A `sqlite3.Connection` that any thread may use, one at a time; without a transaction of its
-        own accord.
+        A `sqlite3.Connection` that any thread may use, one at a time; in autocommit
+        mode.
 
     Raises:
         VotesError: If the file is missing, cannot be made, or is no file of votes.
@@ -326,8 +326,8 @@ def transaction(connection):
 
 
 def _prepare_tables(connection, path):
-    # First of all, so that a stranger's file is left as it is; and in this order, since another
-    # process may be making the file.
+    # First, so that another program's file is left unchanged; and in this order, since another
+    # process may be creating the file.
     num_tables = _num_tables(connection)
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
@@ -341,7 +341,7 @@ def _prepare_tables(connection, path):
     connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA foreign_keys = ON")
     with transaction(connection):
-        # Looked at again, now that no other process can be at the same.
+        # Checked again, now that no other process can do the same.
         if not _num_tables(connection):
             # Not as a script, which would end the transaction.
             for statement in _TABLES.split(";\n"):

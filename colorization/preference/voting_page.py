@@ -60,7 +60,7 @@ def create_app(votes, plan, picture_path):
     """Makes the WSGI application of a study.
 
     - `GET /`: the page.
-    - `GET /api/standing`: where the voter stands, as JSON: `total`, `answered`, `last` (of the
+    - `GET /api/standing`: the state of the voter, as JSON: `total`, `answered`, `last` (of the
       vote that can be taken back) and `question`, with its `id`, `kind` and the addresses of the
       pictures `left` and `right`, or null at the end.
     - `POST /api/vote` of `{"question": ID, "choice": "left" | "right" | "tie"}`, and
@@ -168,7 +168,7 @@ def _add_pictures(app, votes, plan, picture_path):
 
 
 def _standing(votes, plan):
-    """Where the voter of this request stands."""
+    """The state of the voter of this request."""
     found, question = votes.standing(flask.g.voter, plan), None
     if found.question is not None:
         question = {

@@ -4,4 +4,4 @@ from pipelines.errors import UserError
 
 
 class ExportError(UserError):
-    """A model that can't be exported where or as asked. The message says how to mend it."""
+    """A model that can't be exported. The message says how to fix it."""

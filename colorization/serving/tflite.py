@@ -72,7 +72,7 @@ def write(path, content):
 
 
 def about(description, quantization="none"):
-    """What is said of a model within its file, of what is said of it beside a SavedModel."""
+    """Description of a model within its file, from that beside a SavedModel."""
     # The prior is large, and nothing to a phone.
     kept = {name: value for name, value in description.items() if name != "prior"}
     return kept | {"quantization": quantization}
@@ -187,9 +187,7 @@ def examples(graph, source, count, size=None):
     pictures = elements.map(pixels.decode_in_graph).ignore_errors()
     found = [graph.seen(picture[None], size).numpy() for picture in pictures]
     if not found:
-        raise ExportError(
-            f"{source.name}: a picture was expected, and none that was looked at can be read."
-        )
+        raise ExportError(f"{source.name}: expected a picture. Received: none that can be read.")
     return found
 
 

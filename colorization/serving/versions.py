@@ -39,7 +39,7 @@ max_execution_batch_size {{ value: 1 }}
 batch_timeout_micros {{ value: 0 }}
 # Two for each core; set it to the machine.
 num_batch_threads {{ value: 4 }}
-# A call may hold 64 photos; where 256 wait, the next is told to come again.
+# A call may hold 64 photos; where 256 wait, the next is refused.
 enable_large_batch_splitting {{ value: true }}
 max_batch_size {{ value: 64 }}
 max_enqueued_batches {{ value: 256 }}
@@ -175,7 +175,7 @@ def write_warm_up(path, name, gives_variants):
 
 
 def _requests(gives_variants):
-    """Inputs of a small request for every signature; warm is what was called, at whatever size."""
+    """Inputs of a small request for every signature; what was called once is warm, at any size."""
     ramp = tf.cast(tf.range(64 * 64) * 255 // (64 * 64), tf.uint8)
     picture = tf.repeat(tf.reshape(ramp, [64, 64, 1]), 3, axis=-1)
     lightness = tf.cast(picture[..., :1], tf.float32) * (100 / 255)

@@ -20,8 +20,8 @@ class AdversarialModel(keras.Model):
     """Trains a conditional generator against a discriminator.
 
     A step first updates the discriminator on a real and a generated target, then the generator on
-    the adversarial loss and the distance to the target; `phase`, one of `PHASES`, says which of
-    the two it does. While it is `"pretraining"` the generator trains on the distance alone.
+    the adversarial loss and the distance to the target; `phase`, one of `PHASES`, decides
+    which of the two. While it is `"pretraining"` the generator trains on the distance alone.
 
     Args:
         generator: Model from `condition`, or `[condition, noise]`, to a prediction in the target's
@@ -93,7 +93,7 @@ class AdversarialModel(keras.Model):
         return layers.generate(self.generator, condition, training=training)
 
     def make_train_function(self, force=False):
-        """Makes the function of a step, which takes the way of the phase of the moment.
+        """Makes the function of a step, which depends on the current phase.
 
         `train_step` is traced once, and what it updates is a Python value: every phase has a
         trace of its own.
@@ -203,7 +203,7 @@ def assemble_model(generator, discriminator=None):
 
 
 def _share_of_replica(loss):
-    # Gradients are summed over replicas, each of which sees its share of the batch.
+    # Gradients are summed over replicas, each of which gets its share of the batch.
     return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
 
@@ -239,7 +239,7 @@ def step_seed(seed, purpose, *counters):
 
     Args:
         seed: Integer.
-        purpose: Integer that tells apart what is drawn in one step.
+        purpose: Integer that distinguishes what is drawn in one step.
         *counters: Integer tensors.
 
     Returns:

@@ -55,35 +55,35 @@ class Phases(keras.callbacks.Callback):
 class StopAtNonFiniteLoss(keras.callbacks.Callback):
     """Ends the run where a loss is not finite, and names the first such step.
 
-    Looking at a loss waits for the device to compute it. So losses are kept as tensors and looked
-    at together, after every N-th step and at the end of an epoch, before anything is saved.
+    Reading a loss waits for the device to compute it. So losses are kept as tensors and read
+    together, after every N-th step and at the end of an epoch, before anything is saved.
 
     Args:
         steps_per_epoch: Steps of an epoch.
-        every: Number of steps that are looked at together.
+        every: Number of steps that are read together.
     """
 
     def __init__(self, steps_per_epoch, every=50):
         super().__init__()
         self.steps_per_epoch, self.every = steps_per_epoch, every
-        self.epoch, self._unseen = 0, []
+        self.epoch, self._unread = 0, []
 
     def on_epoch_begin(self, epoch, logs=None):
         """Remembers the epoch, to count steps over the run."""
-        self.epoch, self._unseen = epoch, []
+        self.epoch, self._unread = epoch, []
 
     def on_train_batch_end(self, batch, logs=None):
         """Keeps the losses of a step: means over the epoch so far, which one NaN turns to NaN."""
-        self._unseen.append((batch, dict(logs)))
-        if len(self._unseen) >= self.every:
-            self._look()
+        self._unread.append((batch, dict(logs)))
+        if len(self._unread) >= self.every:
+            self._check()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Looks at the last steps."""
-        self._look()
+        """Checks the last steps."""
+        self._check()
 
-    def _look(self):
-        for batch, losses in self._unseen:
+    def _check(self):
+        for batch, losses in self._unread:
             bad = [name for name, value in losses.items() if not math.isfinite(float(value))]
             if bad:
                 step = self.epoch * self.steps_per_epoch + batch + 1
@@ -92,7 +92,7 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
                     "of earlier epochs are kept. Lower --learning_rate or set --clip_norm=1, in a "
                     "new --model_dir."
                 )
-        self._unseen = []
+        self._unread = []
 
 
 class History(keras.callbacks.Callback):

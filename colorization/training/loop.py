@@ -101,7 +101,7 @@ def _fit(config, workers, run, pictures, built, figures):
     built.model.fit(
         workers.feed(batches, is_endless=True),
         initial_epoch=epoch,
-        # A run that stopped early has no epochs left, whatever its recipe says.
+        # A run that stopped early has no epochs left.
         epochs=epoch if is_finished else config.epochs,
         steps_per_epoch=steps,
         validation_data=checks,

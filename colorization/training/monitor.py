@@ -1,4 +1,4 @@
-"""Metrics of the evaluation during training, and what follows them: losses do not tell enough.
+"""Metrics of the evaluation during training, and the callbacks that follow them.
 
 An epoch either measures a metric or does not log it. Whether more of it is better follows from its
 name; inside, it is turned so that less always is.
@@ -78,7 +78,7 @@ class Figures(keras.callbacks.Callback):
 
 
 class Following:
-    """Makes a callback of Keras follow what is monitored: it is told of the epochs that measure it.
+    """Makes a callback of Keras follow what is monitored: it is called for epochs that measure it.
 
     Comes before the callback among the bases; the callback is made with `mode="min"`.
     """
@@ -156,7 +156,7 @@ def build_figures(config, built, pictures, features):
 
 
 def build_best(config, run, model, history):
-    """Makes the callbacks that keep the best checkpoint, if `--monitor` says what is best."""
+    """Makes the callbacks that keep the best checkpoint, if `--monitor` names a measure."""
     if config.monitor == "auto":
         return []
     saved = Checkpoints(model, checkpoint_folder(run.model_dir, "best"), 1)

@@ -26,8 +26,8 @@ class AdamW(keras.optimizers.AdamW):
 class AtRunStep(keras.optimizers.schedules.LearningRateSchedule):
     """Follows another schedule over the steps of a run, of which an optimizer makes only some.
 
-    An optimizer counts its own updates. Without this, one that makes every fifth step would have
-    seen a fifth of its schedule at the end of the run.
+    An optimizer counts its own updates. Without this, one that makes every fifth step would end
+    the run after a fifth of its schedule.
 
     Args:
         schedule: A `LearningRateSchedule` of the run's steps.

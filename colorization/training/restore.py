@@ -94,8 +94,8 @@ def trained_generator(config, model_dir, rarity=1.0, checkpoint="latest"):
 def publish_weights(model_dir, checkpoint, path):
     """Writes a run's averaged weights for `--start_from`, kernels in half precision.
 
-    The file tells the flags that made the network. Its class weights are those of training, so that
-    it can be trained further whatever the exported model keeps of them.
+    The file holds the flags that made the network. Its class weights are those of training, so that
+    training can continue even if the exported model drops them.
 
     Args:
         model_dir: Directory of the run.
@@ -177,8 +177,8 @@ def _read_weights(config, path):
     network = build_generator(config, pretrained=False)
     try:
         with h5py.File(path) as file:
-            told = json.loads(file.attrs.get("recipe", "{}"))
-        _check_network(config, told, path)
+            theirs = json.loads(file.attrs.get("recipe", "{}"))
+        _check_network(config, theirs, path)
         network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, ConfigError):

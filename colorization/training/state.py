@@ -1,6 +1,6 @@
 """The state of a run: its directory, and the checkpoints in it.
 
-The directory says what was asked, of which pictures, and with which versions. A checkpoint is all
+The directory holds the flags, the fingerprint of the pictures and the versions. A checkpoint is all
 that the next step depends on, at the end of an epoch: networks, optimizers with their averages and
 counts, and the states of dropout. Schedules and the input chain are functions of the step. All of
 it is written in one piece or not at all.
@@ -57,7 +57,7 @@ class Run:
         """Makes the directory, or checks that it holds this run; notes a raised `--epochs`.
 
         Args:
-            config: The `Config` that was asked for.
+            config: The requested `Config`.
 
         Raises:
             TrainingError: If the directory holds another run, or something else; or if it is
@@ -108,7 +108,7 @@ class Run:
             ) from error
 
     def write_recipe(self, config):
-        """Notes what was asked, and where the pictures lie."""
+        """Writes the flags, with absolute paths."""
         if self.model_dir and self.is_chief:
             write_text(self.path(RECIPE), format_flags(absolute(config)))
 
@@ -218,7 +218,7 @@ def absolute(config):
 
 
 def _compare(model_dir, earlier, config):
-    # Pictures may move: the survey tells whether they are the same.
+    # Pictures may move: the survey checks that they are the same.
     kept = {*knobs(free=True), *_PICTURES, "exclude", "epochs"}
     earlier, config = absolute(earlier), absolute(config)
     pairs = zip(format_flags(earlier).splitlines(), format_flags(config).splitlines(), strict=True)
@@ -239,7 +239,7 @@ def _compare(model_dir, earlier, config):
 
 
 def total_seconds(model_dir, epochs):
-    """Sum of the seconds of a run's first epochs by its history; NaN where one does not tell."""
+    """Sum of the seconds of a run's first epochs by its history; NaN where one has none."""
     with open(os.path.join(model_dir, "history.csv"), newline="") as file:
         rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= epochs]
     return sum(float(row.get("seconds") or "nan") for row in rows)

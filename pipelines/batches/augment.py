@@ -1,4 +1,4 @@
-"""Augmentation, in-graph and stateless: the same seed gives the same crop, whatever came before."""
+"""Augmentation, in-graph and stateless: the same seed always gives the same crop."""
 
 import tensorflow as tf
 

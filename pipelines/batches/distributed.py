@@ -103,7 +103,7 @@ def _count_workers(address, patience):
         except tf.errors.OpError as error:
             errors.append(error)
 
-    # Without a worker it would wait for ever.
+    # Without a worker it would wait forever.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     deadline = time.monotonic() + patience
@@ -174,7 +174,7 @@ def _distribute(dataset, address):
 def guard(service):
     """Ends training in one line when a service, or None, fails it.
 
-    TensorFlow waits for a lost worker for ever. So the workers are asked again and again, and the
+    TensorFlow waits for a lost worker forever. So the workers are asked again and again, and the
     process ends if one does not answer.
 
     Raises:

@@ -39,7 +39,7 @@ class Survey:
         skipped: Positions of all that are not usable in the source.
         excluded: Names that `exclusions.exclude` had left out of the source.
         mismatched: Names of pairs whose two pictures differ in size.
-        not_white: Names of pictures whose border is less white than was asked for.
+        not_white: Names of pictures whose border is less white than required.
         turned: Lists of a position and the Exif orientation of its picture, of a pair those of
             both, for the elements that are not stored upright.
     """
@@ -94,7 +94,7 @@ def survey(source, white_background=0.0):
             turns.append(gray_turn)
         if white_background:
             is_not_white = white_share(picture) < white_background
-        # The first that holds is what is said.
+        # The first that holds is reported.
         flaws = tf.stack([is_mismatched, is_gray(picture), is_not_white])
         return position, flaws, tf.strings.to_hash_bucket_fast(encoded, 2**62), tf.stack(turns)
 
@@ -143,9 +143,9 @@ _FLAWS = {
 def describe_skipped(found):
     """Says in words what a survey leaves out, such as `"3 damaged and 1 gray skipped"`."""
     counts = {words: len(getattr(found, name)) for name, words in _FLAWS.items()}
-    # Of damage and of gray it is well to know that there is none.
-    said = [f"{n} {words}" for words, n in counts.items() if n or words in ("damaged", "gray")]
-    return " and ".join([", ".join(said[:-1]), said[-1]]) + " skipped"
+    # Damaged and gray pictures are counted even if there are none.
+    parts = [f"{n} {words}" for words, n in counts.items() if n or words in ("damaged", "gray")]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) + " skipped"
 
 
 def _report(source, found):

@@ -1,4 +1,4 @@
-"""Reads what libvips doesn't: BMP and JPEG 2000, by OpenCV, and PBM, PGM and PPM (P1 to P6).
+"""Formats that libvips does not read: BMP and JPEG 2000 by OpenCV, and PBM, PGM, PPM (P1 to P6).
 
 Sources: Microsoft's bitmap headers; ISO/IEC 15444-1 (JPEG 2000); the Netpbm documentation (pbm,
 pgm, ppm), version 10.
@@ -27,8 +27,8 @@ def bmp_header(data):
 
     Returns:
         `(height, width, resolution, alpha)`: pixels, 0 where the header is cut short;
-        `(horizontal, vertical)` pixels per inch or None; and whether a mask says that some bits are
-        transparency.
+        `(horizontal, vertical)` pixels per inch or None; and whether some bits are transparency,
+        by a mask.
     """
     try:
         length = struct.unpack_from("<I", data, 14)[0]
@@ -97,7 +97,7 @@ def _decode(data, flag):
 
 
 def pnm_header(data):
-    """Reads what stands before the pixels.
+    """Reads the header, which precedes the pixels.
 
     Returns:
         `(height, width, largest, start)`: pixels, the level that means white, and where the pixels

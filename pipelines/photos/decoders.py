@@ -45,7 +45,7 @@ def decode(kind, data, salvage=False):
     Args:
         kind: Its `Format`, by its first bytes.
         data: Bytes of the whole file.
-        salvage: Whether of a damaged JPEG or PNG file is taken what can be read.
+        salvage: Whether to read what is left of a damaged JPEG or PNG file.
 
     Returns:
         List of `Photo`: one for each page of a TIFF file, else one.
@@ -74,7 +74,7 @@ def decode(kind, data, salvage=False):
 
 
 def _salvaged(kind, data):
-    """What can be read of a damaged file; None if nothing can."""
+    """The readable part of a damaged file; None if there is none."""
     load = getattr(pyvips.Image, f"{kind.reader}_buffer")
     try:
         image = load(headers.without_junk(data), access="sequential", fail_on="none")
@@ -258,11 +258,11 @@ _OTHER_READERS = {
 
 
 class NotTold(Exception):
-    """A header that is damaged, or that nothing here reads without decoding."""
+    """A header that is damaged, or that can't be read without decoding."""
 
 
 class TooManyPages(NotTold):
-    """A TIFF file of more pages than are wanted.
+    """A TIFF file with too many pages.
 
     Args:
         count: How many it has.
@@ -279,13 +279,13 @@ def page_sizes(path, kind, max_pages):
     Args:
         path: Path of a picture file.
         kind: Its `formats.Format`, by its first bytes.
-        max_pages: Pages of a TIFF file, at most: to find one takes the longer the more there are.
+        max_pages: Pages of a TIFF file, at most: each takes longer to find than the last.
 
     Returns:
         List of `(height, width)`, in pixels.
 
     Raises:
-        NotTold: If the header does not tell.
+        NotTold: If the header does not say.
         TooManyPages: If the file has more pages.
     """
     try:

@@ -112,7 +112,7 @@ def _has_all_scans(data):
 def _jpeg_segments(data, all_scans=False):
     """Yields `(marker, start, end)` of each segment's contents, up to the first scan's header.
 
-    Or, as asked, to the end of the file.
+    Or, with `all_scans`, to the end of the file.
     """
     position, marker = 2, 0
     while (all_scans or marker != 0xDA) and position + 4 <= len(data) and data[position] == 0xFF:

@@ -1,4 +1,4 @@
-"""What a photo says of itself, by an image of libvips and the file; XMP and IPTC packets.
+"""Metadata of a photo, from an image of libvips and the file; XMP and IPTC packets.
 
 Packets are bytes, which are read, changed and wrapped; a damaged one is left out.
 
@@ -226,7 +226,7 @@ def metadata_of(image):
 
 
 def add_tiff_tags(about, block, start):
-    """Adds what libvips does not say of a TIFF page."""
+    """Adds the metadata of a TIFF page that libvips leaves out."""
     # Photoshop says that IPTC are long numbers, and libtiff swaps them in big-endian files.
     iptc = block.raw(block.directory(start)[0], tiff.IPTC)
     return dataclasses.replace(
@@ -237,7 +237,7 @@ def add_tiff_tags(about, block, start):
 
 
 def upright(pixels, turn, about):
-    """Makes a `Photo` of pixels as they were stored, and of what the file said."""
+    """Makes a `Photo` of pixels as they were stored, and of the file's metadata."""
     swapped = turn >= 5
     pixels = _UPRIGHT.get(turn, np.asarray)(pixels)
     turned = exif.upright(about.exif, swapped) if about.exif else None

@@ -1,4 +1,4 @@
-"""What a photo is: its pixels, and what it says about itself."""
+"""A photo: its pixels and metadata."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ class PictureError(UserError):
 
 
 class TakenError(PictureError):
-    """The file that a picture was to be written to is there already."""
+    """The file to write exists already."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Photo:
         alpha: Array of the same type, of shape `(height, width)`, not multiplied into `rgb`; or
             None.
         metadata: A `Metadata`.
-        remarks: Strings that say what of the file was not taken, or was mended.
+        remarks: Strings that say what was left out of the file or repaired.
     """
 
     rgb: np.ndarray

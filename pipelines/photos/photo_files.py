@@ -1,11 +1,11 @@
-"""Photo files in, pixels and what the file says of them out, and back.
+"""Photo files in, pixels and metadata out, and back.
 
 A photo is uint8 or uint16 sRGB of shape `(height, width, 3)`, upright. A file that is missing,
 truncated, damaged or no picture raises one line. A file is written whole or not at all. Any number
 of threads may call at once.
 
-The format of a file is told by its first bytes, and exactly that decoder is called: libvips, left
-to guess, would parse far more than these. Reading: `decoders`, with `bitmaps` for what libvips
+The format of a file is identified by its first bytes, and only that decoder is called: libvips
+itself would try far more formats than these. Reading: `decoders`, with `bitmaps` for what libvips
 doesn't read. Writing: `encoders`, with `tiff`. Both: `metadata`, `exif`, `icc`.
 """
 
@@ -58,7 +58,7 @@ def read_photo(path, salvage=False):
     asks for, and the orientation is then 1. Floating-point, signed and 32-bit levels of TIFF become
     uint16 (`levels`).
 
-    What a photo says in its `remarks` is logged as a warning.
+    Its `remarks` are logged as warnings.
 
     Not kept: thumbnails, which would show the old picture; of Photoshop's own data everything but
     IPTC; XMP beyond the first 64 KB of a JPEG file; tags of a TIFF page that describe its storage
@@ -98,7 +98,7 @@ def decode_photo(path, data, salvage=False):
 
 
 def write_photo(path, pages, overwrite=False, note=None):
-    """Writes a photo file whole or not at all: no reader ever sees a part of it.
+    """Writes a photo file whole or not at all: atomically.
 
     A photo whose file had an ICC profile is tagged with one of sRGB. `encoders.encode` says what
     each format holds; metadata that do not fit are logged as a warning.
@@ -106,7 +106,7 @@ def write_photo(path, pages, overwrite=False, note=None):
     Args:
         path: Path that ends in one of `formats.WRITABLE_SUFFIXES`.
         pages: Sequence of `Photo`; of more than one only for TIFF.
-        overwrite: Whether a file that is there already is replaced; default False.
+        overwrite: Whether a file that exists is replaced; default False.
         note: A `Note` that goes into the XMP, that the colors are computed; or None.
 
     Raises:
@@ -162,11 +162,11 @@ def encode_photo(path, pages, note=None):
 
 
 def count_pixels(path):
-    """Tells how many pixels a photo's file claims on all its pages, without decoding them.
+    """Counts the pixels of all pages of a photo's file by its header, without decoding.
 
     Returns:
-        Their number, as the header tells it; else the file's bytes, for want of better. 0 if there
-        is no such file.
+        Their number, by the header; else the size of the file in bytes. 0 if there is no such
+        file.
     """
     try:
         with open(path, "rb") as file:

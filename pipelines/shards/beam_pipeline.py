@@ -65,7 +65,7 @@ def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
 
     Raises:
         UserError: If there are fewer pictures than shards, or they are of TensorFlow Datasets, or
-            `data` or `exclude` is none.
+            `data` or `exclude` is invalid.
     """
     if any(part.startswith("tfds:") for part in opener.split_specifications(data)):
         raise UserError(
@@ -177,10 +177,10 @@ def _open_folder(planned, folder):
     found = [os.path.basename(path) for path, _ in found]
     found = [name for name in found if not name.endswith(beam_files.TEMPORARY)]
     if found:
-        # Any of these says it, in case one is damaged; the shortest first.
-        told = sorted(found, key=lambda name: (name not in (_PLAN, shard_index.INDEX), name))
-        told = (_told_plan(folder, name) for name in told if name.endswith(".json"))
-        digest = next(filter(None, told), None)
+        # Any of these names the plan, in case one is damaged; the shortest first.
+        files = sorted(found, key=lambda name: (name not in (_PLAN, shard_index.INDEX), name))
+        plans = (_plan_of(folder, name) for name in files if name.endswith(".json"))
+        digest = next(filter(None, plans), None)
         if digest == planned.digest:
             return
         if digest is None:
@@ -200,7 +200,7 @@ def _open_folder(planned, folder):
     beam_files.write(FileSystems.join(folder, _PLAN), [content])
 
 
-def _told_plan(folder, name):
+def _plan_of(folder, name):
     from apache_beam.io.filesystems import FileSystems
 
     try:

@@ -1,8 +1,8 @@
 """How pipelines run on Apache Beam: the engine on this machine, its worker processes, and its ends.
 
-Beam's own runner on this machine waits for ever for a worker process that was killed, and leaves
+Beam's own runner on this machine waits forever for a worker process that was killed, and leaves
 worker processes behind when it is killed itself. `run` ends in both cases. A worker process is
-`python -m pipelines.shards.beam_runner`, with what Beam's own worker is told; it ends when the
+`python -m pipelines.shards.beam_runner`, with the arguments of Beam's own worker; it ends when the
 process that it works for ends.
 
 Beam is an extra, so that nothing here imports it before it is used.
@@ -29,7 +29,7 @@ _POLL_SECONDS = 0.1
 
 
 def run(build, runner="DirectRunner", beam_options=""):
-    """Builds a pipeline, runs it to its end, and tells what its counters counted.
+    """Builds a pipeline, runs it to its end, and returns its counters.
 
     Args:
         build: Function of an `apache_beam.Pipeline` that adds the steps.
@@ -40,7 +40,7 @@ def run(build, runner="DirectRunner", beam_options=""):
         Dict of the pipeline's counters, by name; those of one name are added up.
 
     Raises:
-        UserError: If Beam is missing, the runner or an option is none, a step raised an error of
+        UserError: If Beam is missing, the runner or an option is invalid, a step raised an error of
             this project, a worker process ended, or the runner says that the pipeline failed.
         RuntimeError: If a step raised another error: a mistake in this program.
     """
@@ -63,7 +63,7 @@ def run(build, runner="DirectRunner", beam_options=""):
             raise
         raise UserError(own[1]) from error
     if result.state != "DONE":
-        raise UserError(f"The pipeline ended as {result.state}. What the runner logged says why.")
+        raise UserError(f"The pipeline ended as {result.state}. See the log of the runner.")
     return _counters(result)
 
 
@@ -111,7 +111,7 @@ def _watched(work):
     kept, threading.excepthook = threading.excepthook, notice
     threading.Thread(target=attempt, name="pipeline", daemon=True).start()
     try:
-        # Not without end: a signal that comes right before such a wait is not heard.
+        # With a timeout: a signal that comes right before such a wait is lost.
         while not ended.wait(0.5):
             pass
     except KeyboardInterrupt:
@@ -121,7 +121,7 @@ def _watched(work):
     if not outcome and not errors:
         # The threads go on failing for a while, and `notice` on keeping them quiet.
         raise UserError(
-            "A worker process was killed, perhaps for want of memory. Start the command again; "
+            "A worker process was killed, perhaps for lack of memory. Start the command again; "
             "--beam_options=--direct_num_workers=1 takes less."
         )
     threading.excepthook = kept
@@ -148,7 +148,7 @@ def lifeline():
             yield
         except BaseException:
             os.rmdir(folder)
-            # They would tell of lost connections otherwise.
+            # Otherwise they would report lost connections.
             time.sleep(3 * _POLL_SECONDS)
             raise
         finally:
@@ -159,7 +159,7 @@ def main():
     """Does what Beam's own worker does."""
     parent = os.getppid()
     threading.Thread(target=_watch, args=(parent, os.environ[_LIFELINE]), daemon=True).start()
-    # On Ctrl-C the terminal tells all of the group; who started this one ends it.
+    # On Ctrl-C the terminal signals the whole group; the parent ends this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Else all that is logged here is logged once more there.
     os.environ.pop("LOGGING_API_SERVICE_DESCRIPTOR", None)

@@ -70,7 +70,7 @@ def prepare(runner="DirectRunner", beam_options=""):
         `apache_beam.options.pipeline_options.PipelineOptions`.
 
     Raises:
-        UserError: If Beam is missing, or the runner or an option is none.
+        UserError: If Beam is missing, or the runner or an option is invalid.
     """
     import_beam()
     from apache_beam.io.filesystems import FileSystems

@@ -181,7 +181,7 @@ def match_folders(color, gray, specification="pairs"):
         raise UserError(
             f"{specification}: {len(both)} names are in both folders and {len(alone)} in one "
             f"alone, more than {MOST_UNMATCHED:.0%}; the first is {alone[0]}. Expected pictures of "
-            "equal names, whatever their suffixes. Rename or remove those without a partner."
+            "equal names, with any suffixes. Rename or remove those without a partner."
         )
     if alone:
         logging.warning(

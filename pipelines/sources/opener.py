@@ -1,6 +1,6 @@
 """Sources: where pictures come from, each a cheap list of elements and a way to read one.
 
-A source is opened in one fixed order, and what is wrong with a set of pictures is said before
+A source is opened in one fixed order, and problems of a set of pictures are reported before
 training on it.
 """
 

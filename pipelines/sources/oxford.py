@@ -29,7 +29,7 @@ def open_split(specification, rest):
         A `Source` of the split's pictures, in the order of their numbers.
 
     Raises:
-        UserError: If the split is none of `SPLITS`, or the folder is not laid out as said above.
+        UserError: If the split is none of `SPLITS`, or the folder is not laid out as above.
     """
     folder, split = rest, "train1"
     if not os.path.isdir(rest) and ":" in rest:
@@ -79,7 +79,7 @@ def read_splits(path):
     try:
         tables = scipy.io.loadmat(path)
     except Exception as error:
-        # Of a damaged file scipy raises whatever its bytes lead to.
+        # For a damaged file scipy may raise anything.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path} can't be read: {reason}. {expected} Download it again.") from error
     missing = [key for key in SPLITS.values() if key not in tables]

@@ -27,7 +27,7 @@ RADIUS = hashing.LARGEST_RADIUS
 SHORT_SIDE = 720
 QUALITY = 95
 MOST_DAMAGED = 0.1
-# Containers tell about how many frames they hold.
+# Containers say about how many frames they hold.
 LEAST_FOUND = 0.9
 _DAMAGE = "damage.txt"
 # Goes into the names of folders; to be raised with any change of what frames are taken.
@@ -153,7 +153,7 @@ def _note(folder, text):
 
 
 def _fingerprint(path, every):
-    # Of large files both ends tell enough, and no times, so that a copy is the same video.
+    # Both ends of a large file suffice; no times, so that a copy is the same video.
     size, end = os.path.getsize(path), 1 << 20
     digest = hashlib.sha256(f"{_VERSION} {every} {size} ".encode())
     with open(path, "rb") as file:
@@ -180,9 +180,9 @@ def distinct_frames(path, every, on_damage=logging.warning):
     """
     hashes, number = [], -1
     with _quiet_capture(path) as capture:
-        told = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
+        claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
         name = os.path.basename(path)
-        with tqdm(desc=name, total=max(told, 0), unit="frame", disable=None, leave=False) as bar:
+        with tqdm(desc=name, total=max(claimed, 0), unit="frame", disable=None, leave=False) as bar:
             while capture.grab():
                 number += 1
                 bar.update()
@@ -201,9 +201,9 @@ def distinct_frames(path, every, on_damage=logging.warning):
             f"{path}: no frame can be read. Expected a whole video of a kind that FFmpeg knows. "
             "Remove or convert it."
         )
-    if number + 1 < LEAST_FOUND * told:
+    if number + 1 < LEAST_FOUND * claimed:
         on_damage(
-            f"{path}: damaged: {number + 1} of {told} frames can be read, and they are used. "
+            f"{path}: damaged: {number + 1} of {claimed} frames can be read, and they are used. "
             "Replace the file to use all."
         )
 

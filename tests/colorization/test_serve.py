@@ -82,7 +82,9 @@ def test_serves_the_released_model_until_it_is_told_to_stop(tmp_path, number):
     assert process.returncode == 0
     # Beside them gRPC, which TensorFlow holds, may note that a descriptor is closed.
     lines = [line for line in errors.split("\n") if line and "ev_epoll1_linux" not in line]
-    assert output == "" and lines == ["Stopping after the photos in progress. Again: at once."]
+    assert output == "" and lines == [
+        "Stopping after the photos in progress. Repeat to stop at once."
+    ]
 
 
 def hear_signals():

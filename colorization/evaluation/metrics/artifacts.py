@@ -26,7 +26,7 @@ def checkerboard(picture, period=PERIOD):
 
     Args:
         picture: Float array of shape `(height, width, 3)`, Lab, at least `BLOCK + period` on a
-            side; what is left over at the right and the bottom is not looked at.
+            side; what is left over at the right and the bottom is ignored.
         period: Pixels; a divisor of `BLOCK`. Every divisor of it counts too.
 
     Returns:
@@ -35,7 +35,7 @@ def checkerboard(picture, period=PERIOD):
     Raises:
         ValueError: If the picture is too small.
 
-    Source: of its own, after the artifact in Odena et al., "Deconvolution and checkerboard
+    Source: this project, after the artifact in Odena et al., "Deconvolution and checkerboard
     artifacts", 2016.
     """
     rows, columns = ((side - period + 1) // BLOCK for side in picture.shape[:2])
@@ -70,7 +70,7 @@ def bleeding(truth, picture):
         Mean over these pixels, ab units per pixel; 0 for the truth, for gray, and where there is
         no edge.
 
-    Source: of its own. Published is the Cluster Discrepancy Ratio (Kim et al., "Deep edge-aware
+    Source: this project. Published is the Cluster Discrepancy Ratio (Kim et al., "Deep edge-aware
     interactive colorization against color-bleeding effects", 2021), which rests on superpixels
     and on clusters of random start.
     """
@@ -101,13 +101,13 @@ def blotches(truth, picture):
     Where lightness is flat photos do change color, so that the truth has some blotches too.
 
     Args:
-        truth: Float array of shape `(height, width, 3)`, Lab; a* and b* are not looked at.
+        truth: Float array of shape `(height, width, 3)`, Lab; a* and b* are ignored.
         picture: Float array of the same shape.
 
     Returns:
         CIE units; 0 where ab is constant in every region, and where there is no region.
 
-    Source: of its own.
+    Source: this project.
     """
     lightness, ab = truth[..., 0], picture[..., 1:]
     factor = max(1, round(min(lightness.shape) / SHORT_SIDE))

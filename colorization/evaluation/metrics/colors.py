@@ -48,7 +48,7 @@ def count_cells(truth, error):
     Returns:
         Float32 array of shape `(3, num_colors)`: the cells that the true colors lie in; the share
         of pixels in each; and that share times their mean AuC. Every picture counts the same,
-        whatever its size.
+        at any size.
     """
     cells = np.clip(np.round(truth[..., 1:] * (1 / STEP)), -REACH, REACH).astype(np.int32) + REACH
     cells = (cells[..., 0] * _SIDE + cells[..., 1]).ravel()

@@ -47,7 +47,7 @@ def frechet_interval(features, other):
     """95 % interval of `frechet_distance`, by leaving out a tenth of the photos in turn.
 
     Not by the bootstrap, whose samples hold fewer different photos and lie above the figure for
-    that alone. The interval tells of chance, not of the bias.
+    that alone. The interval covers chance, not the bias.
 
     Args:
         features: Float array of shape `(n, d)`, `n` at least 20.

@@ -34,7 +34,7 @@ def flicker(frames, lightness):
     Raises:
         ValueError: If a side is shorter than 64.
 
-    Source: of its own, after the warp error of Lai et al., "Learning blind video temporal
+    Source: this project, after the warp error of Lai et al., "Learning blind video temporal
     consistency", 2018, on chroma alone.
     """
     if min(lightness[0].shape) < _MIN_SIZE:

@@ -24,7 +24,7 @@ _SCHEMES = {
 }
 # Seconds for one try. 25 variants take a busy server a while.
 _TIMEOUT = 60.0
-# Who starts a command on a server that is not there wants to know soon.
+# A command whose server is not there fails soon.
 _START_TIMEOUT, _START_PATIENCE = 10.0, 3.0
 
 
@@ -35,7 +35,7 @@ class ServerAway(CannotGoOn):
 class RemoteEngine:
     """Asks a model that TF Serving runs. See `engines`.
 
-    Of each photo only the lightness at the size that the network sees travels: so photos of all
+    Only the lightness of a photo is sent, at the size that the network sees: so photos of all
     kinds and sizes can be colored, and a hundred megapixels send no more than one.
 
     Args:
@@ -47,8 +47,8 @@ class RemoteEngine:
         patience: Seconds from the first try of a call to the last; default two minutes.
 
     Raises:
-        ModelError: If the address is none, the server is not there or has no such model, or the
-            model cannot be colored with from afar.
+        ModelError: If the address is invalid, the server is not there or has no such model, or the
+            model has no signature for clients.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class RemoteEngine:
         return saved_model.suggested(self._ask(saved_model.SUGGEST, inputs))
 
     def _start(self):
-        """Finds the model, and what one pixel, sent to it, tells of it."""
+        """Finds the model, and reads its sizes from the answer to one pixel."""
         timeout = min(_START_TIMEOUT, self._timeout)
         version, signatures = transports.call(
             lambda: self._transport.metadata(self._model, timeout), patience=_START_PATIENCE
@@ -167,7 +167,7 @@ def _transport(server):
     except ValueError as error:
         raise ModelError(f"{expected}{error}.") from error
     if scheme not in _SCHEMES:
-        raise ModelError(f"{expected}another scheme. grpcs:// and https:// go by TLS.")
+        raise ModelError(f"{expected}another scheme. grpcs:// and https:// use TLS.")
     if not host or parts.username is not None or parts.query or parts.fragment:
         raise ModelError(f"{expected}more or less than a host and a port.")
     is_grpc, is_secure, default_port = _SCHEMES[scheme]

@@ -14,7 +14,7 @@ import time
 import numpy as np
 import urllib3
 
-# Seconds. A server that starts anew is back within a minute or two.
+# Seconds. A server that restarts is back within a minute or two.
 FIRST_WAIT, LONGEST_WAIT, PATIENCE = 0.5, 15.0, 120.0
 _PASSING_STATUSES = {408, 409, 429, 502, 503, 504}
 _CONNECT_SECONDS = 10
@@ -30,7 +30,7 @@ _CHANNEL_OPTIONS = [
 
 
 class Refused(Exception):
-    """The server's answer is no, and will be: its words, in one line."""
+    """The server refuses, and will refuse again: its words, in one line."""
 
 
 class NotServed(Refused):
@@ -42,7 +42,7 @@ class Unavailable(Exception):
 
     Args:
         message: The line.
-        retry_after: Seconds after which the server asks to be tried again; None if it says nothing.
+        retry_after: Seconds after which the server asks to be tried again; None if it names none.
     """
 
     def __init__(self, message, retry_after=None):
@@ -55,7 +55,7 @@ def call(work, *, patience=PATIENCE, clock=time.monotonic, sleep=time.sleep):
 
     Args:
         work: Function without arguments; what it raises other than `Unavailable` is raised here.
-        patience: Seconds from the first try after which none is begun any more.
+        patience: Seconds from the first try after which no other is started.
         clock: Function that tells seconds.
         sleep: Function of seconds.
 

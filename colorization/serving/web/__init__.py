@@ -4,4 +4,4 @@ from pipelines.errors import UserError
 
 
 class ServeError(UserError):
-    """A server that cannot be started as asked; the message is one line."""
+    """A server that can't be started. The message is one line."""

@@ -73,7 +73,7 @@ def create_app(colorizer, limits=None):
     limits = limits or Limits()
     app = flask.Flask(__name__)
     app.config.update(
-        # The decisive limit is the photo's own; these are for whatever surrounds it.
+        # The decisive limit is the photo's own; these are for the rest of the form.
         MAX_CONTENT_LENGTH=limits.max_bytes + FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=_FORM_MEMORY,
         MAX_FORM_PARTS=20,

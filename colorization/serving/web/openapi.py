@@ -20,7 +20,7 @@ _HINTS = {
     "example": '{"hints": [{"point": [310, 220], "color": "#3a5f0b"}]}',
 }
 _BODY = (
-    "The photo file itself, of whatever media type: its kind is told by its first bytes. Or a form "
+    "The photo file itself, of any media type: its first bytes say what it is. Or a form "
     "with one file in it, and perhaps a mask, which may hold the parameters too."
 )
 _TEXT, _FLAG, _WHOLE, _POSITIVE = (

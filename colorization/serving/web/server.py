@@ -1,8 +1,8 @@
 """Runs the application under waitress, and lets answers be finished when it is stopped.
 
 waitress receives requests and sends answers in one thread, to and from unlinked temporary files
-where they are large; its other threads never wait for a client. Clients that mean harm, as by
-sending a byte a minute, are the business of a proxy: see docs/web.md.
+where they are large; its other threads never wait for a client. Against clients that mean
+harm, as by sending a byte a minute, put a proxy before it: see docs/web.md.
 """
 
 import logging
@@ -114,7 +114,7 @@ class Server:
         wasyncore.close_all(self._map, ignore_all=True)
 
     def _turn(self):
-        # Not for ever, so that deadlines are kept and a stop is seen.
+        # With a timeout, so that deadlines are kept and a stop is noticed.
         wasyncore.loop(timeout=0.25, use_poll=True, map=self._map, count=1)
 
     def _refuse_connections(self):

@@ -45,8 +45,8 @@ class Overdue(Exception):
     """The answer did not come in time.
 
     Args:
-        started: Whether the work was begun; it goes on then, since a thread cannot be stopped, and
-            its result is dropped. Work that was not begun never is.
+        started: Whether the work was begun. It then continues, since a thread cannot be stopped,
+            and its result is dropped. Work that was not begun never is.
     """
 
     def __init__(self, started):
@@ -59,7 +59,7 @@ class Closed(Exception):
 
 
 class WorkQueue:
-    """Does work in a few threads while those who asked for it wait.
+    """Does work in a few threads while its callers wait.
 
     Args:
         num_workers: How much is done at once.
@@ -173,8 +173,8 @@ class Service:
     def color(self, job, known):
         """Receives the photo of the current request and has it colored.
 
-        The photo and whatever is made of it lie in a folder that is gone when this returns, or
-        when the work ends that it was given up for.
+        The photo and its results lie in a folder that is deleted when this returns or, after a
+        timeout, when the work ends.
 
         Args:
             job: Function of a colorizer, an `uploads.Upload` and `Options`, and of what of

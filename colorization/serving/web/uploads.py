@@ -1,7 +1,7 @@
 """Photos in from requests: received into a folder of their own, refused before they are decoded.
 
-No byte of a request names a path. A photo's kind is told by its first bytes, and its size by its
-header, by the same libraries that decode it.
+No byte of a request names a path. A photo's format is identified by its first bytes, and its size
+by its header, by the same libraries that decode it.
 """
 
 import dataclasses
@@ -174,7 +174,7 @@ def _kind(path):
         raise Problem(
             "no-picture",
             f"Expected a {formats.READ_NAMES} picture. Received: a file that is none of these, "
-            "whatever its name says.",
+            "in spite of its name.",
         )
     return kind
 

@@ -1,11 +1,11 @@
 """The workers of a run: which machines train together, and which of them this process is.
 
-Standard library only; what the environment says is checked before anything starts.
+Standard library only; the environment is checked before anything starts.
 Worker 0 is the chief, which alone writes into the run directory.
 
-TensorFlow waits for absent workers for ever, names none of them, and hears neither Ctrl-C nor
-SIGTERM meanwhile. So every worker first listens at its own port and calls at the others' until each
-has answered once, by this or already by TensorFlow.
+TensorFlow waits for absent workers forever, names none of them, and ignores Ctrl-C and SIGTERM
+meanwhile. So every worker first listens at its own port and connects to the others' until each has
+answered once, by this or already by TensorFlow.
 """
 
 import contextlib

@@ -131,7 +131,7 @@ def reporting_losses(cluster):
             raise
         raise LostWorkerError(
             f"Lost {_lost(cluster, error.message)}, so that {cluster.name(cluster.index)} ends, "
-            "too. What the lost worker said last tells why. Start the same command on all workers "
+            "too. Its last output says why. Start the same command on all workers "
             "again: training resumes from the last checkpoint."
         ) from error
 
@@ -243,7 +243,7 @@ class Workers(Process):
                 )
 
     def feed(self, batches, is_endless=False):
-        """Makes of this worker's batches what `fit` takes for its devices.
+        """Distributes this worker's batches over its devices, for `fit`.
 
         Args:
             batches: Dataset of this worker's shares of all batches, without end; or of the whole
