@@ -84,7 +84,7 @@ def write(found, folder):
     Raises:
         OSError: If a file can't be written.
     """
-    from colorization.auditing import audit_page, statistics
+    from colorization.auditing import audit_report
     from pipelines.files import atomic_write
     from pipelines.sources import exclusions
 
@@ -95,8 +95,8 @@ def write(found, folder):
     for name, reason in found.exclusions():
         lines.append(exclusions.format_line(exclusions.full_name(source, name), reason))
     texts = (
-        audit_page.page(found),
-        json.dumps(statistics.as_json(found), indent=1) + "\n",
+        audit_report.page(found),
+        json.dumps(audit_report.as_json(found), indent=1) + "\n",
         "".join(lines),
     )
     os.makedirs(folder, exist_ok=True)
@@ -108,18 +108,18 @@ def write(found, folder):
 
 
 def _print_tables(found):
-    from colorization.auditing import statistics
+    from colorization.auditing import audit_report
 
     names = ["--data", "--val_data"][: len(found.sets)]
-    rows = [(name, *(f"{value:,}" for value in row)) for name, *row in statistics.findings(found)]
+    rows = [(name, *(f"{value:,}" for value in row)) for name, *row in audit_report.findings(found)]
     _print_table(["", *names], rows)
     for name, part in zip(names, found.sets, strict=True):
         rows = [
-            (row, *statistics.as_texts(values))
-            for row, values in statistics.distributions(part.measures).items()
+            (row, *audit_report.as_texts(values))
+            for row, values in audit_report.distributions(part.measures).items()
         ]
         print()
-        _print_table([name, *statistics.COLUMNS], rows)
+        _print_table([name, *audit_report.COLUMNS], rows)
 
 
 def _print_table(head, rows):

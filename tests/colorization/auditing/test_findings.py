@@ -13,7 +13,7 @@ import skimage.color
 import skimage.data
 import tensorflow as tf
 
-from colorization.auditing import audit_page, findings, inspection, statistics
+from colorization.auditing import audit_report, findings, inspection
 from pipelines.errors import UserError
 from pipelines.sources.opener import Source, open_source
 
@@ -92,7 +92,7 @@ def test_training_should_leave_out_all_but_the_largest_copy_and_the_good(found, 
 
 
 def test_the_table_counts_what_was_found(found):
-    assert statistics.findings(found) == [
+    assert audit_report.findings(found) == [
         ("pictures", 11, 2),
         ("damaged", 4, 0),
         ("gray", 1, 0),
@@ -120,7 +120,7 @@ def test_levels_are_counted_exactly(index, name, noise):
     levels = pictures[..., index].reshape(-1)
     counts = measures.counts[name]
     np.testing.assert_array_equal(counts, np.bincount(levels, minlength=256))
-    row = statistics.distributions(measures)[name]
+    row = audit_report.distributions(measures)[name]
     shares = np.arange(0, 101, 10)
     expected = np.percentile(levels, shares, method="inverted_cdf")
     np.testing.assert_allclose(row, [levels.mean(), levels.std(), *expected])
@@ -131,7 +131,7 @@ def test_lab_is_described_to_within_half_a_bin(noise):
     lab = skimage.color.rgb2lab(pictures).reshape(-1, 3)
     values = dict(zip(("L*", "a*", "b*"), lab.T, strict=True))
     values["chroma"] = np.hypot(lab[:, 1], lab[:, 2])
-    rows = statistics.distributions(measures)
+    rows = audit_report.distributions(measures)
     for name, value in values.items():
         assert measures.counts[name].sum() == 5 * 32 * 32
         expected = np.percentile(value, np.arange(0, 101, 10), method="inverted_cdf")
@@ -149,7 +149,7 @@ def test_ab_are_counted_in_two_dimensions(noise):
 
 
 def test_sizes_are_those_of_the_files(found):
-    rows = statistics.distributions(found.sets[1].measures)
+    rows = audit_report.distributions(found.sets[1].measures)
     assert rows["width"] == pytest.approx([210, 90, *np.linspace(120, 300, 11)])
     assert rows["height"] == pytest.approx([145, 55, *np.linspace(90, 200, 11)])
     assert rows["width / height"][2] == pytest.approx(120 / 90)
@@ -191,7 +191,7 @@ def test_no_picture_at_all_is_an_error(tmp_path):
 
 
 def test_json_holds_all_findings(found):
-    told = json.loads(json.dumps(statistics.as_json(found)))
+    told = json.loads(json.dumps(audit_report.as_json(found)))
     assert short(told["data"]["gray"]) == ["f_gray.png"]
     assert short([told["data"]["tinted"][0]["name"]]) == ["e_tint.jpg"]
     assert [short(side) for side in told["leaks"][0].values()] == [["d_leak.jpg"], ["cat.png"]]
@@ -223,7 +223,7 @@ class Page(html.parser.HTMLParser):
 
 
 def test_the_page_holds_its_pictures_and_closes_its_elements(found):
-    page = Page(audit_page.page(found))
+    page = Page(audit_report.page(found))
     assert not page.open and all(link.startswith("data:image/") for link in page.links)
     # One leak of two pictures, a group of three, one in one tint, one gray; two histograms of ab.
     jpegs = [link for link in page.links if link.startswith("data:image/jpeg")]
@@ -238,5 +238,5 @@ def test_the_page_shows_names_as_text(tmp_path):
     for name in ("<b>&1.png", "<b>&2.png"):
         store(tmp_path / name, np.full((20, 20, 3), (90, 90, 90), np.uint8))
     store(tmp_path / "c.png", skimage.data.coffee(), (60, 40))
-    page = Page(audit_page.page(findings.audit(open_source(f"folder:{tmp_path}"))))
+    page = Page(audit_report.page(findings.audit(open_source(f"folder:{tmp_path}"))))
     assert f"{tmp_path}/<b>&1.png" in page.texts
