@@ -2,8 +2,10 @@
 
 import contextlib
 import importlib
+import importlib.metadata
 import importlib.util
 import os
+import platform
 import re
 import select
 import sys
@@ -112,6 +114,17 @@ def num_processors():
 def count(number, noun):
     """Says how many: `1 photo`, `2 photos`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def installed_versions(packages):
+    """Returns a dict of the versions of Python and of packages; None for what is not installed."""
+    versions = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
 
 
 def print_error(error):

@@ -11,7 +11,7 @@ that you trust.
 import socket
 import threading
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, first_line
 
 ROLES = ("dispatcher", "worker")
 
@@ -83,8 +83,7 @@ def _start(options):
         workers = options.workers.split(",")
         return service.DispatchServer(service.DispatcherConfig(port=port, worker_addresses=workers))
     except tf.errors.OpError as error:
-        reason = error.message.strip().partition("\n")[0]
-        raise UserError(f"The {options.role} can't be started: {reason}.") from error
+        raise UserError(f"The {options.role} can't be started: {first_line(error)}.") from error
 
 
 def _check_port(port):

@@ -18,6 +18,7 @@ import tensorflow as tf
 from colorization.evaluation import EvaluationError
 from colorization.models.layers import precision
 from colorization.models.squeezenet import squeezenet
+from pipelines.errors import first_line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +142,7 @@ def open_inception(path):
             network.load_weights(path)
     # Keras raises many kinds, for files and for the net alike.
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         raise EvaluationError(
             f"{path}: expected weights of InceptionV3 without its classifier. Received another "
             f"file, or none ({reason})."
@@ -176,7 +177,7 @@ def load_features(path):
             network = squeezenet()
             _fill_in(network, path)
     except (OSError, KeyError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         raise EvaluationError(
             f"{path}: expected weights of SqueezeNet 1.1 in Keras' HDF5 layout (.h5), with layers "
             "from conv1 to fire9/expand3x3, or a Keras model (.keras). Received another file, or "

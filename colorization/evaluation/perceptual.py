@@ -10,6 +10,7 @@ import numpy as np
 
 from colorization.evaluation import EvaluationError
 from colorization.evaluation.features import Features, digest, euclidean
+from pipelines.errors import first_line
 
 
 def open_fidelity(path):
@@ -125,7 +126,7 @@ def _opened(name, path, build):
         return build()
     # Both packages raise any error of the packages below them.
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         what = f"{path}: these are no weights of it" if path else "its weights can't be downloaded"
         raise EvaluationError(
             f"{name}: {what} ({reason}). Set --features={name}:FILE to a file of them."

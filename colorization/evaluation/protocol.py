@@ -5,13 +5,12 @@ if their protocols are equal.
 """
 
 import dataclasses
-import importlib.metadata
 import json
 import math
-import sys
 
 from colorization.evaluation import EvaluationError, figures
 from colorization.evaluation.metrics import artifacts, distances
+from pipelines import console
 
 FORMAT = "colorization-evaluation"
 VERSION = 1
@@ -46,10 +45,11 @@ def records(systems, label, found, limit, networks, num_variants):
     Returns:
         List of dicts, one for each system.
     """
+    versions = console.installed_versions(PACKAGES)
     shared = {
         "warnings": figures.warnings(networks, len(found.digests)),
         "protocol": _protocol(found, limit, networks, num_variants),
-        "versions": {"python": sys.version.split()[0]} | _versions(),
+        "versions": {name: version for name, version in versions.items() if version},
     }
     data = {
         "label": label,
@@ -92,16 +92,6 @@ def _protocol(found, limit, networks, num_variants):
         "networks": {network.name: network.protocol for network in networks},
         "variants": variants,
     }
-
-
-def _versions():
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def to_lines(records):

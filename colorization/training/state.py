@@ -9,11 +9,9 @@ it is written in one piece or not at all.
 import contextlib
 import csv
 import dataclasses
-import importlib.metadata
 import json
 import os
 import re
-import sys
 
 import keras
 import numpy as np
@@ -21,8 +19,9 @@ import tensorflow as tf
 
 from colorization.config import RECIPE, knobs
 from colorization.flags import format_flags, parse_flagfile
+from pipelines import console
 from pipelines.batches import survey
-from pipelines.errors import UserError
+from pipelines.errors import UserError, first_line
 from pipelines.files import atomic_write, write_text
 from pipelines.sources import opener
 
@@ -154,9 +153,11 @@ class Run:
         """
         if not self.model_dir or not self.is_chief:
             return
-        versions = {name: _version(name) for name in PACKAGES}
-        versions["python"] = sys.version.split()[0]
-        facts = {"versions": versions, "data_fingerprint": fingerprint, "seed": seed}
+        facts = {
+            "versions": console.installed_versions(PACKAGES),
+            "data_fingerprint": fingerprint,
+            "seed": seed,
+        }
         if start is None and os.path.exists(self.path(ENVIRONMENT)):
             with open(self.path(ENVIRONMENT)) as file:
                 start = json.load(file).get("started_from")
@@ -245,13 +246,6 @@ def total_seconds(model_dir, epochs):
     return sum(float(row.get("seconds") or "nan") for row in rows)
 
 
-def _version(name):
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None  # Installed under another name, such as tensorflow-cpu.
-
-
 def checkpoint_folder(model_dir, which="latest"):
     """Folder of a run's latest checkpoints, or of its best one.
 
@@ -294,7 +288,7 @@ def restore(checkpoint, path, whole=True):
         raise TrainingError(
             f"{path} can't be restored: it is damaged or of another network. Remove its "
             f"line from {os.path.dirname(path)}/checkpoint to continue from the one before. "
-            f"({str(error).splitlines()[0][:120]})"
+            f"({first_line(error)[:120]})"
         ) from error
     if not whole:
         status.expect_partial()
@@ -332,6 +326,6 @@ class Checkpoints(keras.callbacks.Callback):
         except (tf.errors.OpError, OSError) as error:
             raise TrainingError(
                 f"The checkpoint of epoch {epoch + 1} could not be written to "
-                f"{self._manager.directory}: {str(error).splitlines()[0][:160]}. Earlier "
+                f"{self._manager.directory}: {first_line(error)[:160]}. Earlier "
                 "checkpoints are whole: make room and run the same command again."
             ) from error

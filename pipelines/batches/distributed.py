@@ -17,7 +17,7 @@ import time
 import tensorflow as tf
 
 from pipelines import console
-from pipelines.errors import UserError
+from pipelines.errors import UserError, first_line
 
 _START = (
     "Start it by pipelines.data_service, the dispatcher and all workers that it names, or leave "
@@ -112,7 +112,7 @@ def _count_workers(address, patience):
     if errors:
         raise ServiceError(
             f"--data_service={address} is no data service of pipelines.data_service: "
-            f"{_line(errors[0])}. {_START}"
+            f"{first_line(errors[0])}. {_START}"
         ) from errors[0]
     return len(found), max((expected for _, expected in tuple(found)), default=0)
 
@@ -189,7 +189,7 @@ def guard(service):
     except tf.errors.OpError as error:
         if service is None or "IteratorGetNext" not in str(error):
             raise
-        reason = _LOST if _LOST in error.message else _line(error)
+        reason = _LOST if _LOST in error.message else first_line(error)
         raise ServiceError(_failed(service, reason)) from error
     finally:
         is_over.set()
@@ -216,7 +216,3 @@ def _failed(service, reason):
         f"--data_service={service.address}: {reason}. Fix it, and run the same command to resume "
         "from the last checkpoint, with the service or without."
     )
-
-
-def _line(error):
-    return error.message.strip().partition("\n")[0]

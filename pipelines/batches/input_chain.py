@@ -13,7 +13,7 @@ from pipelines.batches import augment, distributed
 from pipelines.batches.survey import PARALLEL, usable, usable_turns
 from pipelines.color import bins, hints
 from pipelines.color.spaces import rgb_to_lab
-from pipelines.errors import UserError
+from pipelines.errors import UserError, first_line
 from pipelines.files import atomic_path
 from pipelines.sources import record_places
 
@@ -164,8 +164,7 @@ def _cache_on_disk(encoded, folder, found):
                 for picture in one_by_one.as_numpy_iterator():
                     writer.write(picture)
         except (OSError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise UserError(f"--cache={folder} can't be written: {reason}") from error
+            raise UserError(f"--cache={folder} can't be written: {first_line(error)}") from error
     found_places = np.array(record_places.find_places(path), object)
     if not is_paired:
         return tf.data.Dataset.from_tensor_slices(found_places), record_places.read_record

@@ -9,15 +9,14 @@ SHA-256 is that of its listing.
 import dataclasses
 import functools
 import hashlib
-import importlib.metadata
 import json
 import logging
 import os
 import pickle
-import platform
 
 import numpy as np
 
+from pipelines import console
 from pipelines.batches.survey import MOST_DAMAGED
 from pipelines.errors import UserError
 from pipelines.files import name_first
@@ -250,7 +249,7 @@ def _write_index(planned, folder):
         bytes=sum(entry.bytes for entry in entries),
         damaged=damaged,
         excluded=planned.excluded,
-        versions=_versions(),
+        versions=console.installed_versions(_PACKAGES),
         shards=entries,
     )
     beam_files.write(FileSystems.join(folder, shard_index.INDEX), [shard_index.dump(index)])
@@ -278,13 +277,3 @@ def _report(planned, damaged, total):
             total,
             name_first(damaged),
         )
-
-
-def _versions():
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return found

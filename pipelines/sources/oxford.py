@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, first_line
 from pipelines.sources import listings
 
 # Names as people give them, and the table of each.
@@ -80,7 +80,7 @@ def read_splits(path):
         tables = scipy.io.loadmat(path)
     except Exception as error:
         # For a damaged file scipy may raise anything.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise UserError(f"{path} can't be read: {reason}. {expected} Download it again.") from error
     missing = [key for key in SPLITS.values() if key not in tables]
     if missing:

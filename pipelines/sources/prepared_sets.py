@@ -2,7 +2,7 @@
 
 import os
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, first_line
 from pipelines.sources import listings, record_places
 from pipelines.sources.listings import Source
 
@@ -44,8 +44,7 @@ def open_set(specification, rest):
         raise
     except Exception as error:
         # TFDS raises its own, urllib's and file system errors alike.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{specification} could not be opened: {reason}") from error
+        raise UserError(f"{specification} could not be opened: {first_line(error)}") from error
     return Source(
         specification,
         tf.data.Dataset.from_tensor_slices(rows),

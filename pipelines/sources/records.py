@@ -11,7 +11,7 @@ import os
 
 import tensorflow as tf
 
-from pipelines.errors import UserError
+from pipelines.errors import UserError, first_line
 from pipelines.shards import shard_index
 from pipelines.sources import listings, record_places
 from pipelines.sources.listings import Source
@@ -105,7 +105,7 @@ def _read_index(specification, folder):
             "stopped, run it again."
         ) from error
     except (ValueError, tf.errors.OpError) as error:
-        raise UserError(f"{path} can't be read: {_line(error)}. {_AGAIN}") from error
+        raise UserError(f"{path} can't be read: {first_line(error)}. {_AGAIN}") from error
 
 
 def _read_listing(specification, folder, entry):
@@ -117,7 +117,7 @@ def _read_listing(specification, folder, entry):
         return shard_index.load_listing(data)
     except (ValueError, tf.errors.OpError) as error:
         raise UserError(
-            f"{specification}: {path} can't be read: {_line(error)}. {_AGAIN}"
+            f"{specification}: {path} can't be read: {first_line(error)}. {_AGAIN}"
         ) from error
 
 
@@ -126,14 +126,10 @@ def _size(specification, path):
         return tf.io.gfile.stat(path).length
     except tf.errors.OpError as error:
         raise UserError(
-            f"{specification}: {path} can't be read: {_line(error)}. {_AGAIN}"
+            f"{specification}: {path} can't be read: {first_line(error)}. {_AGAIN}"
         ) from error
 
 
 def _read(path):
     with tf.io.gfile.GFile(path, "rb") as file:
         return file.read()
-
-
-def _line(error):
-    return (getattr(error, "message", None) or str(error)).strip().partition("\n")[0]

@@ -10,6 +10,7 @@ from ai_edge_litert import interpreter
 from colorization.inference import drawing, full_size
 from colorization.inference.model_folder import ModelError
 from pipelines import console
+from pipelines.errors import first_line
 
 
 class LiteRTEngine:
@@ -41,7 +42,7 @@ class LiteRTEngine:
             self._inputs = _places(signature.get_input_details())
             self._outputs = _places(signature.get_output_details())
         except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().partition("\n")[0]
+            reason = first_line(error)
             raise ModelError(
                 f"{path}: the model is damaged or incomplete ({reason}). Copy or export it again."
             ) from error

@@ -11,6 +11,7 @@ import numpy as np
 from colorization.inference import full_size
 from colorization.inference.model_folder import ModelError
 from pipelines import console
+from pipelines.errors import first_line
 from pipelines.photos.photo_files import PictureError
 
 NAME, SUGGEST = "client", "suggest"
@@ -44,7 +45,7 @@ class SavedModelEngine:
             for name in [NAME] + [SUGGEST] * self.gives_suggestions:
                 self._model.signatures[name]
         except (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError) as error:
-            reason = str(error).strip().partition("\n")[0]
+            reason = first_line(error)
             raise ModelError(
                 f"{folder}: the model is damaged or incomplete ({reason}). Copy or export it again."
             ) from error

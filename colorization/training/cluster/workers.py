@@ -25,6 +25,7 @@ from colorization.training.cluster.synchronized import (
     SynchronizedModel,
 )
 from colorization.training.process import Process
+from pipelines.errors import first_line
 
 # A worker that is silent for so long is lost. TensorFlow's own default is longer than a minute.
 _HEARTBEAT_SECONDS = 20
@@ -105,7 +106,7 @@ def connect(cluster):
                 "Choose another, on all workers alike."
             ) from error
         raise LostWorkerError(
-            f"{me} can't join the others, who may be ending ({_first_line(error)}). Start the "
+            f"{me} can't join the others, who may be ending ({first_line(error)[:160]}). Start the "
             "same command on all workers again."
         ) from error
     # TensorFlow has taken SIGTERM for a notice of preemption that nobody here reads: the process
@@ -143,10 +144,6 @@ def _lost(cluster, message):
         lost = {0, 1}
     lost = sorted(lost - {cluster.index})
     return " and ".join(cluster.name(number) for number in lost) or "another worker"
-
-
-def _first_line(error):
-    return (error.message or str(error)).strip().partition("\n")[0][:160]
 
 
 class Workers(Process):
