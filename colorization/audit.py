@@ -12,6 +12,8 @@ import json
 import os
 import sys
 
+from pipelines import console
+
 FILENAMES = ("report.html", "audit.json", "exclude.txt")
 
 
@@ -36,7 +38,6 @@ def main(arguments):
     from absl import flags
 
     from colorization.config import ConfigError
-    from pipelines import console
 
     options = flags.FLAGS
     if arguments or not options.data:
@@ -131,6 +132,4 @@ def _print_table(head, rows):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)
+    console.run_command(main, define_flags)

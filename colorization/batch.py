@@ -22,6 +22,8 @@ import hashlib
 import sys
 import time
 
+from pipelines import console
+
 
 def define_flags():
     """Defines the flags of the command."""
@@ -97,7 +99,6 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
         ValueError: If the request is wrong; the message is one line.
     """
     from colorization.beam import places
-    from pipelines import console
     from pipelines.shards import beam_runner, beam_setup
 
     globs, output = places.settle(patterns, output)
@@ -184,6 +185,4 @@ def _tell(counts, batch, seconds):
 
 
 if __name__ == "__main__":
-    from pipelines import console
-
     console.run_command(main, define_flags)

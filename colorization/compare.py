@@ -18,6 +18,9 @@ import os
 import pathlib
 import sys
 
+from colorization.evaluation import EvaluationError
+from pipelines import console
+
 _RECIPES = pathlib.Path(__file__).parent / "recipes"
 
 
@@ -56,8 +59,7 @@ def main(arguments):
     """Compares what the arguments name; prints tables or writes them."""
     from absl import flags
 
-    from colorization.evaluation import EvaluationError
-    from pipelines import console, files
+    from pipelines import files
 
     options = flags.FLAGS
     if not arguments:
@@ -154,7 +156,6 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
 
 def _validation(config, folder):
     """A run's validation pictures, cut to the size of its crops, and a digest of them."""
-    from colorization.evaluation import EvaluationError
     from colorization.training import pictures, state
 
     if not config.val_data:
@@ -206,8 +207,6 @@ def nearest_recipe(config):
 
 
 def _by_name(arguments):
-    from colorization.evaluation import EvaluationError
-
     folders = {pathlib.Path(path).name: path for path in arguments}
     if len(folders) < len(arguments):
         raise EvaluationError(
@@ -218,8 +217,6 @@ def _by_name(arguments):
 
 
 def _parse_pairs(texts, folders):
-    from colorization.evaluation import EvaluationError
-
     pairs = []
     for text in texts:
         pair = tuple(tuple(side.split("+")) for side in text.split(":"))
@@ -233,6 +230,4 @@ def _parse_pairs(texts, folders):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)
+    console.run_command(main, define_flags)

@@ -7,6 +7,8 @@ ordinary command, and sets gray, colored and original side by side on one sheet.
 import os
 import tempfile
 
+from pipelines import console
+
 FOLDER = "demo"
 HEIGHT = 256
 
@@ -72,6 +74,4 @@ def sheet(rows, height):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, lambda: None)
+    console.run_command(main, lambda: None)

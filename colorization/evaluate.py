@@ -15,6 +15,9 @@ import contextlib
 import os
 import sys
 
+from colorization.evaluation import REPORT, EvaluationError
+from pipelines import console
+
 
 def define_flags():
     """Defines the flags of the command."""
@@ -74,9 +77,6 @@ def main(arguments):
     """Evaluates as the flags say; returns the exit status."""
     from absl import flags
 
-    from colorization.evaluation import REPORT, EvaluationError
-    from pipelines import console
-
     options = flags.FLAGS
     if arguments:
         raise EvaluationError(f"evaluate takes flags only. Received: {' '.join(arguments)}.")
@@ -98,8 +98,6 @@ def main(arguments):
 
 
 def _check_folder(flag, folder, is_made):
-    from colorization.evaluation import EvaluationError
-
     existing = os.path.abspath(folder)
     while is_made and not os.path.lexists(existing):
         existing = os.path.dirname(existing)
@@ -132,13 +130,12 @@ def evaluate(
         UserError: If a request can't be met.
     """
     from colorization import export
-    from colorization.evaluation import REPORT, figures, protocol
     from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
+    from colorization.evaluation import figures, protocol
     from colorization.evaluation.report import Report
     from colorization.evaluation.systems import open_systems
     from colorization.inference import threads
-    from pipelines import console
     from pipelines.files import write_text
 
     with console.doing("Opening the photos"):
@@ -188,8 +185,6 @@ def _measure(photos, systems, networks, num_variants, stop):
 
 def _report_left_out(data, found):
     """Says what was left out of a set; returns how many photos were damaged."""
-    from colorization.evaluation import EvaluationError
-
     if len(found.digests) < 2:
         counts = ", ".join(f"{len(names)} {reason}" for reason, names in found.left_out.items())
         raise EvaluationError(
@@ -210,6 +205,4 @@ def _say(line):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)
+    console.run_command(main, define_flags)

@@ -32,6 +32,9 @@ import dataclasses
 import os
 import tempfile
 
+from colorization.config import ConfigError
+from pipelines import console
+
 NUM_EXAMPLES = 100
 FORMATS = ("saved_model", "tflite")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
@@ -156,9 +159,6 @@ def main(arguments):
     """Exports the run that the flags name."""
     from absl import flags
 
-    from colorization.config import ConfigError
-    from pipelines import console
-
     options = flags.FLAGS
     if arguments or not options.model_dir:
         raise ConfigError("export takes --model_dir=RUN and other flags only. See --help.")
@@ -201,7 +201,6 @@ def export(model_dir, output, version=0, lite=False, **settings):
     """
     from colorization.serving import versions
     from colorization.training import restore
-    from pipelines import console
 
     settings = Settings(**settings)
     with console.doing(f"Exporting {model_dir}"):
@@ -240,7 +239,6 @@ def export_tflite(
         TrainingError: As `export`.
         ExportError: If the file exists or can't be written, or no picture of `data` can be read.
     """
-    from colorization.config import ConfigError
     from colorization.serving import tflite, versions
     from pipelines.sources import opener
 
@@ -286,7 +284,6 @@ def exported(folder):
     if not is_run(folder):
         yield folder
         return
-    from pipelines import console
 
     console.import_quietly("keras")
     with tempfile.TemporaryDirectory() as made:
@@ -294,8 +291,6 @@ def exported(folder):
 
 
 def _parse_size(text):
-    from colorization.config import ConfigError
-
     sides = text.split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
         raise ConfigError(f"--input_size is HEIGHTxWIDTH, such as 256x384. Received: {text}.")
@@ -318,7 +313,7 @@ def open_run(model_dir, settings=Settings(), input_size=None):
         TrainingError: As `export`.
     """
     from colorization import flags
-    from colorization.config import ConfigError, knobs
+    from colorization.config import knobs
     from colorization.inference.graph import ColorizationGraph
     from colorization.training import restore
     from colorization.training.networks import build_codec
@@ -369,6 +364,4 @@ def open_run(model_dir, settings=Settings(), input_size=None):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)
+    console.run_command(main, define_flags)

@@ -17,6 +17,9 @@ a folder beside the file of votes.
 import contextlib
 import os
 
+from colorization.config import ConfigError
+from pipelines import console
+
 PICTURES = ".pictures"
 
 
@@ -49,9 +52,7 @@ def main(arguments):
     """Serves the study that the flags describe, or prints its report."""
     from absl import flags
 
-    from colorization.config import ConfigError
     from colorization.preference.votes import Votes
-    from pipelines import console
 
     options = flags.FLAGS
     if arguments:
@@ -101,7 +102,6 @@ def main(arguments):
 
 def model_names(models, with_truth):
     """Checks --models; returns a dict of the folders by the names of their models."""
-    from colorization.config import ConfigError
     from colorization.inference import model_folder
     from colorization.preference.standings import TRUTH
     from colorization.preference.votes import as_text
@@ -163,7 +163,6 @@ def prepare(source, models, votes, limit, num_questions):
     Returns:
         Pair of the page's application and the `questions.Plan`.
     """
-    from colorization.config import ConfigError
     from colorization.preference import colorings, questions, voting_page
     from colorization.preference.standings import TRUTH
 
@@ -190,6 +189,4 @@ def prepare(source, models, votes, limit, num_questions):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)
+    console.run_command(main, define_flags)

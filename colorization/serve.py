@@ -9,6 +9,8 @@ SIGTERM or Ctrl-C ends the server after the photos in progress; a second one end
 
 import contextlib
 
+from pipelines import console
+
 
 def define_flags():
     """Defines the flags of the command."""
@@ -107,6 +109,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)
+    console.run_command(main, define_flags)

@@ -7,6 +7,8 @@
 
 import os
 
+from pipelines import console
+
 # Status of a run that the same command resumes, unlike one that failed: EX_TEMPFAIL.
 TRY_AGAIN = 75
 
@@ -16,7 +18,6 @@ def main(arguments):
     from colorization import flags
     from colorization.config import ConfigError
     from colorization.training.cluster.membership import LostWorkerError, find_cluster
-    from pipelines import console
 
     if arguments:
         raise ConfigError(f"train takes flags only. Received: {' '.join(arguments)}.")
@@ -61,6 +62,5 @@ def train(config, cluster=None):
 
 if __name__ == "__main__":
     from colorization.flags import define_config_flags, expand_recipe
-    from pipelines.console import run_command
 
-    run_command(main, define_config_flags, expand_recipe)
+    console.run_command(main, define_config_flags, expand_recipe)

@@ -11,6 +11,7 @@ that you trust.
 import socket
 import threading
 
+from pipelines import console
 from pipelines.errors import UserError, first_line
 
 ROLES = ("dispatcher", "worker")
@@ -45,8 +46,6 @@ def run(arguments, options):
     Raises:
         UserError: If they don't describe a part of a service, or it can't be started.
     """
-    from pipelines import console
-
     if arguments or not options.role:
         raise UserError(f"data_service takes --role={' or '.join(ROLES)} and other flags only.")
     needed = {"dispatcher": ("workers",), "worker": ("dispatcher", "address")}[options.role]
@@ -100,6 +99,4 @@ def _check_port(port):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)
+    console.run_command(main, define_flags)

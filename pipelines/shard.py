@@ -8,6 +8,7 @@ that are there by SHA-256, keeps the whole ones and makes the others. It runs on
 (pip install 'colorization[scale]'), on this machine or, with --runner, on others.
 """
 
+from pipelines import console
 from pipelines.errors import UserError
 
 
@@ -46,7 +47,6 @@ def main(arguments):
     """Shards what the flags name."""
     from absl import flags
 
-    from pipelines import console
     from pipelines.shards import beam_setup
 
     options = flags.FLAGS
@@ -70,6 +70,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    from pipelines.console import run_command
-
-    run_command(main, define_flags)
+    console.run_command(main, define_flags)
