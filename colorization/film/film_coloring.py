@@ -9,7 +9,14 @@ import cv2
 import numpy as np
 
 from colorization.film import film_hints, motion, steady
-from colorization.inference import color_hints, full_size, margins, threads, working_size
+from colorization.inference import (
+    color_hints,
+    full_size,
+    hint_reach,
+    margins,
+    threads,
+    working_size,
+)
 from pipelines.color import luminance
 
 # Frames that are settled at a time, and that are looked ahead at.
@@ -189,8 +196,9 @@ class FilmColoring:
         lightness = self._lightness(frame, *self.shape)[None, ..., None]
         top, left, bottom, right = self._box
         part = slice(top, bottom), slice(left, right)
-        told = color_hints.told(lightness, hints, self._box, part, self._reference)
-        (coefficients,) = self._engine.coefficients(lightness, told)
+        drawn = color_hints.draw(hints, self._box, part, self.shape)[None] if hints else None
+        reference = self._reference and self._reference.hints(lightness)
+        (coefficients,) = hint_reach.coefficients(self._engine, lightness, drawn, reference)
         size = self.shape[1] // steady.SHRINK, self.shape[0] // steady.SHRINK
         return cv2.resize(coefficients, size, interpolation=cv2.INTER_AREA)
 

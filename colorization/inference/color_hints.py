@@ -387,26 +387,6 @@ def draw(hints, box, part, seen_size):
     return np.concatenate([ab, (numbers > 0)[..., None]], axis=-1).astype(np.float32)
 
 
-def told(lightness, hints, box, part, reference=None):
-    """Puts together what the network is told of a print's colors.
-
-    Args:
-        lightness: Float array of shape `(1, h, w, 1)`: what it sees.
-        hints: As for `draw`, or none.
-        box: As for `draw`.
-        part: As for `draw`.
-        reference: `reference.Reference` whose colors hints cover, or None.
-
-    Returns:
-        Float32 array of shape `(1, h, w, 3)`, as an engine takes it; None if there is nothing.
-    """
-    found = None if reference is None else reference.hints(lightness)
-    if not hints:
-        return found
-    drawn = draw(hints, box, part, lightness.shape[1:3])[None]
-    return drawn if found is None else np.where(drawn[..., 2:] > 0, drawn, found)
-
-
 def _holds(box, x, y):
     top, left, bottom, right = box
     return top <= y < bottom and left <= x < right

@@ -18,6 +18,7 @@ from colorization.inference import (
     color_hints,
     engines,
     full_size,
+    hint_reach,
     margins,
     model_folder,
     pillow_images,
@@ -268,10 +269,10 @@ class Colorizer:
             min(max((at + 0.5 - side.start) / (side.stop - side.start), 0.0), 1.0)
             for at, side in ((y, rows), (x, columns))
         ]
-        lightness, hints = self._seen(rgb, box, options)
+        lightness, *hints = self._seen(rgb, box, options)
         engine = self._engine if self._engine.gives_suggestions else self._saved_model()
-        level = suggestions.level(lightness, place)
-        return suggestions.suggestions(*engine.suggest(lightness, place, hints), level)
+        found = engine.suggest(lightness, place, hint_reach.told(*hints))
+        return suggestions.suggestions(*found, suggestions.level(lightness, place))
 
     def check(self, options: Options):
         """Checks that this model, and what runs it, can do what options ask for.
@@ -385,18 +386,25 @@ class Colorizer:
 
     def _predict(self, rgb, box, options):
         """Coefficients of the colorings of one print."""
-        lightness, hints = self._seen(rgb, box, options)
+        lightness, *hints = self._seen(rgb, box, options)
         if options.num_variants == 1:
-            return self._engine.coefficients(lightness, hints)
+            return hint_reach.coefficients(self._engine, lightness, *hints)
         engine = self._engine if self._engine.gives_variants else self._saved_model()
-        return engine.variants(lightness, options.seed, options.num_variants, hints)
+
+        def ask(told):
+            return engine.variants(lightness, options.seed, options.num_variants, told)
+
+        return hint_reach.coefficients(engine, lightness, *hints, ask)
 
     def _seen(self, rgb, box, options):
-        """What the network sees of a print: its lightness, and hints or None."""
+        """The lightness that the network sees of a print, and what hints and a reference say."""
         part = margins.within(box, rgb.shape[:2])
         lightness = working_size.seen(rgb[part], self.description)
-        hints = color_hints.told(lightness, options.hints, box, part, options.reference)
-        return lightness, hints
+        hints, size = None, lightness.shape[1:3]
+        if options.hints:
+            hints = color_hints.draw(options.hints, box, part, size)[None]
+        reference = options.reference and options.reference.hints(lightness)
+        return lightness, hints, reference
 
     def _ready(self, options, knobs, picture=None):
         """Options with their files read, and checked; `picture` is what hints may lie beside."""

@@ -21,7 +21,7 @@ _HINTS = {
 }
 _BODY = (
     "The photo file itself, of any media type: its first bytes say what it is. Or a form "
-    "with one file in it, and perhaps a mask, which may hold the parameters too."
+    "with one photo in it, and perhaps a mask and a reference, which may hold the parameters too."
 )
 _TEXT, _FLAG, _WHOLE, _POSITIVE = (
     {"type": "string"},
@@ -117,8 +117,8 @@ def _post(name, summary, knobs, answer):
     ]
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
     fields = {item["name"]: item["schema"] for item in parameters}
-    mask = file | {"description": KNOBS["mask"].help}
-    files = {"photo": file, uploads.MASK: mask}
+    pictures = {key: file | {"description": KNOBS[key].help} for key in uploads.PICTURES}
+    files = {"photo": file} | pictures
     form = {"type": "object", "required": ["photo"], "properties": files | fields}
     failures = {status for status, _ in problems.REASONS.values()} - problems.OF_OTHER_REQUESTS
     return {

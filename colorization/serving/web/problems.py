@@ -24,7 +24,8 @@ REASONS = {
     "unusable-picture": (422, "The photo is damaged."),
     "unusable-hints": (
         422,
-        "The hints are no such JSON or don't suit the photo, or the model takes or suggests none.",
+        "The hints are no such JSON or don't suit the photo, the reference has no colors, or the "
+        "model takes or suggests none.",
     ),
     "no-such-variant": (422, "The model sees fewer colorings of the photo."),
     "busy": (429, "The queue is full."),

@@ -198,7 +198,7 @@ class Service:
             with folder:
                 if is_gone():
                     raise Problem("aborted", "The client went away before its turn came.")
-                return job(self._colorizer, upload, _with_mask(options, upload), **place)
+                return job(self._colorizer, upload, _with_pictures(options, upload), **place)
 
         try:
             upload = uploads.receive(
@@ -220,14 +220,15 @@ class Service:
         return upload, result
 
 
-def _with_mask(options, upload):
-    if upload.mask is None:
-        return options
+def _with_pictures(options, upload):
     try:
-        mask = photo_files.decode_picture(uploads.MASK, upload.mask.read_bytes())
+        found = {
+            name: photo_files.decode_picture(name, path.read_bytes())
+            for name, path in upload.pictures.items()
+        }
     except photo_files.PictureError as error:
         raise Problem("unusable-picture", uploads.sentence(error)) from error
-    return dataclasses.replace(options, mask=mask)
+    return dataclasses.replace(options, **found)
 
 
 def as_problem(error):

@@ -21,8 +21,8 @@ MAX_VARIANTS = 8
 MAX_PAGES = 100
 _LONGEST_NAME = 100
 _FIELD = "photo"
-# The form's other file: a picture that says what stays gray.
-MASK = "mask"
+# The form's other files: pictures that say what stays gray, and whose colors are taken.
+PICTURES = ("mask", "reference")
 # The parameter that says what the photo is called at the client.
 NAME = "name"
 # The parameter that says what colors things have, as JSON, and those that say where one is asked.
@@ -42,14 +42,14 @@ class Upload:
         kind: Its `formats.Format`.
         num_pixels: Of all its pages together; 0 where its header does not say.
         name: Name for its colored version, safe to save by: no folders, no control characters.
-        mask: Where the mask lies that came with it, or None.
+        pictures: Dict of where those of `PICTURES` lie that came with it.
     """
 
     path: pathlib.Path
     kind: formats.Format
     num_pixels: int
     name: str
-    mask: pathlib.Path | None = None
+    pictures: dict = dataclasses.field(default_factory=dict)
 
     @property
     def suffix(self):
@@ -117,7 +117,8 @@ def receive(request, folder, name, max_bytes, max_pixels):
     """Stores the photo of a request.
 
     Args:
-        request: Flask's: its body is a picture, or a form with one file in it, and a mask.
+        request: Flask's: its body is a picture, or a form with one photo in it and perhaps some of
+            `PICTURES`.
         folder: Path of an empty folder.
         name: The photo's name at the client, empty to take that of the form's file.
         max_bytes: Size of the largest file that is taken.
@@ -131,14 +132,14 @@ def receive(request, folder, name, max_bytes, max_pixels):
     """
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem("encoded-body", "Send the photo itself, without a Content-Encoding.")
-    path, mask = pathlib.Path(folder, _FIELD), None
+    path, pictures = pathlib.Path(folder, _FIELD), {}
     if request.mimetype == "multipart/form-data":
         own_name = _store_file(request.files, path)
         name = name or own_name
-        if MASK in request.files:
-            mask = pathlib.Path(folder, MASK)
-            request.files[MASK].save(mask)
-            _count_pixels(mask, _kind(mask), max_pixels)
+        for field in request.files.keys() & PICTURES:
+            picture = pictures[field] = pathlib.Path(folder, field)
+            request.files[field].save(picture)
+            _count_pixels(picture, _kind(picture), max_pixels)
     else:
         with open(path, "xb") as file:
             shutil.copyfileobj(request.stream, file, 1 << 20)
@@ -152,11 +153,11 @@ def receive(request, folder, name, max_bytes, max_pixels):
         )
     kind = _kind(path)
     num_pixels = _count_pixels(path, kind, max_pixels)
-    return Upload(path, kind, num_pixels, safe_name(name, kind), mask)
+    return Upload(path, kind, num_pixels, safe_name(name, kind), pictures)
 
 
 def _store_file(files, path):
-    photos = [file for key in files if key != MASK for file in files.getlist(key)]
+    photos = [file for key in files if key not in PICTURES for file in files.getlist(key)]
     if len(photos) != 1 or _FIELD not in files:
         names = ", ".join(sorted(files))[:80] or "none"
         raise Problem(

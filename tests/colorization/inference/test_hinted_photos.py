@@ -41,7 +41,7 @@ def test_a_point_gets_its_color_and_what_is_far_keeps_its_own(colorizer):
     plain = colorizer.colorize(PHOTO)
     hinted = colorizer.colorize(PHOTO, hints=[Hint(60, 80, GREEN)])
     assert distance(chroma(hinted)[80, 60], asked(GREEN)) < 5
-    np.testing.assert_array_equal(hinted[:, 170:], plain[:, 170:])
+    assert np.abs(hinted[:, 170:] - plain[:, 170:].astype(int)).max() <= 1
     np.testing.assert_allclose(
         arrays.rgb_to_lightness(hinted / 255), arrays.rgb_to_lightness(plain / 255), atol=0.7
     )

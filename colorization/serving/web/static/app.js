@@ -52,14 +52,16 @@ async function send(path, photo, asked, onStep) {
 }
 
 function sendOnce(path, photo, { file, parameters, hints, mask }, onStep) {
+  const { reference } = photo;
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const query = new URLSearchParams({ name: photo.file.name, ...parameters });
     request.open("POST", `${path}?${query}`);
-    const body = hints.length || mask ? new FormData() : file;
+    const body = hints.length || mask || reference ? new FormData() : file;
     if (body !== file) {
       if (hints.length) body.append("hints", JSON.stringify({ hints }));
       if (mask) body.append("mask", mask, "mask.png");
+      if (reference) body.append("reference", reference, "reference");
       body.append("photo", file, photo.file.name);
     } else {
       request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
@@ -108,6 +110,9 @@ class Photo {
     this.removal = new AbortController();
     this.stopped = this.removal.signal;
     this.saturation = 1;
+    // A small copy of the photo whose colors this one takes, and how many were chosen so far.
+    this.reference = null;
+    this.numReferences = 0;
     this.preview = null;
     this.numSeeds = 1;
     // What is shown: colorings in order, the wish they fulfill, and the number of their seeds.
@@ -162,6 +167,16 @@ class Photo {
       this.saturation = Number(this.parts.saturation.value) / 100;
       enqueue(this);
     });
+    part("like").hidden = !about.takes_hints;
+    part("like").addEventListener("click", () => {
+      if (this.reference) this.takeColors(null);
+      else part("reference").click();
+    });
+    part("reference").addEventListener("change", async (event) => {
+      const [file] = event.target.files;
+      event.target.value = "";
+      if (file) this.takeColors(await shrunk(file));
+    });
     this.showAmount();
     makeSlider(this.parts.stage, this.parts.divider, this.file.name);
     this.hints = new HintEditor(this.card, (point, others) => this.suggest(point, others),
@@ -183,6 +198,14 @@ class Photo {
     else this.parts.progress.value = part;
   }
 
+  /** Takes the colors of another photo, or no longer. */
+  takeColors(reference) {
+    this.reference = reference;
+    this.numReferences += 1;
+    find(".like", this.card).textContent = reference ? "Colors of its own" : "Colors of a photo";
+    enqueue(this);
+  }
+
   showAmount() {
     const percent = `${this.parts.saturation.value} %`;
     this.parts.amount.textContent = percent;
@@ -199,7 +222,8 @@ class Photo {
 
   /** All that colorings depend on but their seed. */
   get wish() {
-    return JSON.stringify([this.choice, this.hints.forSize(1e6, 1e6), this.brush.strokes]);
+    return JSON.stringify([this.choice, this.hints.forSize(1e6, 1e6), this.brush.strokes,
+      this.reference && this.numReferences]);
   }
 
   get isHinted() {

@@ -17,6 +17,23 @@ function toBlob(url) {
   return new Blob([bytes], { type: head.slice(5, head.indexOf(";")) });
 }
 
+/** A small copy of a photo, where the browser can read it: what is seen of it is enough. */
+async function shrunk(file, longer = 768) {
+  try {
+    const image = await createImageBitmap(file);
+    const scale = Math.min(1, longer / Math.max(image.width, image.height));
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.round(scale * image.width));
+    canvas.height = Math.max(1, Math.round(scale * image.height));
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
+  } catch {
+    return file;
+  }
+}
+
 /** Pictures of one size side by side, as they are shown. */
 async function drawn(images, type) {
   const canvas = document.createElement("canvas");

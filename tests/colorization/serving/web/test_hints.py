@@ -12,7 +12,7 @@ from colorization.inference import color_hints
 from colorization.inference.colorizer import Colorizer
 from colorization.serving.web import app
 from pipelines.color import arrays
-from tests.colorization.inference.following import FollowingEngine
+from tests.colorization.inference.following import FollowingEngine, scene
 from tests.colorization.serving.web import support
 
 GREEN = "#3a5f0b"
@@ -30,9 +30,12 @@ def client(colorizer):
         yield made.test_client()
 
 
+def picture(data):
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
 def chroma_at_point(data):
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return arrays.rgb_to_lab(bgr[30, 40, ::-1] / 255)[1:]
+    return arrays.rgb_to_lab(picture(data)[30, 40] / 255)[1:]
 
 
 def asked(color):
@@ -136,3 +139,27 @@ def test_a_form_of_several_megabytes_with_hints_is_taken_by_the_real_server(colo
         answer = support.exchange(address, head.encode(), body, timeout=60)
     head, _, _ = answer.partition(b"\r\n\r\n")
     assert b" 200 " in head.splitlines()[0] and b"scan_color.png" in head
+
+
+def test_a_reference_in_the_form_gives_its_colors(client, colorizer):
+    colorizer.engine.description["working_size"] = 128
+    reference, gray, _ = scene()
+    files = {"reference": (io.BytesIO(support.encode(reference)), "r.png")}
+    colored = picture(post(client, "colorize", support.encode(gray), "form", **files).data)
+    expected = colorizer.colorize(gray, reference=reference)
+    np.testing.assert_array_equal(colored, expected)
+    assert np.abs(expected - colorizer.colorize(gray).astype(int)).max() > 20
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason", "detail"),
+    [
+        (b"text", "no-picture", "Expected a"),
+        (b"\x89PNG\r\n\x1a\n", "unusable-picture", "Reference: "),
+        (support.encode(scene()[1]), "unusable-hints", "A reference is a photo in color"),
+    ],
+)
+def test_a_reference_that_is_no_photo_in_color_is_refused(client, photo, reference, reason, detail):
+    files = {"reference": (io.BytesIO(reference), "r.png")}
+    answer = post(client, "preview", photo, "form", **files)
+    assert answer.json["reason"] == reason and answer.json["detail"].startswith(detail)

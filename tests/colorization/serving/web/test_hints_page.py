@@ -12,7 +12,7 @@ from colorization.inference.colorizer import Colorizer
 from colorization.serving.web import app
 from pipelines.color import arrays
 from pipelines.photos import photo_files
-from tests.colorization.inference.following import FollowingEngine
+from tests.colorization.inference.following import FollowingEngine, scene
 from tests.colorization.serving.web import support
 
 pytestmark = [
@@ -141,6 +141,27 @@ def test_a_point_is_dragged_and_any_color_picked(page, photo, tmp_path):
     assert distance(pixels[600, 1350], "#3a5f0b") < 6 < distance(pixels[600, 450], "#3a5f0b")
 
 
+def test_the_colors_of_another_photo_are_taken_and_left(browser, tmp_path):
+    engine = FollowingEngine()
+    engine.description["working_size"] = 128
+    for name, pixels in zip(("today.png", "street.png"), scene(), strict=False):
+        PIL.Image.fromarray(pixels).save(tmp_path / name)
+    with (
+        support.running(Colorizer(engine=engine), app.Limits()) as ((host, port), _),
+        support.opened(browser, f"http://{host}:{port}") as page,
+    ):
+        subject = support.colored(page, tmp_path / "street.png")
+        before = subject.locator("img.after").get_attribute("src")
+        with page.expect_file_chooser() as chooser:
+            subject.get_by_role("button", name="Colors of a photo").click()
+        chooser.value.set_files(tmp_path / "today.png")
+        subject.locator(f"img.after:not([src='{before}'])").wait_for(state="attached")
+        pixels = download(page, subject, tmp_path / "out.png")
+        assert pixels[64, 50].argmax() == 0 and pixels[110, 110].argmax() == 1
+        subject.get_by_role("button", name="Colors of its own").click()
+        subject.locator(f"img.after[src='{before}']").wait_for(state="attached")
+
+
 def test_a_model_that_takes_no_hints_offers_none(browser, photo):
     colorizer = Colorizer(engine=FollowingEngine())
     colorizer.description["takes_hints"] = False
@@ -149,4 +170,5 @@ def test_a_model_that_takes_no_hints_offers_none(browser, photo):
         support.opened(browser, f"http://{host}:{port}") as page,
     ):
         subject = support.colored(page, photo)
-        assert not subject.get_by_role("button", name="Set colors").is_visible()
+        for name in ("Set colors", "Colors of a photo"):
+            assert not subject.get_by_role("button", name=name).is_visible()
