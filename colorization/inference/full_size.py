@@ -26,7 +26,7 @@ _BELOW, _STEPS = 500, 64_500
 
 
 def fit(lightness, ab):
-    """Fits chroma as a local linear function of lightness: `upsampling.fit` for arrays.
+    """Fits chroma as a local linear function of lightness: `graph_steps.fit` for arrays.
 
     Args:
         lightness: Float array of shape `(1, h, w, 1)`, L*.

@@ -8,7 +8,7 @@ holds the photo, its result and one strip of floats.
 
 import tensorflow as tf
 
-from colorization.inference import options, tone, upsampling, variants
+from colorization.inference import graph_steps, options, variants
 from colorization.inference.working_size import MAX_ASPECT
 from colorization.models import layers
 from pipelines.color import codecs, spaces
@@ -121,7 +121,7 @@ class ColorizationGraph(tf.Module):
             images: uint8 or uint16 tensor of shape `(batch, height, width, 3)`.
 
         Returns:
-            Float tensor of shape `(batch, h, w, 4)` at the working size: see `upsampling.fit`.
+            Float tensor of shape `(batch, h, w, 4)` at the working size: see `graph_steps.fit`.
         """
         lightness, prediction = self._look(images)
         return _fit(lightness, self._ab(prediction))
@@ -160,8 +160,8 @@ class ColorizationGraph(tf.Module):
         """
         shape = tf.shape(rows)
         lightness = spaces.rgb_to_lightness(rows)
-        local = upsampling.enlarge_rows(coefficients, top, shape[1], height, shape[2])
-        lab = tf.concat([lightness, upsampling.apply(lightness, local) * amount], axis=-1)
+        local = graph_steps.enlarge_rows(coefficients, top, shape[1], height, shape[2])
+        lab = tf.concat([lightness, graph_steps.apply(lightness, local) * amount], axis=-1)
         return _to_rgb(lab, rows.dtype)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
@@ -221,8 +221,8 @@ class ColorizationGraph(tf.Module):
         size = self.working_shape(height, width)
         small = tf.image.resize(lightness, size, antialias=True)
         coefficients = self.coefficients(small)
-        local = upsampling.enlarge_rows(coefficients, 0, height, height, width)
-        return upsampling.apply(lightness, local)
+        local = graph_steps.enlarge_rows(coefficients, 0, height, height, width)
+        return graph_steps.apply(lightness, local)
 
     @property
     def takes_hints(self):
@@ -239,7 +239,7 @@ class ColorizationGraph(tf.Module):
                 where it is meant; None for none. Only of networks that take hints.
 
         Returns:
-            Float tensor of shape `(batch, h, w, 4)`: see `upsampling.fit`.
+            Float tensor of shape `(batch, h, w, 4)`: see `graph_steps.fit`.
         """
         return _fit(lightness, self.ab(lightness, hints))
 
@@ -341,7 +341,7 @@ class ColorizationGraph(tf.Module):
     def _condition(self, lightness, hints=None):
         """What the network sees of photos of this lightness."""
         # A print's tone or colors are nothing to the network, and neither is how far it has faded.
-        seen = tf.pad(tone.restore_contrast(lightness), [[0, 0], [0, 0], [0, 0], [0, 2]])
+        seen = tf.pad(graph_steps.restore_contrast(lightness), [[0, 0], [0, 0], [0, 0], [0, 2]])
         condition = self._codec.encode(spaces.lab_to_rgb(seen))[0]
         if hints is None:
             return condition
@@ -399,7 +399,7 @@ def _shrinking_weights(length, new_length):
 
 
 def _fit(lightness, ab):
-    return upsampling.fit(lightness, tf.image.resize(ab, tf.shape(lightness)[1:3]))
+    return graph_steps.fit(lightness, tf.image.resize(ab, tf.shape(lightness)[1:3]))
 
 
 def _to_rgb(lab, depth):

@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from colorization.inference import full_size, graph, upsampling, working_size
+from colorization.inference import full_size, graph, graph_steps, working_size
 from pipelines.color import arrays, spaces
 
 RNG = np.random.default_rng(0)
@@ -26,8 +26,8 @@ def in_graph(rgb, coefficients, amount):
     """What the exported model does."""
     height, width = rgb.shape[:2]
     lightness = spaces.rgb_to_lightness(rgb[None])
-    local = upsampling.enlarge_rows(coefficients[None], 0, height, height, width)
-    ab = upsampling.apply(lightness, local) * amount
+    local = graph_steps.enlarge_rows(coefficients[None], 0, height, height, width)
+    ab = graph_steps.apply(lightness, local) * amount
     return graph._to_rgb(tf.concat([lightness, ab], axis=-1), tf.as_dtype(rgb.dtype))[0].numpy()
 
 
@@ -92,7 +92,7 @@ def test_fits_are_those_of_the_graph():
     lightness = RNG.uniform(0, 100, (1, 32, 48, 1)).astype(np.float32)
     ab = RNG.normal(0, 40, (3, 8, 12, 2)).astype(np.float32)
     found = full_size.fit(lightness, ab)
-    expected = upsampling.fit(lightness.repeat(3, 0), tf.image.resize(ab, (32, 48)))
+    expected = graph_steps.fit(lightness.repeat(3, 0), tf.image.resize(ab, (32, 48)))
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 

@@ -8,7 +8,7 @@ import skimage.color
 import skimage.data
 import tensorflow as tf
 
-from colorization.inference import graph, tone
+from colorization.inference import graph, graph_steps
 from colorization.models.colornet import colornet
 from colorization.serving import versions
 from pipelines.color import codecs
@@ -247,24 +247,24 @@ class TestRestoreContrast:
     PHOTO = np.linspace(2, 98, 2400, dtype=np.float32).reshape(1, 40, 60, 1)
 
     def test_full_contrast_is_left_alone(self):
-        np.testing.assert_allclose(tone.restore_contrast(self.PHOTO), self.PHOTO, atol=1e-3)
+        np.testing.assert_allclose(graph_steps.restore_contrast(self.PHOTO), self.PHOTO, atol=1e-3)
 
     @pytest.mark.parametrize(("offset", "gain"), [(35, 0.5), (5, 0.4), (60, 0.35)])
     def test_faded_photos_range_as_others_do(self, offset, gain):
-        restored = tone.restore_contrast(offset + gain * self.PHOTO).numpy()
+        restored = graph_steps.restore_contrast(offset + gain * self.PHOTO).numpy()
         low, high = np.percentile(restored, [1, 99])
-        assert high - low == pytest.approx(tone.COMMON_RANGE, abs=3)
+        assert high - low == pytest.approx(graph_steps.COMMON_RANGE, abs=3)
         assert (np.diff(restored.ravel()) >= 0).all()
 
     def test_a_blank_page_stays_blank(self):
         page = np.random.default_rng(0).normal(90, 1, (1, 20, 20, 1)).astype(np.float32)
-        np.testing.assert_allclose(tone.restore_contrast(page), page, atol=1e-3)
+        np.testing.assert_allclose(graph_steps.restore_contrast(page), page, atol=1e-3)
 
     def test_each_photo_of_a_batch_has_its_own(self):
         photos = np.concatenate([self.PHOTO, 30 + 0.4 * self.PHOTO])
-        restored = tone.restore_contrast(photos)
+        restored = graph_steps.restore_contrast(photos)
         for index in range(2):
-            alone = tone.restore_contrast(photos[index : index + 1])
+            alone = graph_steps.restore_contrast(photos[index : index + 1])
             np.testing.assert_allclose(restored[index], alone[0], atol=1e-4)
 
 

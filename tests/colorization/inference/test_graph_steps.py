@@ -3,7 +3,7 @@ import pytest
 import scipy.ndimage
 import tensorflow as tf
 
-from colorization.inference import upsampling
+from colorization.inference import graph_steps
 
 RNG = np.random.default_rng(0)
 
@@ -37,7 +37,7 @@ def guided_filter(guide, plane, radius, epsilon):
 @pytest.mark.parametrize("shape", [(40, 31), (5, 60), (1, 1), (3, 2)])
 def test_box_mean_is_scipys(shape):
     plane = noise(*shape)
-    ours = upsampling.box_mean(plane[None, ..., None], 8)[0, ..., 0]
+    ours = graph_steps.box_mean(plane[None, ..., None], 8)[0, ..., 0]
     inside = scipy.ndimage.uniform_filter(np.ones(shape), 17, mode="constant")
     expected = scipy.ndimage.uniform_filter(plane.astype(float), 17, mode="constant") / inside
     np.testing.assert_allclose(ours, expected, rtol=1e-4)
@@ -45,7 +45,7 @@ def test_box_mean_is_scipys(shape):
 
 def test_equals_the_guided_filter_of_the_paper():
     lightness, ab = noise(2, 23, 30, 1), noise(2, 23, 30, 2) - 50
-    ours = upsampling.apply(lightness, upsampling.fit(lightness, ab, radius=3, epsilon=20.0))
+    ours = graph_steps.apply(lightness, graph_steps.fit(lightness, ab, radius=3, epsilon=20.0))
     for picture in range(2):
         for channel in range(2):
             expected = guided_filter(lightness[picture, ..., 0], ab[picture, ..., channel], 3, 20.0)
@@ -54,13 +54,13 @@ def test_equals_the_guided_filter_of_the_paper():
 
 def enlarged(lightness, coefficients):
     height, width = lightness.shape[1:3]
-    rows = upsampling.enlarge_rows(coefficients, 0, height, height, width)
-    return upsampling.apply(lightness, rows).numpy()
+    rows = graph_steps.enlarge_rows(coefficients, 0, height, height, width)
+    return graph_steps.apply(lightness, rows).numpy()
 
 
 def test_constant_chroma_stays_constant():
     ab = np.broadcast_to(np.float32([30, -45]), (1, 20, 28, 2))
-    coefficients = upsampling.fit(noise(1, 20, 28, 1), ab)
+    coefficients = graph_steps.fit(noise(1, 20, 28, 1), ab)
     result = enlarged(noise(1, 83, 111, 1), coefficients)
     np.testing.assert_allclose(result, np.broadcast_to([30, -45], result.shape), atol=2e-2)
 
@@ -72,7 +72,7 @@ def test_edges_of_lightness_sharpen_chroma():
     lightness = tf.image.resize(full_lightness, (128, 128), antialias=True)
     quarter = tf.image.resize(truth, (32, 32), antialias=True)
     working = tf.image.resize(quarter, (128, 128))
-    ours = enlarged(full_lightness, upsampling.fit(lightness, working))
+    ours = enlarged(full_lightness, graph_steps.fit(lightness, working))
     bilinear = tf.image.resize(quarter, (256, 256)).numpy()
 
     def root_mean_square(error):
@@ -84,7 +84,7 @@ def test_edges_of_lightness_sharpen_chroma():
 def test_flat_lightness_gives_smooth_chroma_back():
     ab = np.stack(np.meshgrid(np.arange(40.0), np.arange(50.0)), axis=-1)[None].astype(np.float32)
     flat = np.full((1, 50, 40, 1), 60, np.float32)
-    result = upsampling.apply(flat, upsampling.fit(flat, ab))
+    result = graph_steps.apply(flat, graph_steps.fit(flat, ab))
     np.testing.assert_allclose(result[:, 17:-17, 17:-17], ab[:, 17:-17, 17:-17], atol=2e-2)
 
 
@@ -95,7 +95,7 @@ def test_strips_are_rows_of_the_whole(size):
     whole = tf.image.resize(coefficients, size).numpy()
     for step in (1, 7, height):
         strips = [
-            upsampling.enlarge_rows(coefficients, top, min(step, height - top), height, width)
+            graph_steps.enlarge_rows(coefficients, top, min(step, height - top), height, width)
             for top in range(0, height, step)
         ]
         np.testing.assert_allclose(np.concatenate(strips, axis=1), whole, atol=1e-3)
@@ -104,5 +104,5 @@ def test_strips_are_rows_of_the_whole(size):
 def test_extremes_are_finite():
     for level in (0.0, 100.0):
         lightness = np.full((1, 3, 50, 1), level, np.float32)
-        coefficients = upsampling.fit(lightness, noise(1, 3, 50, 2, scale=1e3))
+        coefficients = graph_steps.fit(lightness, noise(1, 3, 50, 2, scale=1e3))
         assert np.isfinite(enlarged(np.full((1, 1, 1, 1), level, np.float32), coefficients)).all()
