@@ -1,10 +1,11 @@
-"""Report pages: head, tables, plots and small pictures.
+"""Report pages: head, tables, plots and small pictures; and sheets of pictures to choose from.
 
 A page is one HTML file that needs no other file and no script. Its parts are strings of HTML.
 """
 
 import base64
 import html
+import math
 
 import cv2
 import numpy as np
@@ -53,6 +54,9 @@ WIDTH, HEIGHT = 320, 170
 _RIGHT, _TOP, _BOTTOM = 12, 26, 22
 # A line with more points than this shows none.
 _MOST_POINTS = 60
+# Of a picture on it, and between pictures, in pixels.
+SHEET_SIDE, SHEET_GAP = 320, 4
+_EMPTY = 119
 
 
 def page(title, parts, style=""):
@@ -248,3 +252,37 @@ def _svg(title, width, height, parts):
         f'aria-label="{title}"><text class="title" x="12" y="16">{title}</text>'
         f"{''.join(parts)}</svg>\n"
     )
+
+
+def shrink(rgb):
+    """Makes a picture small enough for a sheet.
+
+    Args:
+        rgb: uint8 or uint16 array of shape `(height, width, 3)`.
+
+    Returns:
+        uint8 array with sides of at most `SHEET_SIDE`.
+    """
+    small = fit(rgb, SHEET_SIDE, SHEET_SIDE)
+    return small if small.dtype == np.uint8 else np.round(small / 257).astype(np.uint8)
+
+
+def sheet(pictures):
+    """Sets pictures in rows, as many in each as there are rows, or one more: 25 make five by five.
+
+    Args:
+        pictures: List of uint8 arrays of one shape, `(height, width, 3)`.
+
+    Returns:
+        uint8 array; cells behind the last picture are left empty.
+    """
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    height, width = pictures[0].shape[:2]
+    shape = rows * (height + SHEET_GAP) - SHEET_GAP, columns * (width + SHEET_GAP) - SHEET_GAP, 3
+    page = np.full(shape, _EMPTY, np.uint8)
+    for number, picture in enumerate(pictures):
+        row, column = divmod(number, columns)
+        top, left = row * (height + SHEET_GAP), column * (width + SHEET_GAP)
+        page[top : top + height, left : left + width] = picture
+    return page

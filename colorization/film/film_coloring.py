@@ -17,7 +17,7 @@ from colorization.inference import (
     threads,
     working_size,
 )
-from pipelines.color import luminance
+from pipelines.color import arrays
 
 # Frames that are settled at a time, and that are looked ahead at.
 STRETCH, AHEAD = 8, 16
@@ -66,7 +66,7 @@ def find_picture(film):
     lightest = np.zeros(small, np.float32)
     for frame in film.key_frames(_SAMPLES):
         pixels = film.small(frame, *small)
-        lightest = np.maximum(lightest, luminance.lightness(pixels))
+        lightest = np.maximum(lightest, arrays.lightness(pixels))
     picture = lightest > _BLACK
     first_last = []
     for axis in (1, 0):
@@ -213,7 +213,7 @@ class FilmColoring:
         pixels = self._film.small(frame, *small)
         part = pixels[margins.scaled(self._box, whole, small)]
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
-        return luminance.lightness(part)
+        return arrays.lightness(part)
 
     def _apply(self, frame, coefficients):
         rgb = self._film.rgb(frame)

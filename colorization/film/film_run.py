@@ -14,6 +14,7 @@ import zipfile
 
 import numpy as np
 
+from colorization import pages
 from colorization.film import (
     FilmError,
     film_coloring,
@@ -23,7 +24,7 @@ from colorization.film import (
     import_av,
     steady,
 )
-from colorization.inference import color_hints, sheets, threads
+from colorization.inference import color_hints, threads
 from colorization.inference.options import Options, file_state
 from pipelines import files
 from pipelines.photos import photo_files
@@ -108,11 +109,11 @@ def preview(source, destination, colorizer, options, *, overwrite):
     count = max(1, min(_MAX_PREVIEW, int((end - start) / _PREVIEW_STEP)))
     coloring = _coloring(film, colorizer, options, film_coloring.find_picture(film))
     pictures = [
-        sheets.shrink(coloring.color_alone(frame)) for frame in film.key_frames(count, (start, end))
+        pages.shrink(coloring.color_alone(frame)) for frame in film.key_frames(count, (start, end))
     ]
     if not pictures:
         raise FilmError(f"{film.path}: no key frame can be decoded. Convert the film.")
-    photo_files.write_picture(destination, sheets.sheet(pictures), overwrite)
+    photo_files.write_picture(destination, pages.sheet(pictures), overwrite)
 
 
 def _coloring(film, colorizer, options, box, span=None):

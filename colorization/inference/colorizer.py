@@ -16,20 +16,20 @@ import numpy.typing as npt
 
 from colorization.inference import (
     color_hints,
+    drawing,
     engines,
     full_size,
     hint_reach,
     margins,
     model_folder,
-    pillow_images,
     plan,
-    sheets,
-    suggestions,
     working_size,
 )
 from colorization.inference.color_hints import HintError
 from colorization.inference.options import OptionError, Options
+from colorization.inference.photo_inputs import as_photo
 from colorization.inference.reference import Reference
+from colorization.pages import sheet, shrink
 from pipelines.color.gray import has_colors, is_bilevel
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
@@ -147,8 +147,8 @@ class Colorizer:
             HintError: As for `colorize`.
         """
         options = self._ready(options, {"num_variants": count} | knobs, picture)
-        photo = _as_photo(picture)
-        shown = photo if onto is None else _as_photo(onto)
+        photo = as_photo(picture)
+        shown = photo if onto is None else as_photo(onto)
         colorings = list(self._colorings(photo.rgb, options, _mask(options), onto=shown.rgb))
         if shown.alpha is None:
             return colorings
@@ -235,7 +235,7 @@ class Colorizer:
         y: float,
         options: Options | None = None,
         **knobs: typing.Any,
-    ) -> list[suggestions.Suggestion]:
+    ) -> list[drawing.Suggestion]:
         """Tells which colors the model itself thinks likely at a place of a photo.
 
         Args:
@@ -246,7 +246,7 @@ class Colorizer:
             knobs: As for `colorize`.
 
         Returns:
-            List of `suggestions.Suggestion`, the likeliest first: a color, of a lightness at which
+            List of `drawing.Suggestion`, the likeliest first: a color, of a lightness at which
             it can be told from others, and the share of the model's belief that it stands for.
 
         Raises:
@@ -260,7 +260,7 @@ class Colorizer:
                 f"The model {self.description['name']} suggests no colors: it was exported without "
                 "its beliefs, or has none. Export it again, or take another model."
             )
-        rgb = _as_photo(picture).rgb
+        rgb = as_photo(picture).rgb
         boxes = self._prints(rgb, options)
         box = color_hints.find_print(x, y, rgb.shape[:2], boxes)
         part = margins.within(box, rgb.shape[:2])
@@ -272,7 +272,7 @@ class Colorizer:
         lightness, *hints = self._seen(rgb, box, options)
         engine = self._engine if self._engine.gives_suggestions else self._saved_model()
         found = engine.suggest(lightness, place, hint_reach.told(*hints))
-        return suggestions.suggestions(*found, suggestions.level(lightness, place))
+        return drawing.suggestions(*found, drawing.level_at(lightness, place))
 
     def check(self, options: Options):
         """Checks that this model, and what runs it, can do what options ask for.
@@ -315,7 +315,7 @@ class Colorizer:
         """
         if isinstance(picture, Reference):
             return picture
-        rgb = _as_photo(picture).rgb
+        rgb = as_photo(picture).rgb
         if not has_colors(rgb):
             raise OptionError(
                 "A reference is a photo in color. Received: one without colors. Take another."
@@ -329,9 +329,9 @@ class Colorizer:
         for path, colored in zip(paths, self._colored_pages(pages, options), strict=False):
             yield path, colored
             if count > 1:
-                small.append(sheets.shrink(colored[0].rgb))
+                small.append(shrink(colored[0].rgb))
         if len(small) > 1:
-            yield plan.sheet_path(destination), [photo_files.Photo(sheets.sheet(small))]
+            yield plan.sheet_path(destination), [photo_files.Photo(sheet(small))]
 
     def _colored_pages(self, pages, options):
         """Yields a photo's pages in each coloring of `_colorings`, none if it is left alone."""
@@ -444,25 +444,5 @@ def _mask(options):
     """The mask of options as float levels in `[0, 1]`, or None."""
     if options.mask is None:
         return None
-    rgb = _as_photo(options.mask).rgb
+    rgb = as_photo(options.mask).rgb
     return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) / np.float32(np.iinfo(rgb.dtype).max)
-
-
-def _as_photo(picture):
-    if isinstance(picture, (str, os.PathLike)):
-        return photo_files.read_photo(picture)[0]
-    if pillow_images.is_image(picture):
-        return pillow_images.to_photo(picture)
-    pixels = np.asarray(picture)
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    known = pixels.dtype in (np.uint8, np.uint16)
-    if not known or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.size == 0:
-        raise PictureError(
-            "A picture is a path, a Pillow image, or a uint8 or uint16 array of shape (height, "
-            "width) or (height, width, 1, 3 or 4) with at least one pixel. Received: "
-            f"{type(picture).__name__}, dtype={pixels.dtype}, shape={np.shape(picture)}."
-        )
-    alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
-    rgb = np.repeat(pixels, 3, axis=-1) if pixels.shape[2] == 1 else pixels[..., :3]
-    return photo_files.Photo(np.ascontiguousarray(rgb), alpha, photo_files.Metadata())

@@ -3,14 +3,16 @@
 The same seeds draw the same numbers as there, so that engines give the same variants.
 """
 
+import dataclasses
+
 import numpy as np
 
-from pipelines.color import bins
+from colorization.inference import full_size
+from pipelines.color import arrays, bins
 
 NUM_REGIONS = 7
 NUM_DRAWS = 4
 MIN_DISTANCE = 3.0
-
 # Chosen by eye on photographs. What counts as one step between pixels: L* units, ab units, and
 # the photo's longer side; how softly regions end, and how far they share noise, in steps squared;
 # the ab units over which a drawn color persuades a pixel; and how much likelier likely colors are
@@ -19,10 +21,13 @@ LIGHTNESS_SCALE, CHROMA_SCALE, PLACE_SCALE = 16.0, 10.0, 1.0
 SOFTNESS, LIKENESS = 0.15, 1.0
 PERSUASION = 22.0
 CALM = 1.4
-
 NUM_SUGGESTIONS = 6
 # Colors nearer than this, in ab units, are one suggestion.
 NEAR = 18.0
+# Colors of less light or more are hardly told apart.
+_DARKEST, _LIGHTEST = 40, 80
+# Share below which a color is no suggestion.
+_LEAST = 0.02
 
 
 def sample(lightness, logits, temperature, seed, count):
@@ -177,3 +182,53 @@ def _annealed_mean(scaled):
     # The sums are a third column, so that the powers are read once.
     totals = powers @ np.insert(bins.bin_centers(), 2, 1, axis=-1)
     return totals[:, :2] / totals[:, 2:]
+
+
+@dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """A color that a model thinks likely.
+
+    Attributes:
+        color: `"#rrggbb"`.
+        share: Share of the model's belief, in `[0, 1]`.
+    """
+
+    color: str
+    share: float
+
+
+def level_at(lightness, place):
+    """L* at a place of what the network sees.
+
+    Args:
+        lightness: Float array of shape `(1, h, w, 1)`.
+        place: Shares of height and width, in `[0, 1]`.
+    """
+    shape = lightness.shape[1:3]
+    row, column = (min(int(at * size), size - 1) for at, size in zip(place, shape, strict=True))
+    return float(lightness[0, row, column, 0])
+
+
+def suggestions(ab, shares, level):
+    """Makes suggestions of what an engine tells.
+
+    Args:
+        ab: Float array of shape `(n, 2)`, in CIE units.
+        shares: Float array of shape `(n,)`, falling.
+        level: L* of the place.
+
+    Returns:
+        List of `Suggestion`; those of too small a share are left out, and one color is named once.
+    """
+    gray = np.clip(level_at, _DARKEST, _LIGHTEST)
+    # As the photo itself would show them.
+    tone = arrays.linear_to_srgb(((gray + 16) / 116) ** 3)
+    pixel = np.full((1, 1, 3), round(255 * tone), np.uint8)
+    found = {}
+    for pair, share in zip(ab, shares, strict=True):
+        coefficients = np.array([[[0, 0, *pair]]], np.float32)
+        red, green, blue = full_size.apply(pixel, coefficients)[0, 0].tolist()
+        color = f"#{red:02x}{green:02x}{blue:02x}"
+        if share >= _LEAST:
+            found.setdefault(color, Suggestion(color, round(float(share), 4)))
+    return list(found.values())

@@ -14,7 +14,7 @@ import functools
 import cv2
 import numpy as np
 
-from pipelines.color import arrays, luminance
+from pipelines.color import arrays
 
 RADIUS, EPSILON = 8, 20.0
 # Pixels of a strip: its floats stay within a processor's cache.
@@ -164,7 +164,7 @@ def _apply(rgb, wide, mask):
 
 def _color_strip(rgb, planes, colored):
     """Colors a strip into `colored`, by coefficients of the shape `(rows, 4, columns)`."""
-    y, f = luminance.of(rgb)
+    y, f = arrays.luminance(rgb)
     x, z = (_light(f, planes[:, at], planes[:, at + 1]) for at in (0, 2))
     # How far each channel is from gray, and how much of that sRGB can show.
     offs = []

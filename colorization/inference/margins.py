@@ -7,7 +7,7 @@ prints look like one scene. So prints are found first, and each is colored for i
 import cv2
 import numpy as np
 
-from pipelines.color import luminance
+from pipelines.color import arrays
 
 # Longer side at which margins are looked for, in pixels.
 _SIZE = 512
@@ -40,7 +40,7 @@ def find_prints(rgb):
     scale = min(1.0, _SIZE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    small = luminance.lightness(small)
+    small = arrays.lightness(small)
     boxes = _find(small)
     if boxes != [(0, 0, *small.shape)]:
         # A print on an album page has a border of its own, too.

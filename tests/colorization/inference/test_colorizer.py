@@ -10,7 +10,8 @@ import skimage.data
 import tensorflow as tf
 
 import colorization
-from colorization.inference import colorizer, full_size, model_folder, sheets
+from colorization import pages
+from colorization.inference import colorizer, full_size, model_folder
 from colorization.inference.model_folder import ModelError
 from colorization.inference.options import OptionError, Options
 from pipelines.photos import photo_files
@@ -243,7 +244,7 @@ class TestFiles:
         written = undecided.colorize_file(tmp_path / "a.png", tmp_path / "b.png", num_variants=3)
         (page,) = photo_files.read_photo(tmp_path / "b_sheet_png.jpg")
         variants = [photo_files.read_picture(path) for path in written]
-        expected = sheets.sheet(variants)
+        expected = pages.sheet(variants)
         assert page.rgb.shape == expected.shape and b"AISystemUsed" in page.metadata.xmp
         assert np.abs(page.rgb.astype(int) - expected).mean() < 4
 

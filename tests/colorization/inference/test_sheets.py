@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from colorization.inference.sheets import GAP, sheet, shrink
+from colorization.pages import SHEET_GAP as GAP
+from colorization.pages import sheet, shrink
 
 
 def cell(page, row, column, height, width):

@@ -1,7 +1,10 @@
-"""Pillow's images as photos: of any mode, and upright."""
+"""Pictures as callers pass them, made photos: paths, arrays, and Pillow's images of any mode."""
 
 import io
+import os
 import sys
+
+import numpy as np
 
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
@@ -46,3 +49,28 @@ def to_photo(image):
         raise PictureError(
             f"A Pillow image of mode {mode} can't be colored ({error}). Convert it to RGB."
         ) from error
+
+
+def as_photo(picture):
+    """Makes a `Photo` of a path, a Pillow image or an array.
+
+    Raises:
+        PictureError: If a file can't be read, or an array is of another sort.
+    """
+    if isinstance(picture, (str, os.PathLike)):
+        return photo_files.read_photo(picture)[0]
+    if is_image(picture):
+        return to_photo(picture)
+    pixels = np.asarray(picture)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    known = pixels.dtype in (np.uint8, np.uint16)
+    if not known or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.size == 0:
+        raise PictureError(
+            "A picture is a path, a Pillow image, or a uint8 or uint16 array of shape (height, "
+            "width) or (height, width, 1, 3 or 4) with at least one pixel. Received: "
+            f"{type(picture).__name__}, dtype={pixels.dtype}, shape={np.shape(picture)}."
+        )
+    alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+    rgb = np.repeat(pixels, 3, axis=-1) if pixels.shape[2] == 1 else pixels[..., :3]
+    return photo_files.Photo(np.ascontiguousarray(rgb), alpha, photo_files.Metadata())
