@@ -220,7 +220,7 @@ def suggestions(ab, shares, level):
     Returns:
         List of `Suggestion`; those of too small a share are left out, and one color is named once.
     """
-    gray = np.clip(level_at, _DARKEST, _LIGHTEST)
+    gray = np.clip(level, _DARKEST, _LIGHTEST)
     # As the photo itself would show them.
     tone = arrays.linear_to_srgb(((gray + 16) / 116) ** 3)
     pixel = np.full((1, 1, 3), round(255 * tone), np.uint8)
