@@ -1,11 +1,11 @@
-"""How steady films are colored, and where the time goes.
+"""Strips of colored films, and where the time goes. Figures: `colorization evaluate --films`.
 
-`python benchmarks/film.py [--num_frames=24] [--height=224] [--sheet=FOLDER] [--model=DIR] FILM ...`
+`python benchmarks/film.py [--num_frames=24] [--height=224] [--model=DIR] FILM`
+`python benchmarks/film.py --sheet=FOLDER [--num_frames=150] [--model=DIR] FILM ...`
 
-Each film, in color, is made gray and colored frame by frame, as photos are, and as a film. Prints,
-as Markdown, the figures of both and of the truth; `--sheet` writes strips of eight frames: truth,
-frame by frame, film. Then prints the processor time of each stage for a frame; of the network a
-third is counted, since it sees every third frame.
+Prints the processor time of each stage for a frame; of the network a third is counted, since it
+sees every third frame. `--sheet` writes strips of eight frames in place of that, spread over each
+film: truth, frame by frame, film.
 """
 
 import fractions
@@ -20,10 +20,10 @@ import numpy as np
 from absl import app, flags
 
 from colorization import Colorizer
-from colorization.evaluation.metrics import colors, fidelity, steadiness
+from colorization.evaluation import films
 from colorization.film import film_coloring, film_reader, film_writer, motion, steady
 from colorization.inference import full_size
-from pipelines.color import arrays, spaces
+from pipelines.color import arrays
 from pipelines.photos import photo_files
 
 _NUM_FRAMES = flags.DEFINE_integer("num_frames", 24, "Frames of each film, from the first on.")
@@ -33,29 +33,45 @@ _SHEET = flags.DEFINE_string("sheet", None, "Folder for strips of frames.")
 
 
 def main(arguments):
-    """Prints two tables."""
+    """Prints a table, or writes strips."""
     colorizer = Colorizer(_MODEL.value)
-    print("| film | colors | flicker | CDC x 1000 | PSNR, dB | colorfulness |")
-    print("|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
+    if _SHEET.value:
+        os.makedirs(_SHEET.value, exist_ok=True)
         for path in arguments[1:]:
             name = os.path.splitext(os.path.basename(path))[0]
-            truth, film = _gray_film(path, os.path.join(folder, "gray.mkv"))
-            _compare(name, truth, film, colorizer)
+            photo_files.write_picture(f"{_SHEET.value}/{name}.png", _strips(path, colorizer), True)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        film = _gray_film(arguments[1], os.path.join(folder, "gray.mkv"))
         _time_stages(film, colorizer, os.path.join(folder, "segment"))
 
 
+def _strips(path, colorizer):
+    film = films.GrayFilm(path)
+    box = film_coloring.find_picture(film)
+    coloring = film_coloring.FilmColoring(film, colorizer.engine, box=box)
+    frames = itertools.islice(film.frames(), _NUM_FRAMES.value)
+    colored = [pair for pairs, _ in coloring.run(frames) for pair in pairs]
+    chosen = [colored[n] for n in np.linspace(0, len(colored) - 1, 8).astype(int)]
+    rows = [
+        [film.true_rgb(frame) for frame, _ in chosen],
+        [colorizer.colorize(film.rgb(frame)) for frame, _ in chosen],
+        [rgb for _, rgb in chosen],
+    ]
+    return np.vstack([np.hstack(row) for row in rows])
+
+
 def _gray_film(path, gray_path):
-    """Pixels of a film's first frames, and a film that holds their lightness."""
+    """A film of the lightness of another's first frames."""
     film = film_reader.Film(path)
     height = _HEIGHT.value or film.height
     width = round(film.width * height / film.height / 2) * 2
     frames = itertools.islice(film.frames(), _NUM_FRAMES.value)
-    truth = [film.small(frame, height, width) for frame in frames]
+    pictures = [film.small(frame, height, width) for frame in frames]
     with av.open(gray_path, "w") as output:
         stream = output.add_stream("ffv1", rate=film.rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "gray"
-        for number, rgb in enumerate(truth):
+        for number, rgb in enumerate(pictures):
             luminance = arrays.srgb_to_linear(rgb / 255.0) @ arrays.RGB_TO_WHITE[:, 1]
             level = np.uint8(np.round(255 * np.clip(arrays.linear_to_srgb(luminance), 0, 1)))
             picture = av.VideoFrame.from_ndarray(level, format="gray")
@@ -64,30 +80,7 @@ def _gray_film(path, gray_path):
             picture.color_range = 2
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
-    return truth, film_reader.Film(gray_path)
-
-
-def _compare(name, truth, film, colorizer):
-    coloring = film_coloring.FilmColoring(film, colorizer.engine)
-    colored = [rgb for pairs, _ in coloring.run(film.frames()) for _, rgb in pairs]
-    alone = [colorizer.colorize(film.rgb(frame)) for frame in film.frames()]
-    lights = [_lab(frame)[..., 0] for frame in truth]
-    for kind, frames in (("truth", truth), ("frame by frame", alone), ("film", colored)):
-        flicker = steadiness.flicker([_lab(frame) for frame in frames], lights)
-        cdc = 1000 * steadiness.color_distribution_consistency(frames)
-        psnr = np.mean([fidelity.psnr(*pair) for pair in zip(truth, frames, strict=True)])
-        colorful = np.mean([colors.colorfulness(frame) for frame in frames])
-        row = f"{flicker:.3f} | {cdc:.2f} | {psnr:.2f} | {colorful:.1f}"
-        print(f"| {name} | {kind} | {row} |", flush=True)
-    if _SHEET.value:
-        os.makedirs(_SHEET.value, exist_ok=True)
-        chosen = np.linspace(0, len(truth) - 1, 8).astype(int)
-        strips = [np.hstack([x[n] for n in chosen]) for x in (truth, alone, colored)]
-        photo_files.write_picture(f"{_SHEET.value}/{name}.png", np.vstack(strips), True)
-
-
-def _lab(rgb):
-    return spaces.rgb_to_lab(np.float32(rgb) / 255).numpy()
+    return film_reader.Film(gray_path)
 
 
 def _time_stages(film, colorizer, path):

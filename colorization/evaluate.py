@@ -9,6 +9,9 @@ tiny ones are left out and counted.
   colorization evaluate --data=folder:A,folder:B --features=squeezenet:WEIGHTS.h5 \
       --output=released.jsonl
   colorization compare released.jsonl mine.jsonl
+  colorization evaluate --films=FOLDER --baseline=truth --limit=48
+
+Films in color are shown in gray and colored as films and frame by frame: a table for each film.
 """
 
 import contextlib
@@ -35,6 +38,9 @@ def define_flags():
         "separated by commas, are evaluated one by one.",
     )
     flags.DEFINE_list(
+        "films", [], "Films in color, and folders of such, to evaluate in place of --data."
+    )
+    flags.DEFINE_list(
         "baseline",
         [],
         "What else to evaluate: gray; mean, the mean color of the model's training pictures; "
@@ -57,7 +63,8 @@ def define_flags():
     flags.DEFINE_integer(
         "limit",
         0,
-        "Largest number of photos of each set, taken evenly over it; 0: all.",
+        "Largest number of photos of each set, taken evenly over it, or of frames of each film, "
+        "from the first on; 0: all.",
         lower_bound=0,
     )
     flags.DEFINE_string(
@@ -80,8 +87,12 @@ def main(arguments):
     options = flags.FLAGS
     if arguments:
         raise EvaluationError(f"evaluate takes flags only. Received: {' '.join(arguments)}.")
-    if not options.data:
+    if not options.data and not options.films:
         raise EvaluationError("--data=folder:PHOTOS is needed. Received: nothing. See --help.")
+    of_photos = ("data", "features", "exclude", "report", "num_variants")
+    others = [name for name in of_photos if options[name].value != options[name].default]
+    if options.films and others:
+        raise EvaluationError(f"--{others[0]} goes with photos. Received: --films. Leave one out.")
     written = {"output": [options.output] if options.output else []}
     written["report"] = [os.path.join(options.report, name) for name in REPORT if options.report]
     for flag, paths in written.items():
@@ -93,6 +104,9 @@ def main(arguments):
     _check_folder("output", os.path.dirname(options.output or "."), is_made=False)
     _check_folder("report", options.report or ".", is_made=True)
     console.import_quietly("keras")
+    if options.films:
+        names = ("films", "model", "baseline", "limit", "output")
+        return evaluate_films(**{name: getattr(options, name) for name in names})
     names = ("data", "model", "baseline", "features", "num_variants", "limit", "exclude")
     return evaluate(**{name: getattr(options, name) for name in (*names, "output", "report")})
 
@@ -152,8 +166,7 @@ def evaluate(
             watched = page.watching(systems) if page else systems
             found = _measure(one, watched, networks, num_variants, stop)
             if stop.requested:
-                _say(f"Stopped: {one.label} was not finished, so nothing is reported of it.")
-                return 128 + stop.signal
+                return _stopped(one.label, stop)
             num_damaged += _report_left_out(one, found)
             rows = protocol.records(systems, one.label, found, limit, networks, num_variants)
             print(figures.section(rows, [system.name for system in systems]), flush=True)
@@ -169,6 +182,41 @@ def evaluate(
     if output:
         print(f"Compare it with others: colorization compare {output} OTHER.jsonl")
     return 1 if num_damaged else 0
+
+
+def evaluate_films(films, model="", baseline=(), limit=0, output=""):
+    """Evaluates a model and baselines on films; prints tables, writes records.
+
+    The arguments are those of the flags of these names. A file in the way is replaced.
+
+    Returns:
+        The exit status: 130 and 143 if stopped by a signal.
+
+    Raises:
+        UserError: If a request can't be met.
+    """
+    from colorization import export
+    from colorization.evaluation import figures, protocol
+    from colorization.evaluation import films as measuring
+    from colorization.evaluation.systems import open_systems
+    from colorization.inference import threads
+    from pipelines.files import write_text
+
+    found, stop, lines = measuring.find(films), threads.Stop(), []
+    with contextlib.ExitStack() as stack:
+        systems = open_systems(
+            model, baseline, 1, lambda path: stack.enter_context(export.exported(path))
+        )
+        stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Again: at once."))
+        for path in found:
+            rows = measuring.records(path, systems, limit, stop)
+            if stop.requested:
+                return _stopped(path.name, stop)
+            print(figures.section(rows, [row["system"]["label"] for row in rows]), flush=True)
+            lines += rows
+            if output:
+                write_text(output, protocol.to_lines(lines))
+    return 0
 
 
 def _measure(photos, systems, networks, num_variants, stop):
@@ -198,6 +246,11 @@ def _report_left_out(data, found):
         if lines:
             _say(f"Left out {len(lines):,}, {reason}; the first is {lines[0]}")
     return len(found.left_out["damaged"])
+
+
+def _stopped(label, stop):
+    _say(f"Stopped: {label} was not finished, so nothing is reported of it.")
+    return 128 + stop.signal
 
 
 def _say(line):

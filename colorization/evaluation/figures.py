@@ -32,7 +32,7 @@ class Figure:
         digits: Printed after the point.
         measure: Function from a `measure.Comparison` to the value; of a figure "of variants", from
             a list of them, one for each coloring, the likeliest first; None for others.
-        of: `photo`, `variants`, `set` or `network`.
+        of: `photo`, `variants`, `set`, `network` or `film`.
         scale: What it is multiplied by where it is printed.
         version: Raised when its definition changes; part of the protocol.
     """
@@ -100,6 +100,9 @@ FIGURES = {
     "diversity-ab": Figure("CIE units", "higher", 2, _ab_diversity, "variants"),
     "diversity": Figure("", "higher", 3, of="network"),
     "lpips-alex": Figure("", "lower", 4, of="network"),
+    # How steady the colors of a film are.
+    "flicker": Figure("CIE units", "lower", 3, of="film"),
+    "cdc": Figure("nats", "lower", 2, of="film", scale=1000),
     # Errors by hue, which `compare` shows for runs.
     **dict.fromkeys(HUE_FIGURES, Figure("CIE units", "lower", 2, of="set")),
 }
@@ -136,7 +139,7 @@ def section(records, names):
     columns = {name: one["figures"] for name, one in zip(names, records, strict=True)}
     lines = dict.fromkeys(line for one in records for line in one["warnings"])
     notes = "".join(f"\n{line}\n" for line in lines)
-    heading = f"### {data['label']}: {data['photos']:,} photos"
+    heading = f"### {data['label']}: {data['photos']:,} {data.get('unit', 'photos')}"
     return f"{heading}\n\n{pages.markdown(rows(columns))}\n{notes}"
 
 

@@ -45,12 +45,8 @@ def records(systems, label, found, limit, networks, num_variants):
     Returns:
         List of dicts, one for each system.
     """
-    versions = console.installed_versions(PACKAGES)
-    shared = {
-        "warnings": figures.warnings(networks, len(found.digests)),
-        "protocol": _protocol(found, limit, networks, num_variants),
-        "versions": {name: version for name, version in versions.items() if version},
-    }
+    warnings = figures.warnings(networks, len(found.digests))
+    told = _protocol(found, limit, networks, num_variants)
     data = {
         "label": label,
         "photos": len(found.digests),
@@ -60,16 +56,39 @@ def records(systems, label, found, limit, networks, num_variants):
     for system in systems:
         measured = found.measured[system.name]
         values = figures.summarize(measured, found.true_vectors, networks)
-        row = {"format": FORMAT, "version": VERSION}
-        row["system"] = {"label": system.name} | system.description
-        row["data"] = data
-        row["figures"] = {name: dataclasses.asdict(value) for name, value in values.items()}
-        rows.append(row | shared)
+        described = {"label": system.name} | system.description
+        rows.append(record(described, data, values, warnings, told))
     return rows
 
 
+def record(system, data, values, warnings, protocol):
+    """A record of `figures.Value`s by name, and of dicts that say what they are of."""
+    versions = console.installed_versions(PACKAGES)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "system": system,
+        "data": data,
+        "figures": {name: dataclasses.asdict(value) for name, value in values.items()},
+        "warnings": warnings,
+        "protocol": protocol,
+        "versions": {name: version for name, version in versions.items() if version},
+    }
+
+
+def of_pixels(names):
+    """The part of a protocol that tells what pixels some figures are of."""
+    return {
+        "size": "each photo's own",
+        "shown": "gray of equal luminance Y, 8 bits",
+        "color": "sRGB, 8 bits; CIE L*a*b*, D65, 2 degrees",
+        "figures": {name: figures.find(name).version for name in names},
+    }
+
+
 def _protocol(found, limit, networks, num_variants):
-    names = [name for name, figure in figures.FIGURES.items() if figure.of != "network"]
+    left_out = ("network", "film")
+    names = [name for name, figure in figures.FIGURES.items() if figure.of not in left_out]
     names += [name for network in networks for name in network.figures]
     variants = {"number": num_variants, "seed": VARIANTS_SEED} if num_variants > 1 else {}
     return {
@@ -79,19 +98,15 @@ def _protocol(found, limit, networks, num_variants):
             "limit": limit,
             "left_out": f"damaged, gray, under {artifacts.MIN_SIZE} pixels on a side",
         },
-        "size": "each photo's own",
-        "shown": "gray of equal luminance Y, 8 bits",
-        "color": "sRGB, 8 bits; CIE L*a*b*, D65, 2 degrees",
         "intervals": {
             "level": distances.LEVEL,
             "bootstrap": f"{distances.NUM_RESAMPLES} draws of photos, seed {distances.SEED}",
             "fid": f"jackknife of {distances.NUM_GROUPS} groups",
         },
         "kid": f"cubic, unbiased over pairs of photos, blocks of at most {distances.MAX_BLOCK}",
-        "figures": {name: figures.find(name).version for name in names},
         "networks": {network.name: network.protocol for network in networks},
         "variants": variants,
-    }
+    } | of_pixels(names)
 
 
 def to_lines(records):

@@ -28,11 +28,13 @@ class System:
         description: Dict for records.
         color: Function of a photo in gray and of the photo itself to a list of pictures, the
             likeliest first.
+        engine: Of `inference.engines`, which colors films; None for baselines.
     """
 
     name: str
     description: dict
     color: Callable
+    engine: object = None
 
 
 def open_systems(first_model, baselines, num_variants, open_folder):
@@ -141,7 +143,8 @@ def model(folder, num_variants=1, **more):
     keys = ("name", "version", "epochs", "working_size", "temperature", "rarity")
     known = {key: description[key] for key in keys if key in description}
     known["weights_sha256"] = _weights_digest(folder, description["version"])
-    return System(name, {"kind": "model"} | known | more, paint), description
+    engine = getattr(colorizer, "engine", None)
+    return System(name, {"kind": "model"} | known | more, paint, engine), description
 
 
 def _weights_digest(folder, version):

@@ -49,7 +49,7 @@ def to_rgb(picture, width, height, dtype, tags):
 
     Args:
         picture: `av.VideoFrame`.
-        width: Columns of the result; a smaller result is averaged over areas.
+        width: Columns of the result; a smaller result is averaged by triangles, as photos are.
         height: Rows.
         dtype: `np.uint8` or `np.uint16`.
         tags: `ColorTags` of the film.
@@ -64,7 +64,7 @@ def to_rgb(picture, width, height, dtype, tags):
         src_colorspace=_MATRICES[tags.matrix],
         src_color_range=tags.range,
         dst_color_range=_FULL_RANGE,
-        interpolation=_accurate("AREA" if width < picture.width else "BICUBIC"),
+        interpolation=_accurate("BILINEAR" if width < picture.width else "BICUBIC"),
         threads=1,
     )
     return converted.to_ndarray()

@@ -108,8 +108,7 @@ def plan(inputs, output):
     """
     inputs = [pathlib.Path(path) for path in inputs]
     for path in inputs:
-        if not path.exists():
-            raise FilmError(f"{path}: expected a film or a folder. Received: no such file.")
+        _check_exists(path)
     is_lone = len(inputs) == 1 and not inputs[0].is_dir()
     if output is None and not is_lone:
         raise FilmError("Several films go to a folder. Received: none. Set --output=FOLDER.")
@@ -137,25 +136,48 @@ def plan(inputs, output):
 def _pairs(path, output):
     if not path.is_dir():
         return [(path, _writable(output / path.name))]
-    pairs = []
+    return [(source, _writable(output / source.relative_to(path))) for source in find(path, output)]
+
+
+def find(path, passed_over=None):
+    """Finds films.
+
+    Args:
+        path: `Path` of a film, or of a folder, which is searched with all folders in it.
+        passed_over: Path of a folder in it that is not; what was written earlier is no film to
+            color.
+
+    Returns:
+        List of paths, sorted within each folder.
+
+    Raises:
+        FilmError: If there is no such file, or the folder holds no films.
+    """
+    _check_exists(path)
+    if not path.is_dir():
+        return [path]
+    found = []
     for folder, folders, names in os.walk(path):
         folder = pathlib.Path(folder)
-        # What was written earlier is no film to color.
         folders[:] = sorted(
             name
             for name in folders
-            if not is_passed_over(name) and (folder / name).resolve() != output.resolve()
+            if not is_passed_over(name)
+            and (passed_over is None or (folder / name).resolve() != passed_over.resolve())
         )
-        for name in sorted(names):
-            if is_film(name) and not is_passed_over(name):
-                source = folder / name
-                pairs.append((source, _writable(output / source.relative_to(path))))
-    if not pairs:
+        names = [name for name in sorted(names) if is_film(name) and not is_passed_over(name)]
+        found += [folder / name for name in names]
+    if not found:
         raise FilmError(
             f"{path}: expected a folder with films ({' '.join(FILM_SUFFIXES)}). Received: none in "
             "it or below it."
         )
-    return pairs
+    return found
+
+
+def _check_exists(path):
+    if not path.exists():
+        raise FilmError(f"{path}: expected a film or a folder. Received: no such file.")
 
 
 def _writable(path):

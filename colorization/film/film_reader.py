@@ -151,7 +151,7 @@ class Film:
         return self.small(frame, self.height, self.width)
 
     def small(self, frame, height, width):
-        """The same at a smaller size, averaged over areas."""
+        """The same at a smaller size, averaged as photos are."""
         size = (height, width) if self._turns % 2 else (width, height)
         pixels = film_pixels.to_rgb(frame.picture, *size, self.dtype, self.tags)
         return np.ascontiguousarray(np.rot90(pixels, self._turns))

@@ -30,7 +30,7 @@ from pipelines import files
 from pipelines.photos import photo_files
 
 # To be raised with any change of what a film looks like.
-_VERSION = 1
+_VERSION = 2
 # Frames of a segment, about: what is lost when a run is ended.
 _SEGMENT = 96
 # Seconds between the pictures of a preview, and the most of them.

@@ -36,9 +36,15 @@ class Motion:
 
     def carry(self, values):
         """Takes values of the other frame, of shape `(h, w, channels)`, to this one."""
-        return cv2.remap(
-            values, self.columns, self.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        # OpenCV mixes up more than four channels.
+        parts = [values] if values.ndim < 3 else np.split(values, range(4, values.shape[-1], 4), -1)
+        carried = [
+            cv2.remap(
+                part, self.columns, self.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+            for part in parts
+        ]
+        return carried[0] if len(carried) == 1 else np.dstack(carried)
 
 
 def between(before, after):

@@ -17,9 +17,12 @@ from colorization.inference.full_size import RADIUS
 # Of the size at which the network sees a frame.
 SHRINK = 2
 # Share of the weight of a prediction that is left a frame later.
-_KEEP = 0.97
+_KEEP = 0.985
 # Least weight that counts; where there is less, colors come from around.
 _LEAST, _AROUND = 0.05, 15
+# Averages of unlike colors are more alike than these: how much of that is given back, and up to
+# where. All of it would cost the nearness to the truth that averaging gains.
+_GIVEN_BACK, _MOST_GAIN = 0.75, 2.0
 
 
 @dataclasses.dataclass
@@ -45,8 +48,8 @@ class Colors:
     """Colors of a frame, and how many predictions they rest on.
 
     Attributes:
-        values: Float32 array of shape `(h, w, 4)`: slopes of a and b over L*, then their values at
-            the local mean of L*.
+        values: Float32 array of shape `(h, w, 5)`: slopes of a and b over L*, their values at the
+            local mean of L*, and the square of the chroma there, averaged by itself.
         weight: Float32 array of shape `(h, w)`.
     """
 
@@ -91,8 +94,9 @@ def _add(colors, frame):
         return colors
     slopes, intercepts = np.split(frame.coefficients, 2, axis=-1)
     mean = _local_mean(frame.lightness)[..., None]
+    own = np.concatenate([slopes, intercepts + slopes * mean], axis=-1)
     own = Colors(
-        np.concatenate([slopes, intercepts + slopes * mean], axis=-1),
+        np.dstack([own, _energy(own[..., 2:])]),
         np.ones(frame.lightness.shape, np.float32),
     )
     return _mean(own, colors)
@@ -111,8 +115,24 @@ def _coefficients(colors, lightness):
     lost = np.maximum(_LEAST - colors.weight, 0)[..., None] / _LEAST
     if lost.any():
         values = values + (_from_around(colors) - values) * lost
-    slopes, middles = np.split(values, 2, axis=-1)
+    slopes, middles = np.split(_varied(values), 2, axis=-1)
     return np.concatenate([slopes, middles - slopes * _local_mean(lightness)[..., None]], axis=-1)
+
+
+def _varied(values):
+    """Gives averaged colors the distance from their frame's mean that the colors averaged had."""
+    mean = np.float32([0, 0, *values[..., 2:4].mean(axis=(0, 1))])
+    away = values[..., :4] - mean
+    size, middle = (_AROUND, _AROUND), mean[2:]
+    left = cv2.blur(_energy(away[..., 2:]), size)
+    had = cv2.blur(values[..., 4] - 2 * (values[..., 2:4] @ middle) + middle @ middle, size)
+    # Colors that are hardly there, of less than a unit, are let be.
+    gain = np.clip(np.sqrt((had + 1) / (left + 1)), 1, _MOST_GAIN) ** _GIVEN_BACK
+    return mean + away * gain[..., None]
+
+
+def _energy(ab):
+    return np.square(ab).sum(axis=-1)
 
 
 def _from_around(colors):

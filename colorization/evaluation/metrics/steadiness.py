@@ -1,10 +1,8 @@
 """How steady the colors of a film are.
 
-Both figures are the lower the steadier. Things that move, grain and
-light that changes give a film in its true colors some of each.
+Both figures are the lower the steadier. Things that move, grain and light that changes give a film
+in its true colors some of each.
 """
-
-import itertools
 
 import cv2
 import numpy as np
@@ -14,73 +12,74 @@ _MISS, _CHANGE = 1.0, 10.0
 # Over a cut less of a frame than this can be followed.
 _CUT = 0.2
 # OpenCV's search for motion crashes on smaller frames.
-_MIN_SIZE = 64
+MIN_SIZE = 64
 _LEVELS, _STEPS = 256, (1, 2, 4)
 
 
-def flicker(frames, lightness):
-    """Mean change of chroma from frame to frame, of pixels that can be followed; cuts don't count.
+class Steadiness:
+    """Measures a film, frame by frame: `add` each, then read the figures."""
 
-    Args:
-        frames: List of float arrays of shape `(height, width, 3)`, Lab; two or more.
-        lightness: List of as many float arrays of shape `(height, width)`: L* of the gray film, in
-            which the motion is found, so that all colorings are measured at the same pixels. A
-            pixel is followed where the motion forward and backward agree within a pixel, and L*
-            at both ends within 10.
+    def __init__(self):
+        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._last, self._change, self._followed = None, 0.0, 0
+        self._shares = []
 
-    Returns:
-        CIE units: the mean distance in ab, over all pixels followed; 0 if there are none.
+    def add(self, rgb, lab, lightness):
+        """Takes the next frame.
 
-    Raises:
-        ValueError: If a side is shorter than 64.
+        Args:
+            rgb: uint8 array of shape `(height, width, 3)`, sRGB.
+            lab: Float array of the same shape, the same colors in Lab.
+            lightness: Float array of shape `(height, width)`: L* of the gray film, in which the
+                motion is found, so that all colorings are measured at the same pixels. A pixel is
+                followed where the motion forward and backward agree within a pixel, and L* at both
+                ends within 10.
 
-    Source: this project, after the warp error of Lai et al., "Learning blind video temporal
-    consistency", 2018, on chroma alone.
-    """
-    if min(lightness[0].shape) < _MIN_SIZE:
-        raise ValueError(
-            f"`flicker` needs {_MIN_SIZE} pixels on a side. Received: shape={lightness[0].shape}."
-        )
-    total = count = 0
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    pairs = itertools.pairwise(zip(frames, lightness, strict=True))
-    for (before, light_before), (after, light_after) in pairs:
-        places, followed = _follow(search, light_before, light_after)
-        if followed.mean() < _CUT:
-            continue
-        change = after[..., 1:] - _remap(before[..., 1:], places)
-        total += np.sqrt(np.square(change).sum(-1))[followed].sum(dtype=np.float64)
-        count += followed.sum()
-    return float(total / count) if count else 0.0
+        Raises:
+            ValueError: If a side is shorter than 64.
+        """
+        if min(lightness.shape) < MIN_SIZE:
+            raise ValueError(
+                f"Flicker needs {MIN_SIZE} pixels on a side. Received: shape={lightness.shape}."
+            )
+        counts = [np.bincount(rgb[..., c].ravel(), minlength=_LEVELS) for c in range(3)]
+        self._shares.append(np.float32(counts) / rgb[..., 0].size)
+        if self._last is not None:
+            lab_before, lightness_before = self._last
+            places, followed = _follow(self._search, lightness_before, lightness)
+            if followed.mean() >= _CUT:
+                change = lab[..., 1:] - _remap(lab_before[..., 1:], places)
+                distance = np.sqrt(np.square(change).sum(-1))
+                self._change += distance[followed].sum(dtype=np.float64)
+                self._followed += followed.sum()
+        self._last = lab, lightness
 
+    @property
+    def flicker(self):
+        """Mean change of chroma from frame to frame, of pixels that can be followed, in CIE units.
 
-def color_distribution_consistency(frames):
-    """Change of the distribution of colors over 1, 2 and 4 frames.
+        The mean distance in ab over all such pixels; cuts don't count; 0 if there are none.
 
-    Args:
-        frames: List of uint8 arrays of shape `(height, width, 3)`, sRGB; five or more.
+        Source: this project, after the warp error of Lai et al., "Learning blind video temporal
+        consistency", 2018, on chroma alone.
+        """
+        return float(self._change / self._followed) if self._followed else 0.0
 
-    Returns:
+    @property
+    def consistency(self):
+        """Change of the distribution of colors over 1, 2 and 4 frames, commonly called CDC.
+
         Mean Jensen-Shannon divergence, in nats, of the histograms of a channel: over the three
-        channels, all pairs of frames at each of these distances, and the distances. Commonly called
-        CDC.
+        channels, all pairs of frames at each of these distances, and the distances. NaN of fewer
+        than five frames.
 
-    Raises:
-        ValueError: If there are too few frames.
-
-    Source: Liu et al., "Temporally consistent video colorization with deep feature propagation and
-    self-regularization learning", 2021.
-    """
-    if len(frames) <= max(_STEPS):
-        raise ValueError(f"CDC takes {max(_STEPS) + 1} frames or more. Received: {len(frames)}.")
-    counts = np.array(
-        [
-            [np.bincount(frame[..., channel].ravel(), minlength=_LEVELS) for channel in range(3)]
-            for frame in frames
-        ]
-    )
-    shares = counts / counts.sum(axis=-1, keepdims=True)
-    return float(np.mean([_divergence(shares[:-step], shares[step:]).mean() for step in _STEPS]))
+        Source: Liu et al., "Temporally consistent video colorization with deep feature propagation
+        and self-regularization learning", 2021.
+        """
+        if len(self._shares) <= max(_STEPS):
+            return float("nan")
+        shares = np.stack(self._shares)
+        return float(np.mean([_divergence(shares[:-n], shares[n:]).mean() for n in _STEPS]))
 
 
 def _divergence(one, other):

@@ -63,7 +63,9 @@ def test_every_value_has_its_place_in_the_table_of_figures():
     found = values(PHOTO, OTHER, to_gray(PHOTO))
     measured = [name for name, figure in FIGURES.items() if figure.measure is not None]
     assert list(found) == measured
-    assert {FIGURES[name].of for name in FIGURES.keys() - found.keys()} == {"set", "network"}
+    assert {FIGURES[name].of for name in FIGURES.keys() - found.keys()} == {
+        *("set", "network", "film")
+    }
 
 
 def test_choice_is_the_best_of_the_variants_and_how_far_they_lie_apart():

@@ -81,6 +81,14 @@ def test_predictions_that_flicker_are_averaged():
     assert ab[..., 0].mean() == pytest.approx(20, abs=1)
 
 
+def test_averages_of_unlike_colors_are_nearly_as_varied_as_these():
+    predictions = [constant(30, 18 * (-1) ** number) for number in range(24)]
+    for own in predictions:
+        own[:, 40:, 2:] = [-30, 0]
+    ab = settled_ab(stretch([texture()] * 24, predictions))
+    assert 32 < ab[:, :, :30, 0].mean() < np.hypot(30, 18)
+
+
 def test_the_first_frame_agrees_with_what_comes():
     frames = stretch([texture()] * 16, [constant(-30, 0)] + [constant(30, 0)] * 15)
     assert settled_ab(frames)[0, ..., 0].mean() > 20

@@ -1,0 +1,166 @@
+"""Films in color, made gray and colored by systems: each film to its figures, with a record of it.
+
+A model colors a film twice: as a film, and frame by frame, as photos are. Other systems know frames
+only. Nothing is kept of a frame but a few numbers, and of the last two their pixels.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import pathlib
+
+import numpy as np
+import tqdm
+
+from colorization.evaluation import EvaluationError, figures, protocol
+from colorization.evaluation.measure import Comparison, Picture
+from colorization.evaluation.metrics.steadiness import MIN_SIZE, Steadiness
+from colorization.film import film_coloring, film_pixels, film_plan, film_reader, import_av
+from pipelines.color.gray import to_gray
+
+# Of photos; of a film, the mean over its frames.
+_OF_FRAMES = ("psnr", "colorfulness")
+_LEAST_FRAMES = 5
+
+
+class GrayFilm(film_reader.Film):
+    """A film in color that is shown in gray, in 8 bits."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.dtype = np.uint8
+
+    def small(self, frame, height, width):
+        """The frame's pixels, gray, made small as those of a gray film are."""
+        gray = to_gray(self.true_rgb(frame))
+        if gray.shape[:2] == (height, width):
+            return gray
+        picture = import_av().VideoFrame.from_ndarray(gray)
+        return film_pixels.to_rgb(picture, width, height, np.uint8, film_pixels.read_tags(picture))
+
+    def true_rgb(self, frame):
+        """The frame's pixels, in color."""
+        return super().small(frame, self.height, self.width)
+
+
+@dataclasses.dataclass(frozen=True)
+class Coloring:
+    """A way in which films are colored.
+
+    Args:
+        name: What tables call it.
+        description: Dict for records.
+        system: `systems.System`.
+        is_film: Whether as a film; else frame by frame.
+    """
+
+    name: str
+    description: dict
+    system: object
+    is_film: bool = False
+
+    def run(self, film, frames):
+        """Yields pairs of a frame and its colored pixels."""
+        if self.is_film:
+            coloring = film_coloring.FilmColoring(
+                film, self.system.engine, box=film_coloring.find_picture(film)
+            )
+            for pairs, _ in coloring.run(frames):
+                yield from pairs
+            return
+        for frame in frames:
+            yield frame, self.system.color(film.rgb(frame), film.true_rgb(frame))[0]
+
+
+def colorings(systems):
+    """List of the `Coloring`s of some systems."""
+    found = []
+    for system in systems:
+        kind = system.description
+        if system.engine is not None:
+            found.append(Coloring(f"{system.name}, film", kind | {"as": "film"}, system, True))
+            kind = kind | {"as": "frames"}
+        name = system.name if system.engine is None else f"{system.name}, frame by frame"
+        found.append(Coloring(name, kind, system))
+    return found
+
+
+def find(paths):
+    """Finds films to measure: a list of paths.
+
+    Args:
+        paths: Of films and of folders with films.
+
+    Raises:
+        FilmError: If there is none at one of the paths.
+        EvaluationError: If two films have the same name.
+    """
+    found = [film for path in paths for film in film_plan.find(pathlib.Path(path))]
+    names = [film.name for film in found]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise EvaluationError(
+            "Tables name films by their files, so these must differ. Received: "
+            f"{', '.join(sorted(set(twice)))} twice. Rename one, or evaluate it in a separate call."
+        )
+    return found
+
+
+def records(path, systems, limit, stop):
+    """Measures a film as all systems color it, showing progress on a terminal.
+
+    Args:
+        path: Of the film.
+        systems: List of `systems.System`.
+        limit: Most frames, from the first on; 0 for all.
+        stop: `threads.Stop`; once it is requested, what is returned is no use.
+
+    Returns:
+        List of records, as of `protocol.record`.
+
+    Raises:
+        FilmError: If the film can't be read.
+        EvaluationError: If it is too small or too short.
+    """
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    rows = []
+    for coloring in colorings(systems):
+        # None: only on a terminal.
+        with tqdm.tqdm(desc=path.name, unit="frame", disable=None, leave=False) as bar:
+            values, count = measure(path, coloring, limit, stop, bar.update)
+        seen = {"data": {"fingerprint": digest, "frames": count, "limit": limit}}
+        told = seen | protocol.of_pixels(values)
+        described = {"label": coloring.name} | coloring.description
+        data = {"label": path.name, "photos": count, "unit": "frames", "left_out": {}}
+        rows.append(protocol.record(described, data, values, [], told))
+    return rows
+
+
+def measure(path, coloring, limit, stop, on_frame):
+    """Measures one `Coloring` of a film; see `records`.
+
+    Returns:
+        Pair of a dict of `figures.Value`s by the name of the figure and the number of frames.
+    """
+    film, steadiness, values = GrayFilm(path), Steadiness(), []
+    if min(film.height, film.width) < MIN_SIZE:
+        raise EvaluationError(
+            f"{path}: films are measured from {MIN_SIZE} pixels a side on. Received: {film.width} "
+            f"x {film.height}."
+        )
+    for frame, rgb in coloring.run(film, itertools.islice(film.frames(), limit or None)):
+        if stop.requested:
+            break
+        one = Comparison(Picture(film.true_rgb(frame)), Picture(rgb))
+        steadiness.add(rgb, one.picture.lab, one.truth.lab[..., 0])
+        values.append([figures.FIGURES[name].measure(one) for name in _OF_FRAMES])
+        on_frame()
+    if len(values) < _LEAST_FRAMES and not stop.requested:
+        raise EvaluationError(
+            f"{path}: films are measured from {_LEAST_FRAMES} frames on. Received: {len(values)}."
+        )
+    means = np.mean(values, axis=0) if values else [0.0] * len(_OF_FRAMES)
+    found = {"flicker": steadiness.flicker, "cdc": steadiness.consistency}
+    found |= dict(zip(_OF_FRAMES, means, strict=True))
+    return {name: figures.Value(float(value)) for name, value in found.items()}, len(values)
