@@ -4,7 +4,6 @@ Frames are float32 arrays of shape `(h, w)`, L*, at the size that the network se
 """
 
 import dataclasses
-import threading
 
 import cv2
 import numpy as np
@@ -17,7 +16,6 @@ _CHANGE = 12.0
 _WINDOW = 5
 # OpenCV's search crashes on smaller frames.
 _LEAST_SIDE = 64
-_local = threading.local()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,17 +64,15 @@ def between(before, after):
         )
         for frame in (before, after)
     ]
-    search = _search()
-    back = search.calc(levels[1], levels[0], None)[:height, :width]
-    ahead = search.calc(levels[0], levels[1], None)[:height, :width]
+    back = _search(levels[1], levels[0])[:height, :width]
+    ahead = _search(*levels)[:height, :width]
     return _motion(back, ahead, after, before), _motion(ahead, back, before, after)
 
 
-def _search():
-    # OpenCV's search keeps its working memory, which threads must not share.
-    if not hasattr(_local, "search"):
-        _local.search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    return _local.search
+def _search(frame, other):
+    # Anew each time: the next search would start from the result of this one, whichever it was.
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return search.calc(frame, other, None)
 
 
 def _motion(flow, reverse, frame, other):

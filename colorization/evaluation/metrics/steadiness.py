@@ -20,7 +20,6 @@ class Steadiness:
     """Measures a film, frame by frame: `add` each, then read the figures."""
 
     def __init__(self):
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._last, self._change, self._followed = None, 0.0, 0
         self._shares = []
 
@@ -46,7 +45,7 @@ class Steadiness:
         self._shares.append(np.float32(counts) / rgb[..., 0].size)
         if self._last is not None:
             lab_before, lightness_before = self._last
-            places, followed = _follow(self._search, lightness_before, lightness)
+            places, followed = _follow(lightness_before, lightness)
             if followed.mean() >= _CUT:
                 change = lab[..., 1:] - _remap(lab_before[..., 1:], places)
                 distance = np.sqrt(np.square(change).sum(-1))
@@ -92,10 +91,10 @@ def _relative_entropy(shares, others):
     return (shares * np.log(ratio)).sum(axis=-1)
 
 
-def _follow(search, before, after):
+def _follow(before, after):
     """Where each pixel of a frame came from, and whether that is sure."""
     levels = [np.uint8(np.clip(light, 0, 100) * 2.55) for light in (before, after)]
-    back, ahead = search.calc(levels[1], levels[0], None), search.calc(*levels, None)
+    back, ahead = _search(levels[1], levels[0]), _search(*levels)
     height, width = before.shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
     places = np.float32(back + grid)
@@ -103,6 +102,12 @@ def _follow(search, before, after):
     change = np.abs(after - _remap(np.float32(before), places))
     inside = ((places >= 0) & (places <= [width - 1, height - 1])).all(-1)
     return places, inside & (miss < _MISS**2) & (change < _CHANGE)
+
+
+def _search(frame, other):
+    # Anew each time: the next search would start from the result of this one.
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    return search.calc(frame, other, None)
 
 
 def _remap(values, places):

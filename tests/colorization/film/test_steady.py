@@ -67,6 +67,17 @@ def test_unlike_frames_are_not_trusted(seed):
         assert found.trust.mean() < film_coloring._CUT
 
 
+def test_motion_does_not_depend_on_what_was_searched_before():
+    pairs = [
+        (texture(seed, 106, 126)[:64, :80], texture(seed, 106, 126)[3:67, 2:82])
+        for seed in range(4)
+    ]
+    found, again = (
+        [motion.between(*pair)[0].rows for pair in order] for order in (pairs, pairs[::-1])
+    )
+    assert all((one == other).all() for one, other in zip(found, again[::-1], strict=True))
+
+
 def test_frames_of_unlike_exposure_are_trusted():
     light = texture()
     back, _ = motion.between(light, 0.8 * light + 5)
