@@ -1,10 +1,11 @@
-"""How long one photo takes, file to file, against the least that any tool pays and a peer.
+"""How long one photo takes, file to file, against the least that any tool pays and two peers.
 
 `python benchmarks/end_to_end.py [--data=folder:PHOTOS] [--torch_python=PYTHON] [--model=DIR]`
 
 Colors a JPEG of one megapixel by `Colorizer.colorize_file`, warm, in turn with decoding and
 encoding it alone, and, where --torch_python names a Python that has PyTorch and OpenCV, with the
-layers of SIG17 (34 million parameters) in PyTorch. Prints median seconds and their ratios.
+layers of SIG17 and of DDColor-T (34 and 55 million parameters) in PyTorch. Prints the median
+and the least of the seconds, and ratios of medians.
 """
 
 import os
@@ -25,7 +26,7 @@ _DATA = flags.DEFINE_string("data", "samples", "Pictures, as --data of the train
 _MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
 _SIDE = flags.DEFINE_integer("side", 1024, "Width and height of the photo, in pixels.")
 _ROUNDS = flags.DEFINE_integer("rounds", 11, "Times that each way is measured.")
-_TORCH = flags.DEFINE_string("torch_python", None, "Python with PyTorch; default no peer.")
+_TORCH = flags.DEFINE_string("torch_python", None, "Python with PyTorch; default no peers.")
 
 
 def main(_):
@@ -49,7 +50,8 @@ def main(_):
 
         ways = {"colorize": colorize, "decode + encode alone": floor}
         if _TORCH.value:
-            ways["SIG17 in PyTorch"] = _peer(photo, output)
+            for name in ("SIG17", "DDColor-T"):
+                ways[f"{name} in PyTorch"] = _peer(name, photo, output)
         seconds = {name: [] for name in ways}
         for round_index in range(_ROUNDS.value + 2):
             for name, way in ways.items():
@@ -60,18 +62,19 @@ def main(_):
                     seconds[name].append(taken)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     for name, value in medians.items():
-        print(f"{name:24}{value:8.3f} s{value / medians['colorize']:8.2f} of colorize")
+        least, ratio = min(seconds[name]), value / medians["colorize"]
+        print(f"{name:24}{value:8.3f} s, at least {least:.3f} s{ratio:8.2f} of colorize")
 
 
-def _peer(photo, output):
-    script = pathlib.Path(__file__).with_name("peer_sig17.py")
+def _peer(name, photo, output):
+    script = pathlib.Path(__file__).with_name("peers.py")
     process = subprocess.Popen(
-        [_TORCH.value, str(script), photo, output],
+        [_TORCH.value, str(script), name, photo, output],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    print("SIG17:", process.stdout.readline().strip())
+    print(f"{name}:", process.stdout.readline().strip())
 
     def way():
         process.stdin.write("\n")

@@ -1,20 +1,10 @@
-"""A photo through the layers of SIG17 in PyTorch: what `benchmarks/end_to_end.py` compares with.
+"""The layers of SIG17 in PyTorch, of random weights: they cost the same.
 
-`PYTHON_WITH_TORCH benchmarks/peer_sig17.py PHOTO OUTPUT`
-
-Reads lines from standard input; for each colors PHOTO at its own size, as that system's demo does
-(network at 256 x 256, chroma enlarged bilinearly), and prints the seconds. The weights are random:
-they cost the same.
-
-Source of the layers: Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep
-Priors", SIGGRAPH 2017, figure 2 and appendix: 34 million parameters.
+Source: Zhang et al., "Real-Time User-Guided Image Colorization with Learned Deep Priors", SIGGRAPH
+2017, figure 2 and appendix: 34 million parameters.
 """
 
-import sys
-import time
-
 import cv2
-import numpy as np
 import torch
 from torch import nn
 
@@ -30,6 +20,8 @@ def conv(inputs, outputs, count, dilation=1):
 
 class SIG17(nn.Module):
     """From lightness, hints and their mask, `(1, 4, 256, 256)`, to ab, `(1, 2, 256, 256)`."""
+
+    enlarging = cv2.INTER_LINEAR
 
     def __init__(self):
         super().__init__()
@@ -64,25 +56,10 @@ class SIG17(nn.Module):
         ten = torch.relu(self.ten(torch.relu(self.up_ten(nine) + self.short_ten(one))))
         return torch.tanh(self.out(ten)) * 110
 
-
-def main(photo, output):
-    """Serves standard input."""
-    model = SIG17().eval()
-    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        bgr = cv2.imread(photo).astype(np.float32) / 255
-        lab = cv2.cvtColor(bgr, cv2.COLOR_BGR2Lab)
-        small = cv2.resize(lab[..., 0], (256, 256), interpolation=cv2.INTER_AREA) - 50
+    @staticmethod
+    def input(lightness):
+        """What the network gets of an array of L*."""
         x = torch.zeros(1, 4, 256, 256)
-        x[0, 0] = torch.from_numpy(small)
-        with torch.inference_mode():
-            ab = model(x)[0].permute(1, 2, 0).numpy()
-        lab[..., 1:] = cv2.resize(ab, (lab.shape[1], lab.shape[0]))
-        colored = cv2.cvtColor(lab, cv2.COLOR_Lab2BGR) * 255
-        cv2.imwrite(output, np.clip(np.round(colored), 0, 255).astype(np.uint8))
-        print(time.perf_counter() - start, flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        small = cv2.resize(lightness, (256, 256), interpolation=cv2.INTER_AREA)
+        x[0, 0] = torch.from_numpy(small - 50)
+        return x
