@@ -1,6 +1,6 @@
 """Color at a photo's full size, in NumPy and OpenCV: tables, strips and threads.
 
-What `upsampling` and `graph.ColorizationGraph.apply` do within an exported model, in a quarter of
+What `graph_steps` and `graph.ColorizationGraph.apply` do within an exported model, in a quarter of
 the time. Chroma is a local linear function of lightness, whose coefficients come at the working
 size; strips need no overlap, and memory holds the photo, its result and a few strips of floats.
 
@@ -17,8 +17,9 @@ import numpy as np
 from pipelines.color import arrays
 
 RADIUS, EPSILON = 8, 20.0
-# Pixels of a strip: its floats stay within a processor's cache.
-_STRIP_PIXELS = 1 << 16
+# Pixels of a strip: its floats stay within a processor's largest cache, and threads are seldom in
+# Python, where they wait for one another.
+_STRIP_PIXELS = 1 << 17
 _EDGE = 1e-4
 # Light is looked up in 16 bits; below 0 and above 1 lies what rounding leaves beyond the gamut. For
 # results of 16 bits its square root is.
@@ -109,32 +110,36 @@ def _affine(coefficients, saturation):
     """Turns coefficients of ab over L* into those of f of X and Z over f of Y.
 
     Returns:
-        Float array of shape `(h, w, 4)`: what f of X gains on that of Y is `[..., 0]` times it plus
-        `[..., 1]`; Z likewise.
+        Float array of shape `(4, h, w)`: f of X is that of Y times `[0]` plus `[2]`; that of Z goes
+        by `[1]` and `[3]`.
     """
     scale = saturation / np.array([500, -200], np.float32)
     slope, intercept = coefficients[..., :2] * scale, coefficients[..., 2:] * scale
-    pairs = np.stack([116 * slope, intercept - 16 * slope], axis=-1)
-    return np.ascontiguousarray(pairs.reshape(*coefficients.shape[:2], 4), np.float32)
+    pairs = np.concatenate([1 + 116 * slope, intercept - 16 * slope], axis=-1)
+    return np.ascontiguousarray(pairs.transpose(2, 0, 1), np.float32)
 
 
 def _enlarge_columns(affine, width):
-    """Enlarges coefficients to columns of the photo; returns the shape `(h, 4, width)`."""
-    planes = np.ascontiguousarray(affine.swapaxes(1, 2)).reshape(-1, affine.shape[1])
-    wide = cv2.resize(planes, (width, len(planes)), interpolation=cv2.INTER_LINEAR)
-    return wide.reshape(-1, 4, width)
+    """Enlarges coefficients to columns of the photo; returns the shape `(4, h, width)`."""
+    height = affine.shape[1]
+    planes = affine.reshape(4 * height, -1)
+    wide = cv2.resize(planes, (width, 4 * height), interpolation=cv2.INTER_LINEAR)
+    return wide.reshape(4, height, width)
 
 
 def _enlarge_rows(wide, rows, height):
-    """Enlarges coefficients to some rows of the photo; returns the shape `(n, 4, width)`."""
-    last = len(wide) - 1
-    tall = np.empty((rows.stop - rows.start, *wide.shape[1:]), np.float32)
-    for number, row in enumerate(tall, rows.start):
-        place = min(max((number + 0.5) * len(wide) / height - 0.5, 0.0), float(last))
-        above = int(place)
-        share = place - above
-        lower = wide[min(above + 1, last)]
-        cv2.addWeighted(wide[above], 1 - share, lower, share, 0, row)
+    """Enlarges coefficients to some rows of the photo; returns the shape `(4, n, width)`."""
+    last = wide.shape[1] - 1
+    places = (np.arange(rows.start, rows.stop) + 0.5) * wide.shape[1] / height - 0.5
+    places = np.clip(places, 0, last)
+    aboves = places.astype(int)
+    shares = np.float32(places - aboves)[:, None]
+    tall = np.empty((4, len(places), wide.shape[2]), np.float32)
+    for above in range(aboves[0], aboves[-1] + 1):
+        between = slice(*np.searchsorted(aboves, (above, above + 1)))
+        upper, lower = wide[:, above, None], wide[:, min(above + 1, last), None]
+        np.multiply(shares[between], lower - upper, out=tall[:, between])
+        tall[:, between] += upper
     return tall
 
 
@@ -148,7 +153,8 @@ def _apply(rgb, wide, mask):
         rows = slice(top, min(top + step, height))
         planes = _enlarge_rows(wide, rows, height)
         if mask is not None:
-            planes *= mask[rows, None]
+            planes *= mask[rows]
+            planes[:2] += 1 - mask[rows]
         _color_strip(rgb[rows], planes, colored[rows])
 
     tops = range(0, height, step)
@@ -163,34 +169,39 @@ def _apply(rgb, wide, mask):
 
 
 def _color_strip(rgb, planes, colored):
-    """Colors a strip into `colored`, by coefficients of the shape `(rows, 4, columns)`."""
+    """Colors a strip into `colored`, by coefficients of the shape `(4, rows, columns)`.
+
+    These planes are worked on in place: new ones would crowd the cache.
+    """
     y, f = arrays.luminance(rgb)
-    x, z = (_light(f, planes[:, at], planes[:, at + 1]) for at in (0, 2))
-    # How far each channel is from gray, and how much of that sRGB can show.
-    offs = []
-    for weights in arrays.WHITE_TO_RGB.T.astype(float):
-        off = cv2.addWeighted(x, weights[0], y, weights[1] - 1, 0)
-        offs.append(cv2.scaleAdd(z, weights[2], off))
-    most = cv2.max(cv2.max(offs[0], offs[1]), offs[2])
-    least = cv2.min(cv2.min(offs[0], offs[1]), offs[2])
-    most /= cv2.subtract(1 + _EDGE, y)
-    least /= cv2.subtract(-_EDGE, y)
-    beyond = cv2.max(cv2.max(most, least), 1.0)
-    channels = []
-    for off in offs:
-        off /= beyond
-        channels.append(_encode(off, y, rgb.dtype))
-    cv2.merge(channels, colored)
+    planes[:2] *= f
+    planes[:2] += planes[2:]
+    x, z, most, least = planes
+    _to_light(planes[:2].reshape(-1, y.shape[1]), planes[2:].reshape(-1, y.shape[1]))
+    # How far each channel is from gray: that of green follows, since luminance stays.
+    offs = np.empty((3, *y.shape), np.float32)
+    red, green, blue = offs
+    for off, weights in zip((red, blue), arrays.WHITE_TO_RGB.T[::2].astype(float), strict=True):
+        cv2.addWeighted(x, weights[0], y, weights[1] - 1, 0, off)
+        cv2.scaleAdd(z, weights[2], off, off)
+    shares = arrays.RGB_TO_WHITE[:, 1].astype(float)
+    cv2.addWeighted(red, -shares[0] / shares[1], blue, -shares[2] / shares[1], 0, green)
+    # How much of that sRGB can show.
+    np.maximum.reduce(offs, out=most)
+    np.minimum.reduce(offs, out=least)
+    most /= np.subtract(np.float32(1 + _EDGE), y, out=f)
+    least /= np.subtract(np.float32(-_EDGE), y, out=f)
+    cv2.max(most, least, most)
+    offs /= cv2.max(most, 1.0, most)
+    cv2.merge([_encode(off, y, rgb.dtype) for off in offs], colored)
 
 
-def _light(f, slope, intercept):
-    """X or Z, as a share of white, of f of Y and what is gained on it."""
-    gain = cv2.multiply(f, slope)
-    gain += intercept
-    gain += f
-    above = cv2.max(gain, arrays.KNEE)
-    gain -= above
-    return cv2.scaleAdd(gain, 1 / arrays.SLOPE, cv2.multiply(cv2.multiply(above, above), above))
+def _to_light(f, above):
+    """Turns f of X and Z into light, as a share of white, in place; `above` is overwritten."""
+    cv2.max(f, arrays.KNEE, above)
+    cv2.subtract(f, above, f)
+    cv2.pow(above, 3, above)
+    cv2.scaleAdd(f, 1 / arrays.SLOPE, above, f)
 
 
 def _encode(off, y, depth):

@@ -86,11 +86,15 @@ def luminance(picture):
     )
     for other in others:
         y += other
-    # Not by OpenCV, which takes a picture of one pixel for a constant.
-    above = np.maximum(y, np.float32(KNEE**3))
-    f = cv2.exp(cv2.log(above) * np.float32(1 / 3))
+    # A row, by which NumPy is faster than by a number. OpenCV takes one pixel for a constant.
+    above = np.maximum(y, np.full(y.shape[1], KNEE**3, np.float32))
+    f = cv2.log(above)
+    f *= np.float32(1 / 3)
+    cv2.exp(f, f)
     # Below the knee, what `above` added is taken off again along the line.
-    f += (y - above) * np.float32(SLOPE)
+    np.subtract(y, above, out=above)
+    above *= np.float32(SLOPE)
+    f += above
     return y, f
 
 
