@@ -3,20 +3,21 @@
 `python benchmarks/photo.py [--megapixels=12] [--model=DIR]`
 
 Makes a JPEG of that size, colors it by the stages of the command, once to warm up and three times
-measured, and prints the median seconds of each stage and the peak of memory.
+measured, and prints the median seconds of each stage, those of processor time, and the peak of
+memory.
 """
 
 import dataclasses
 import os
-import statistics
 import tempfile
 import time
 
 import cv2
+import numpy as np
 from absl import app, flags
 
 from colorization import Colorizer
-from colorization.inference import full_size, working_size
+from colorization.inference import full_size, margins, working_size
 from pipelines.photos import photo_files
 from pipelines.sources import opener
 
@@ -38,10 +39,10 @@ def main(_):
         idle, before = _megabytes("VmRSS"), _megabytes("VmHWM")
         runs = [_color(colorizer, path, result) for _ in range(4)][1:]
     print(f"{height * 4 // 3} x {height} pixels")
+    runs = [run | {"total": np.sum(list(run.values()), axis=0)} for run in runs]
     for stage in runs[0]:
-        print(f"{stage:10}{statistics.median(run[stage] for run in runs):8.2f} s")
-    total = statistics.median(sum(run.values()) for run in runs)
-    print(f"{'total':10}{total:8.2f} s")
+        wall, processor = np.median([run[stage] for run in runs], axis=0)
+        print(f"{stage:10}{wall:8.2f} s, processor {processor:.2f} s")
     peak = _megabytes("VmHWM")
     print(f"memory: {idle:.0f} MB idle, {before:.0f} MB at most before, {peak:.0f} MB at its peak")
 
@@ -50,12 +51,13 @@ def _color(colorizer, path, result):
     times = {}
 
     def timed(stage, work):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), time.process_time()
         value = work()
-        times[stage] = time.perf_counter() - start
+        times[stage] = time.perf_counter() - start, time.process_time() - before
         return value
 
     photo = timed("decode", lambda: photo_files.read_photo(path)[0])
+    timed("prints", lambda: margins.find_prints(photo.rgb))
     about = colorizer.description
     shape = working_size.working_shape(
         *photo.rgb.shape[:2], about["working_size"], about["size_multiple"]

@@ -39,14 +39,22 @@ def find_prints(rgb):
     height, width = rgb.shape[:2]
     scale = min(1.0, _SIZE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    small = arrays.lightness(small)
+    small = arrays.lightness(_shrink(rgb, size))
     boxes = _find(small)
     if boxes != [(0, 0, *small.shape)]:
         # A print on an album page has a border of its own, too.
         boxes = [inner for box in boxes for inner in _find_within(small, box)]
     steps = (height / size[1], width / size[0])
     return sorted(_enlarge(box, steps, (height, width)) for box in boxes)
+
+
+def _shrink(rgb, size):
+    # By halves first, which OpenCV does ten times as fast as other shares.
+    while min(rgb.shape[0] / size[1], rgb.shape[1] / size[0]) >= 4:
+        height, width = (side // 2 for side in rgb.shape[:2])
+        even = rgb[: 2 * height, : 2 * width]
+        rgb = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
 
 
 def within(box, shape):
