@@ -9,7 +9,7 @@ import skimage.data
 import tensorflow as tf
 
 from colorization.inference import graph, graph_steps
-from colorization.models.colornet import colornet
+from colorization.models.layers import modulate
 from colorization.serving import versions
 from pipelines.color import codecs
 
@@ -58,7 +58,12 @@ def one_color():
 def noisy():
     """A colorizer whose network makes its colors of noise."""
     keras.utils.set_random_seed(0)
-    network = colornet(2, base_filters=4, depth=2, noise_size=6, output_activation="tanh")
+    inputs = [keras.Input((None, None, 1)), keras.Input((6,))]
+    start = keras.initializers.RandomNormal(stddev=0.5)
+    hidden = keras.layers.Conv2D(8, 5, 2, "same", activation="relu")(inputs[0])
+    hidden = modulate(hidden, inputs[1])
+    head = keras.layers.Conv2D(2, 1, activation="tanh", kernel_initializer=start)
+    network = keras.Model(inputs, head(hidden))
     return graph.ColorizationGraph(network, codecs.CODECS["lab_128"], 32, 16)
 
 
