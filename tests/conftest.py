@@ -31,7 +31,6 @@ def pytest_collection_modifyitems(items):
     """Keeps together, for `--dist=loadgroup`, what shares costly fixtures; slow groups come first.
 
     Tests of several processes say so by a mark of their own, since they would starve one another.
-    Those that need the finished run are a group too, so that it is made once or twice.
     """
     num_slow = collections.Counter()
     for item in items:
@@ -39,10 +38,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
         mark = item.get_closest_marker("xdist_group")
         if mark is None:
-            needs_run = "finished_run" in item.fixturenames
-            path = str(item.path.relative_to(item.config.rootpath))
-            name = "finished run" if needs_run else path
-            mark = pytest.mark.xdist_group(name)
+            mark = pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath)))
             item.add_marker(mark)
         item.stash[_GROUP] = mark.args[0]
         num_slow[mark.args[0]] += item.get_closest_marker("slow") is not None

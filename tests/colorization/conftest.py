@@ -1,6 +1,7 @@
-"""A finished run, and weights of a SqueezeNet with the layout of the published file."""
+"""Finished runs, and weights of a SqueezeNet with the layout of the published file."""
 
 import dataclasses
+import functools
 import pathlib
 import shutil
 
@@ -10,8 +11,23 @@ import pytest
 
 from colorization import train
 from colorization.config import Config
+from colorization.inference.model_folder import DESCRIPTION
 
 FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
+# Of every run here.
+SMALL = dict(
+    base_filters=4,
+    image_size=32,
+    batch_size=4,
+    steps_per_epoch=3,
+    seed=5,
+    learning_rate=1e-3,
+    ema=0.5,
+    clip_norm=1.0,
+    schedule="cosine",
+    warmup_steps=2,
+    lightness_jitter=0.1,
+)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +66,7 @@ def squeezenet_file(squeezenet_weights, tmp_path_factory):
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """A small run of the system that the released model is of.
+    """A small run: most of the time of training a few steps goes into tracing every layer.
 
     Attributes:
         config: Its `Config`.
@@ -75,23 +91,72 @@ def finished_run(picture_folder, tmp_path_factory):
         val_data=f"folder:{folder}/pictures",
         model_dir=str(folder / "mine"),
         exclude=str(folder / "exclude.txt"),
-        codec="quantized_ab",
-        loss="quantized_crossentropy",
-        generator="residual",
-        base_filters=4,
-        image_size=32,
-        batch_size=4,
+        generator="unet",
+        depth=2,
+        loss="huber",
         epochs=4,
-        steps_per_epoch=3,
-        seed=5,
-        learning_rate=1e-3,
-        ema=0.5,
-        clip_norm=1.0,
-        schedule="cosine",
-        warmup_steps=2,
-        lightness_jitter=0.1,
         keep_checkpoints=2,
+        **SMALL,
     )
     model = train.train(config)
     variables = [*model.variables, *model.optimizer.variables]
     return FinishedRun(config, folder / "pictures", [v.numpy() for v in variables])
+
+
+@pytest.fixture(scope="module")
+def short_residual():
+    """Makes `residual` a network of one block, which learns as one of seven does."""
+    from colorization.models import residual
+
+    short = functools.partial(residual.residual, num_blocks=(0, 0, 0, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(residual, "residual", short)
+        yield
+
+
+@pytest.fixture(scope="module")
+def classified_run(short_residual, picture_folder, tmp_path_factory):
+    """The `Config` of a finished run that predicts a distribution of colors."""
+    folder = tmp_path_factory.mktemp("classified")
+    config = Config(
+        data=f"folder:{picture_folder}",
+        model_dir=str(folder / "classified"),
+        codec="quantized_ab",
+        loss="quantized_crossentropy",
+        generator="residual",
+        epochs=2,
+        **SMALL,
+    )
+    train.train(config)
+    return config
+
+
+# Groups `small models` share these, as they are: a model is saved by tracing it for each use.
+@pytest.fixture(scope="session")
+def undecided_model(tmp_path_factory):
+    """Path of a version of a model that sees several choices."""
+    from tests.colorization.serving import small_models
+
+    return small_models.save(tmp_path_factory.mktemp("models"), "quantized_ab", kernel=0.5)
+
+
+@pytest.fixture(scope="session")
+def decided_model(tmp_path_factory):
+    """Path of a version of a model that gives one coloring, of soft colors."""
+    from tests.colorization.serving import small_models
+
+    return small_models.save(tmp_path_factory.mktemp("models"), "lab", 10, kernel=0.05)
+
+
+@pytest.fixture(scope="session")
+def decided_version(decided_model):
+    """Function of a folder and a number: puts this model there as a version."""
+
+    def copy(folder, number):
+        path = folder / "chroma" / str(number)
+        shutil.copytree(decided_model, path)
+        about = path / DESCRIPTION
+        about.write_text(about.read_text().replace('"version": 10', f'"version": {number}'))
+        return path
+
+    return copy

@@ -16,18 +16,17 @@ from colorization import colorize
 from colorization.inference import threads
 from colorization.inference.engines import remote, transports
 from pipelines.photos.photo_files import read_picture, write_picture
-from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Code, Double, Refusal
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small models")]
 
 ROOT = pathlib.Path(__file__).parents[2]
 NUM_PHOTOS = 9
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return small_models.save(tmp_path_factory.mktemp("models"))
+def folder(undecided_model):
+    return undecided_model
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.command_line import call
 
 RECIPES = pathlib.Path(compare.__file__).parent / "recipes"
 SMALL = dict(
-    generator="unet", depth=4, base_filters=4, image_size=48, batch_size=4, epochs=2, loss="l1"
+    generator="unet", depth=2, base_filters=4, image_size=48, batch_size=4, epochs=2, loss="l1"
 )
 
 

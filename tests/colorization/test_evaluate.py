@@ -256,9 +256,9 @@ def test_help_names_every_flag_and_needs_no_tensorflow():
 
 
 @pytest.mark.slow
-def test_a_run_is_evaluated_as_it_would_be_exported(finished_run, picture_folder, tmp_path):
+def test_a_run_is_evaluated_as_it_would_be_exported(classified_run, picture_folder, tmp_path):
     run = tmp_path / "mine"
-    shutil.copytree(finished_run.config.model_dir, run)
+    shutil.copytree(classified_run.model_dir, run)
     output = str(tmp_path / "found.jsonl")
     data = f"folder:{picture_folder}"
     places = {"output": output, "report": str(tmp_path / "report")}

@@ -76,10 +76,10 @@ def test_a_run_becomes_a_tflite_model(tmp_path, finished_run, picture_folder):
     with open(path, "rb") as file:
         about = tflite.read_metadata(file.read())
     assert (about["name"], about["version"], about["quantization"]) == ("small", 1, "int8")
-    assert (about["working_size"], about["size_multiple"]) == (32, 16)
+    assert (about["working_size"], about["size_multiple"]) == (32, 4)
     assert config.model_dir not in json.dumps(about) and "folder:" not in json.dumps(about)
-    with pytest.raises(ConfigError, match="--input_size is a multiple of 16 .* Received: 32x40"):
-        export.export_tflite(config.model_dir, str(tmp_path / "small"), input_size="32x40")
+    with pytest.raises(ConfigError, match="--input_size is a multiple of 4 .* Received: 32x42"):
+        export.export_tflite(config.model_dir, str(tmp_path / "small"), input_size="32x42")
     fixed = export.export_tflite(config.model_dir, str(tmp_path / "small"), input_size="32x48")
     assert fixed.endswith("/small_none_32x48.tflite")
-    assert about["codec"] == "quantized_ab"
+    assert about["codec"] == "lab"

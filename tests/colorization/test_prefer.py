@@ -11,17 +11,15 @@ import subprocess
 import sys
 import urllib.request
 
-import keras
 import numpy as np
 import pytest
 
 from colorization import prefer
-from colorization.inference import colorizer, graph
+from colorization.inference import colorizer
 from colorization.preference import colorings
-from colorization.serving import versions
-from pipelines.color import codecs
 from pipelines.photos.photo_files import read_picture, write_picture
 from tests import command_line
+from tests.colorization.serving import small_models
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -127,15 +125,9 @@ def address(process):
 
 @pytest.fixture(scope="module")
 def small_model(tmp_path_factory):
-    network = keras.Sequential(
-        [keras.Input((None, None, 1)), keras.layers.Conv2D(2, 5, 4, "same", activation="tanh")]
-    )
-    for weight in network.weights:
-        weight.assign(np.random.default_rng(0).normal(0, 0.1, weight.shape))
-    subject = graph.ColorizationGraph(network, codecs.CODECS["lab"], 32, 16)
-    folder = tmp_path_factory.mktemp("models") / "small"
-    versions.save(subject, str(folder), 1, {})
-    return folder
+    folder = tmp_path_factory.mktemp("models")
+    small_models.save(folder, "lab")
+    return (folder / "chroma").rename(folder / "small")
 
 
 @pytest.mark.slow

@@ -5,13 +5,11 @@ import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import colorization
 from colorization import export, flags, train
-from colorization.inference.colorizer import Colorizer
 
-# Of hints and bins; of noise.
-EXPORTED = ("chroma", "anime_wgan_gp")
 RECIPES = sorted((pathlib.Path(colorization.__file__).parent / "recipes").glob("*.flags"))
 
 
@@ -30,14 +28,15 @@ def test_there_are_recipes():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Even though the .tf.config")
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_goes_all_the_way(recipe, picture_folder, tmp_path):
     config = flags.parse_flagfile(recipe)
     small = {
         "base_filters": 4,
-        "depth": min(config.depth, 5),
+        "depth": 2,
         "discriminator_filters": 4,
-        "discriminator_depth": min(config.discriminator_depth, 2),
+        "discriminator_depth": 1,
     }
     config = dataclasses.replace(
         config,
@@ -50,20 +49,20 @@ def test_a_recipe_goes_all_the_way(recipe, picture_folder, tmp_path):
         learning_rate=1e-2,
         generator_every=1,
         discriminator_every=1,
-        # One epoch of each phase.
-        pretrain_epochs=min(config.pretrain_epochs, 1),
-        epochs=min(config.pretrain_epochs, 1) + 1,
+        # Each phase is traced by itself: the resumed GAN and system C on pairs go through all.
+        pretrain_epochs=0,
+        epochs=1,
         steps_per_epoch=2,
     )
-    train.train(config)
+    # To trace a step takes as long as ten of them; the released system's is traced.
+    tf.config.run_functions_eagerly(recipe.stem != "chroma")
+    try:
+        train.train(config)
+    finally:
+        tf.config.run_functions_eagerly(False)
     photo = np.random.default_rng(0).integers(0, 256, (37, 51, 1), dtype=np.uint8).repeat(3, -1)
-    if recipe.stem in EXPORTED:
-        colored = Colorizer(export.export(config.model_dir, str(tmp_path / "model"))).colorize(
-            photo
-        )
-    else:
-        # What is exported, unsaved: tests of export save graphs of each kind.
-        graph, _ = export.open_run(config.model_dir)
-        colored = graph.arrays(photo[None]).numpy()[0]
+    # What is exported, unsaved: tests of export save graphs of each kind.
+    graph, _ = export.open_run(config.model_dir)
+    colored = graph.arrays(photo[None]).numpy()[0]
     assert colored.shape == (37, 51, 3)
     assert (colored.max(axis=-1) > colored.min(axis=-1)).any()

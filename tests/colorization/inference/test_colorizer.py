@@ -15,19 +15,17 @@ from colorization.inference import colorizer, full_size, model_folder
 from colorization.inference.model_folder import ModelError
 from colorization.inference.options import OptionError, Options
 from pipelines.photos import photo_files
-from tests.colorization.serving import small_models
 
+pytestmark = pytest.mark.xdist_group("small models")
 RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
-def chroma(tmp_path_factory):
+def chroma(tmp_path_factory, decided_version):
     """A folder of two versions of a model."""
     folder = tmp_path_factory.mktemp("models")
-    version = small_models.save(folder, "lab", 10, kernel=0.05)
-    shutil.copytree(version, folder / "chroma/2")
-    about = folder / "chroma/2" / model_folder.DESCRIPTION
-    about.write_text(about.read_text().replace('"version": 10', '"version": 2'))
+    for number in (2, 10):
+        decided_version(folder, number)
     (folder / "chroma/README.md").write_text("A model card.")
     return folder / "chroma"
 
@@ -38,10 +36,9 @@ def subject(chroma):
 
 
 @pytest.fixture(scope="module")
-def undecided(tmp_path_factory):
+def undecided(undecided_model):
     """A colorizer whose model sees several choices."""
-    folder = tmp_path_factory.mktemp("models")
-    return colorizer.Colorizer(small_models.save(folder, "quantized_ab", kernel=0.5))
+    return colorizer.Colorizer(undecided_model)
 
 
 def noise(*shape):

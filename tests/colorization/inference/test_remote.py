@@ -18,18 +18,17 @@ from colorization.inference.engines.remote import RemoteEngine
 from colorization.inference.model_folder import ModelError
 from colorization.inference.options import OptionError
 from pipelines.photos import photo_files
-from tests.colorization.serving import small_models
 from tests.colorization.serving.double import Code, Double, Refusal
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small models")]
 
 RNG = np.random.default_rng(0)
 PHOTO = skimage.data.astronaut()[::8, ::8]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return small_models.save(tmp_path_factory.mktemp("models"))
+def folder(undecided_model):
+    return undecided_model
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +148,8 @@ def test_the_description_tells_what_is_served(subject):
 
 
 @pytest.mark.slow
-def test_a_model_without_variants(tmp_path):
-    path = small_models.save(tmp_path, "lab", version=7)
+def test_a_model_without_variants(decided_version, tmp_path):
+    path = decided_version(tmp_path, 7)
     with Double(path) as double:
         for address in (double.grpc, double.rest):
             subject = Colorizer(server=address)

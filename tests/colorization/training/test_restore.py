@@ -18,7 +18,7 @@ from colorization.training.networks import build_generator, build_networks
 from colorization.training.optimizer import averaged_weights
 from pipelines.color import bins
 
-UNET = dict(image_size=32, base_filters=4, depth=4)
+UNET = dict(image_size=32, base_filters=4, depth=2)
 ADVERSARIAL = UNET | dict(
     batch_size=4,
     epochs=2,
@@ -26,6 +26,7 @@ ADVERSARIAL = UNET | dict(
     ema=0.5,
     discriminator="patch",
     discriminator_filters=4,
+    discriminator_depth=1,
     precision="float16",
     pretrain_epochs=1,
 )
@@ -39,9 +40,9 @@ def _assert_equal(weights, expected):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classification", "adversarial"])
 def test_the_generator_is_restored_alone_with_its_average(
-    kind, finished_run, picture_folder, tmp_path
+    kind, classified_run, picture_folder, tmp_path
 ):
-    config = finished_run.config
+    config = classified_run
     if kind == "adversarial":
         data = {"data": f"folder:{picture_folder}", "model_dir": str(tmp_path / "run")}
         config = Config(**ADVERSARIAL, **data)
@@ -185,8 +186,8 @@ def test_files_of_another_network_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_rarity_divides_the_class_weights_out(finished_run):
-    config = finished_run.config
+def test_rarity_divides_the_class_weights_out(classified_run):
+    config = classified_run
     weights = bins.class_weights(restore.kept_prior(config, config.model_dir), 0.5)
     condition = np.random.default_rng(0).normal(size=(1, 32, 32, 1)).astype(np.float32)
 
