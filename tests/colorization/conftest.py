@@ -1,7 +1,6 @@
 """Finished runs, and weights of a SqueezeNet with the layout of the published file."""
 
 import dataclasses
-import functools
 import pathlib
 import shutil
 
@@ -16,7 +15,6 @@ from colorization.inference.model_folder import DESCRIPTION
 FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
 # Of every run here.
 SMALL = dict(
-    base_filters=4,
     image_size=32,
     batch_size=4,
     steps_per_epoch=3,
@@ -93,6 +91,7 @@ def finished_run(picture_folder, tmp_path_factory):
         exclude=str(folder / "exclude.txt"),
         generator="unet",
         depth=2,
+        base_filters=32,
         loss="huber",
         epochs=4,
         keep_checkpoints=2,
@@ -104,18 +103,18 @@ def finished_run(picture_folder, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def short_residual():
-    """Makes `residual` a network of one block, which learns as one of seven does."""
-    from colorization.models import residual
+def short_networks():
+    """Makes `residual` and `colornet` networks of few layers."""
+    from tests.colorization import short_networks
 
-    short = functools.partial(residual.residual, num_blocks=(0, 0, 0, 1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(residual, "residual", short)
+        for place in short_networks.replacements():
+            patch.setattr(*place)
         yield
 
 
 @pytest.fixture(scope="module")
-def classified_run(short_residual, picture_folder, tmp_path_factory):
+def classified_run(short_networks, picture_folder, tmp_path_factory):
     """The `Config` of a finished run that predicts a distribution of colors."""
     folder = tmp_path_factory.mktemp("classified")
     config = Config(
@@ -124,6 +123,7 @@ def classified_run(short_residual, picture_folder, tmp_path_factory):
         codec="quantized_ab",
         loss="quantized_crossentropy",
         generator="residual",
+        base_filters=4,
         epochs=2,
         **SMALL,
     )

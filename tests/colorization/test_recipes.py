@@ -30,7 +30,7 @@ def test_there_are_recipes():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the .tf.config")
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_a_recipe_goes_all_the_way(recipe, picture_folder, tmp_path):
+def test_a_recipe_goes_all_the_way(recipe, picture_folder, short_networks, tmp_path):
     config = flags.parse_flagfile(recipe)
     small = {
         "base_filters": 4,

@@ -398,12 +398,11 @@ def test_every_way_of_computing_trains_and_resumes(knobs, pictures, tmp_path):
 def _train_on_two_devices(config):
     """Trains in a process of its own, since TensorFlow must be told of devices before its start."""
     program = (
-        "import functools, json, sys\n"
+        "import json, sys\n"
         "from colorization import train\n"
         "from colorization.config import Config\n"
-        "from colorization.models import residual\n"
-        # As the fixture `short_residual` has it.
-        "residual.residual = functools.partial(residual.residual, num_blocks=(0, 0, 0, 1))\n"
+        "from tests.colorization import short_networks\n"
+        "for place in short_networks.replacements(): setattr(*place)\n"
         "train.train(Config(**json.loads(sys.argv[1])))"
     )
     given = json.dumps(dataclasses.asdict(config) | {"logical_devices": 2})
