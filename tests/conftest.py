@@ -5,6 +5,7 @@ import gc
 import io
 import os
 import random
+import signal
 import sys
 
 import cv2
@@ -15,6 +16,9 @@ import skimage.data
 
 # Commands that tests start say what they say, and gRPC nothing of its descriptors.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+# A shell's background jobs ignore Ctrl-C, which what they start inherits. Not in `preexec_fn`:
+# Python between fork and exec may crash where other threads run, and then without a word.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if "PYTEST_XDIST_WORKER" in os.environ:
     # The processes of the tests share the processors; more threads than these only wait.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

@@ -27,8 +27,6 @@ ROOT = pathlib.Path(__file__).parents[2]
 def start(*arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "colorization.prefer", *map(str, arguments)],
-        # Whatever the tests were started by: a shell's background jobs do not hear Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
         cwd=ROOT,
         stdout=subprocess.PIPE,

@@ -68,7 +68,7 @@ def test_a_missing_extra_is_named():
 def test_serves_the_released_model_until_it_is_told_to_stop(tmp_path, number):
     limits = ("--max_bytes=20000", "--max_pixels=5000", "--max_queue=3", "--timeout=60")
     arguments = ("--port=0", "--workers=1", *limits)
-    with start(*arguments, cwd=tmp_path, preexec_fn=hear_signals) as process:
+    with start(*arguments, cwd=tmp_path) as process:
         line = process.stdout.readline()
         address = re.fullmatch(r"Serving chroma \d+ at (http://\S+) \(Ctrl-C ends it\)\n", line)[1]
         about = urllib.request.urlopen(f"{address}/api/about").read()
@@ -85,8 +85,3 @@ def test_serves_the_released_model_until_it_is_told_to_stop(tmp_path, number):
     assert output == "" and lines == [
         "Stopping after the photos in progress. Repeat to stop at once."
     ]
-
-
-def hear_signals():
-    # Whatever the tests were started by.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
