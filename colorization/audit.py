@@ -76,15 +76,7 @@ def main(arguments):
 
 
 def write(found, folder):
-    """Writes the report and the lists of an audit, each atomically.
-
-    Args:
-        found: A `colorization.auditing.findings.Audit`.
-        folder: Path; made if it is missing.
-
-    Raises:
-        OSError: If a file can't be written.
-    """
+    """Writes the report and the lists of an `Audit` to a folder, each atomically."""
     from colorization.auditing import audit_report
     from pipelines.files import atomic_write
     from pipelines.sources import exclusions

@@ -81,22 +81,11 @@ def main(arguments):
 
 
 def color(patterns, output, *, model, options, overwrite, runner="DirectRunner", beam_options=""):
-    """Colors what matches patterns, and reports on all.
+    """Colors what matches patterns of Apache Beam's, and reports on all.
 
-    Args:
-        patterns: Patterns of Apache Beam's.
-        output: Folder to write.
-        model: Folder of an exported model; None for the released one.
-        options: `colorization.inference.options.Options`; its mask may lie on any file system.
-        overwrite: As `--overwrite`.
-        runner: As `--runner`.
-        beam_options: As `--beam_options`.
-
-    Returns:
-        Exit status: 1 if photos failed or were not reached.
-
-    Raises:
-        ValueError: If the request is wrong; the message is one line.
+    `model` is None for the released one; the mask of `options` may lie on any file system. Returns
+    the exit status: 1 if photos failed or were not reached. A wrong request is a `ValueError`, one
+    line.
     """
     from colorization.beam import places
     from pipelines.shards import beam_runner, beam_setup
@@ -127,8 +116,7 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
 def _checked(batch):
     """Checks what would make every photo fail.
 
-    Returns:
-        The batch with its mask read, and what the outputs' statement says.
+    Returns the batch with its mask read, and what the outputs' statement says.
     """
     from colorization.beam import places
     from colorization.inference.plan import PlanError

@@ -45,14 +45,10 @@ from pipelines.errors import UserError
 
 
 def main(argv=None):
-    """Runs the command.
+    """Runs the command of a command line, program name first; default that of the process.
 
-    Args:
-        argv: Command line, program name first; default that of the process.
-
-    Returns:
-        Exit status: 0 if no photo failed, 1 if one did or the request was wrong, 130 and 143 if
-        stopped by Ctrl-C and SIGTERM, 141 if nobody reads the output any more.
+    Returns the exit status: 0 if no photo failed, 1 if one did or the request was wrong, 130 and
+    143 if stopped by Ctrl-C and SIGTERM, 141 if nobody reads the output any more.
     """
     try:
         return _run(sys.argv if argv is None else argv)

@@ -117,17 +117,10 @@ def compare_records(paths):
 
 
 def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
-    """Measures runs and sets them side by side.
+    """Measures runs, directories by name, and sets them side by side.
 
-    Args:
-        folders: Dict of directories of runs, by name.
-        pairs: List of pairs of tuples of names.
-        features: Text of `--features`.
-        num_variants: Colorings of each picture by runs with noise.
-        sheets_folder: Folder of the sheets, relative to the text; empty for none.
-
-    Returns:
-        Pair of a text of Markdown and a dict of uint8 sheets, by the name of the run.
+    `pairs` are pairs of tuples of names, `sheets_folder` is relative to the text, empty for none.
+    Returns a text of Markdown and a dict of uint8 sheets, by the name of the run.
     """
     from colorization.evaluation import features as networks
     from colorization.evaluation import runs

@@ -17,18 +17,12 @@ class ConfigError(UserError):
 
 
 def knob(default, text, choices=None, minimum=None, maximum=None, **about):
-    """Declares a field of `Config`.
+    """Declares a field of `Config`, with its default, help text, choices and bounds, included.
 
-    Args:
-        default: Default value.
-        text: Help text.
-        choices: The values it may have; None for any.
-        minimum: Its lower bound, included.
-        maximum: Its upper bound, included.
-        **about: `of`: the networks that it belongs to, by name, or `"discriminator"` for both of
-            these; it is refused where there is none of them. `local`: it names something on the
-            run's machine, which means nothing elsewhere. `free`: the result does not depend on it,
-            so that it may change when a run is resumed.
+    `about` has `of`: the networks that it belongs to, by name, or `"discriminator"` for both of
+    these; it is refused where there is none of them. `local`: it names something on the run's
+    machine, which means nothing elsewhere. `free`: the result does not depend on it, so that it may
+    change when a run is resumed.
     """
     bounds = {"help": text, "choices": choices, "minimum": minimum, "maximum": maximum}
     metadata = bounds | {"of": (), "local": False, "free": False} | about

@@ -42,15 +42,7 @@ def main(arguments=()):
 
 
 def sheet(rows, height):
-    """Sets rows of pictures of any sizes on one white sheet, each picture `height` pixels high.
-
-    Args:
-        rows: Lists of uint8 arrays of shape `(h, w, 3)`.
-        height: Of every row, in pixels.
-
-    Returns:
-        uint8 array of shape `(len(rows) * height, widest row, 3)`.
-    """
+    """Sets rows of uint8 pictures of any sizes on one white sheet, each `height` pixels high."""
     import cv2
     import numpy as np
 

@@ -135,13 +135,9 @@ def evaluate(
 ):
     """Evaluates a model and baselines; prints tables, writes records.
 
-    The arguments are those of the flags of these names. Files in the way are replaced.
-
-    Returns:
-        The exit status: 1 if photos were damaged, 130 and 143 if stopped by a signal.
-
-    Raises:
-        UserError: If a request can't be met.
+    The arguments are those of the flags of these names. Files in the way are replaced. Returns the
+    exit status: 1 if photos were damaged, 130 and 143 if stopped by a signal. Raises `UserError` if
+    a request can't be met.
     """
     from colorization import export
     from colorization.evaluation import data as photos
@@ -187,13 +183,7 @@ def evaluate(
 def evaluate_films(films, model="", baseline=(), limit=0, output=""):
     """Evaluates a model and baselines on films; prints tables, writes records.
 
-    The arguments are those of the flags of these names. A file in the way is replaced.
-
-    Returns:
-        The exit status: 130 and 143 if stopped by a signal.
-
-    Raises:
-        UserError: If a request can't be met.
+    Arguments, exit status and errors are as for `evaluate`; no frame is damaged.
     """
     from colorization import export
     from colorization.evaluation import figures, protocol

@@ -182,22 +182,13 @@ def main(arguments):
 
 
 def export(model_dir, output, version=0, lite=False, **settings):
-    """Writes a checkpoint of a run, with averaged weights, as SavedModel.
+    """Writes a checkpoint of a run, with averaged weights, as SavedModel; returns its path.
 
-    Args:
-        model_dir: Directory of the run.
-        output: Directory of the model; its versions lie in it.
-        version: Version to write; 0 takes the next free one.
-        lite: Whether the model for LiteRT is written beside it.
-        settings: Those of `Settings`.
-
-    Returns:
-        The path of the version.
-
-    Raises:
-        ConfigError: If `model_dir` is no run, or the sizes do not fit its network.
-        TrainingError: If the run has no such checkpoint, or a damaged one.
-        ExportError: If the version exists or can't be written.
+    `output` is the directory of the model, in which versions lie; version 0 takes the next free
+    one. With `lite` the model for LiteRT is written beside it; `settings` are those of `Settings`.
+    Raises `ConfigError` if `model_dir` is no run, or the sizes do not fit its network,
+    `TrainingError` if the run has no such checkpoint, or a damaged one, and `ExportError` if the
+    version exists or can't be written.
     """
     from colorization.serving import versions
     from colorization.training import restore
@@ -220,24 +211,13 @@ def export_tflite(
     input_size="",
     **settings,
 ):
-    """Writes a checkpoint of a run, with averaged weights, for LiteRT.
+    """Writes a checkpoint of a run, with averaged weights, for LiteRT; returns its path.
 
-    Args:
-        model_dir: As for `export`.
-        output: Directory of the model.
-        version: Noted in the model; 0 takes the highest that `output` holds, or 1.
-        quantize: `"none"`, `"float16"`, `"dynamic"` or `"int8"`.
-        data: Pictures for `"int8"`, as `opener.open_source` takes them.
-        input_size: `"HEIGHTxWIDTH"` of the only input taken; empty for any.
-        settings: Those of `Settings`.
-
-    Returns:
-        The path of the file.
-
-    Raises:
-        ConfigError: As `export`, and if `data` is missing or given for nothing.
-        TrainingError: As `export`.
-        ExportError: If the file exists or can't be written, or no picture of `data` can be read.
+    The version is noted in the model; 0 takes the highest that `output` holds, or 1. `quantize` is
+    `"none"`, `"float16"`, `"dynamic"` or `"int8"`, for which `data` has pictures, as
+    `opener.open_source` takes them. `input_size` is `"HEIGHTxWIDTH"` of the only input taken; empty
+    for any. Raises as `export`; `ConfigError` also if `data` is missing or given for nothing, and
+    `ExportError` if no picture of it can be read.
     """
     from colorization.serving import tflite, versions
     from pipelines.sources import opener
@@ -275,11 +255,7 @@ def is_run(folder):
 def exported(folder):
     """Exports a run to a temporary folder, as users would get it.
 
-    Args:
-        folder: Of an exported model, or directory of a run.
-
-    Yields:
-        Folder of an exported model: that one, or of the run's name and gone afterwards.
+    Yields the folder of an exported model: that one, or of the run's name and gone afterwards.
     """
     if not is_run(folder):
         yield folder
@@ -298,19 +274,10 @@ def _parse_size(text):
 
 
 def open_run(model_dir, settings=Settings(), input_size=None):
-    """Opens a run as a graph.
+    """Opens a run as a `ColorizationGraph` of the checkpoint, with a dict that describes it.
 
-    Args:
-        model_dir: As for `export`.
-        settings: `Settings`.
-        input_size: `(height, width)` that the network must be able to take, or None.
-
-    Returns:
-        A pair of a `ColorizationGraph` of the checkpoint and a dict that describes it.
-
-    Raises:
-        ConfigError: As `export`.
-        TrainingError: As `export`.
+    `input_size` is `(height, width)` that the network must be able to take, or None. Raises
+    `ConfigError` and `TrainingError` as `export`.
     """
     from colorization import flags
     from colorization.config import knobs

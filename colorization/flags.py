@@ -49,14 +49,7 @@ def config_from_flags():
 
 
 def expand_recipe(argv):
-    """Puts the flagfile of a recipe in place of `--recipe=NAME`.
-
-    Returns:
-        The command line.
-
-    Raises:
-        ConfigError: If there is no recipe of that name.
-    """
+    """Puts the flagfile of a recipe in place of `--recipe=NAME`; `ConfigError` if there is none."""
     words, expanded = iter(argv), []
     for word in words:
         flag, is_given, name = word.partition("=")
@@ -95,11 +88,7 @@ def format_flags(settings):
 
 
 def parse_flagfile(path):
-    """Reads a flagfile written by `format_flags`.
-
-    Raises:
-        ConfigError: If the file holds what `Config` does not know.
-    """
+    """Reads a file that `format_flags` wrote; `ConfigError` for what `Config` does not know."""
     values, own = {}, flags.FlagValues()
     for field in dataclasses.fields(config.Config):
         _DEFINERS[field.type](field.name, field.default, "", flag_values=own)
@@ -130,9 +119,5 @@ def define_option_flags(values):
 
 
 def options_from_flags(values):
-    """Makes `Options` of parsed flags.
-
-    Raises:
-        OptionError: As for `Options`; flags let pass what is no number.
-    """
+    """Makes `Options` of parsed flags, with their errors; flags let pass what is no number."""
     return Options(**{name: values[name].value for name in _OPTION_NAMES})

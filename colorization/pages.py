@@ -60,16 +60,7 @@ _EMPTY = 119
 
 
 def page(title, parts, style=""):
-    """Puts a page together.
-
-    Args:
-        title: Plain text.
-        parts: Iterable of HTML.
-        style: CSS of this page alone.
-
-    Returns:
-        HTML.
-    """
+    """Puts a page of HTML together of a plain title, parts of HTML, and CSS of its own."""
     head = _HEAD.format(title=html.escape(title), style=style)
     return f"{head}{''.join(parts)}</body>\n</html>\n"
 
@@ -81,15 +72,10 @@ def write(path, page):
 
 
 def table(header, rows, numbers=False):
-    """Lays out a table that scrolls sideways where the page is narrow.
+    """Lays out a table that scrolls sideways where the page is narrow, as HTML.
 
-    Args:
-        header: List of plain text.
-        rows: Lists of HTML cells; a cell that starts with `<td` is taken whole.
-        numbers: Whether all columns but the first are aligned to the right.
-
-    Returns:
-        HTML.
+    The header is plain text, the rows HTML; a cell that starts with `<td` is taken whole. `numbers`
+    aligns all columns but the first to the right.
     """
     head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
     lines = "".join(
@@ -101,14 +87,9 @@ def table(header, rows, numbers=False):
 
 
 def markdown(rows, numbers=False):
-    """Writes cells as an aligned Markdown table.
+    """Writes rows of texts, the header first, as an aligned Markdown table.
 
-    Args:
-        rows: List of lists of text, the header first.
-        numbers: Whether all columns but the first are aligned to the right.
-
-    Returns:
-        Text.
+    `numbers` aligns all columns but the first to the right.
     """
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     rule = ["-" * width for width in widths]
@@ -142,17 +123,10 @@ def image(data, alt="", attributes=""):
 
 
 def histogram(title, series, low, high, as_text="{:.4g}".format):
-    """Draws histograms of one quantity over each other, each scaled to its own sum.
+    """Draws histograms of one quantity over each other, each scaled to its own sum, as SVG.
 
-    Args:
-        title: What is counted.
-        series: List of arrays of counts, all of one length; the first is filled.
-        low: Left end of the first bin.
-        high: Right end of the last bin.
-        as_text: Function that writes a number of the axis.
-
-    Returns:
-        SVG.
+    `series` are arrays of counts, all of one length, from `low`, the left end of the first bin, to
+    `high`; the first is filled. `as_text` writes a number of the axis.
     """
     shares = [np.asarray(counts, np.float64) / max(1, np.sum(counts)) for counts in series]
     top = max(share.max() for share in shares) or 1
@@ -173,15 +147,7 @@ def histogram(title, series, low, high, as_text="{:.4g}".format):
 
 
 def curves(title, series):
-    """Draws one or two lines over epochs.
-
-    Args:
-        title: Of the plot.
-        series: List of lists of pairs of an epoch and a value; at least one is not empty.
-
-    Returns:
-        SVG.
-    """
+    """Draws one or two lines over epochs, lists of pairs of an epoch and a value, as SVG."""
     (first, last), (low, high) = (
         (min(values), max(values)) for values in zip(*sum(series, []), strict=True)
     )
@@ -209,13 +175,8 @@ def curves(title, series):
 def color_map(title, counts, reach):
     """Draws how often colors occur: each in its own color at L* = 65, the fainter the rarer.
 
-    Args:
-        title: Whose colors.
-        counts: Array of shape `(cells, cells)`, a* by b*, both from `-reach` to `reach`.
-        reach: In CIE units.
-
-    Returns:
-        SVG.
+    `counts` is of shape `(cells, cells)`, a* by b*, both from `-reach` to `reach`, in CIE units.
+    The result is SVG.
     """
     from pipelines.color.spaces import lab_to_rgb
 
@@ -255,26 +216,15 @@ def _svg(title, width, height, parts):
 
 
 def shrink(rgb):
-    """Makes a picture small enough for a sheet.
-
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`.
-
-    Returns:
-        uint8 array with sides of at most `SHEET_SIDE`.
-    """
+    """Makes a uint8 or uint16 picture small enough for a sheet: uint8, sides up to `SHEET_SIDE`."""
     small = fit(rgb, SHEET_SIDE, SHEET_SIDE)
     return small if small.dtype == np.uint8 else np.round(small / 257).astype(np.uint8)
 
 
 def sheet(pictures):
-    """Sets pictures in rows, as many in each as there are rows, or one more: 25 make five by five.
+    """Sets uint8 pictures of one shape in rows, of as many as there are rows, or one more.
 
-    Args:
-        pictures: List of uint8 arrays of one shape, `(height, width, 3)`.
-
-    Returns:
-        uint8 array; cells behind the last picture are left empty.
+    So 25 make five by five. Cells behind the last picture are left empty.
     """
     columns = math.ceil(math.sqrt(len(pictures)))
     rows = math.ceil(len(pictures) / columns)

@@ -151,18 +151,7 @@ def load(name, folder):
 
 
 def prepare(source, models, votes, limit, num_questions):
-    """Colors the photos of a study.
-
-    Args:
-        source: `Source` of the photos.
-        models: List of `colorings.Model`.
-        votes: The study's `Votes`.
-        limit: Most photos to take; 0 for all.
-        num_questions: Most questions for each voter.
-
-    Returns:
-        Pair of the page's application and the `questions.Plan`.
-    """
+    """Colors the photos of a study: the page's application and the `questions.Plan`."""
     from colorization.preference import colorings, questions, voting_page
     from colorization.preference.standings import TRUTH
 

@@ -61,14 +61,7 @@ def define_flags():
 
 
 def main(arguments):
-    """Serves until it is stopped.
-
-    Args:
-        arguments: Positional arguments, of which there must be none.
-
-    Returns:
-        0, after a clean end.
-    """
+    """Serves until it is stopped; takes no arguments. Returns 0, after a clean end."""
     from absl import flags
 
     from colorization import export

@@ -38,12 +38,8 @@ def main(arguments):
 def train(config, cluster=None):
     """Trains as a `Config` says, from the latest checkpoint of its run directory if there is one.
 
-    Args:
-        config: The `Config`.
-        cluster: The `Cluster` of workers that this process trains with; None: it trains alone.
-
-    Returns:
-        The model, as after the last epoch.
+    `cluster` has the workers that this process trains with; None: it trains alone. Returns the
+    model, as after the last epoch.
     """
     # Before all else: TensorFlow learns of devices and workers only at its start.
     if cluster and cluster.num_workers > 1:

@@ -18,11 +18,8 @@ from pipelines import errors
 def run_command(main, define_flags, expand=list):
     """Parses flags, runs a command, and ends the process.
 
-    Args:
-        main: Function of the positional arguments; returns an exit status or None.
-        define_flags: Function that defines the command's flags.
-        expand: Function of the command line, program name first, that returns it with what the
-            command abbreviates written out.
+    `main` is a function of the positional arguments that returns an exit status or None; `expand`
+    writes out what the command abbreviates in its command line, program name first.
     """
     from absl import app, flags, logging
 
@@ -44,12 +41,8 @@ def read_command_line(values, argv):
     """Reads flagfiles, and expands `~` to the user's home folder, as a shell does between words.
 
     A shell expands `--output ~/colored` but not `--output=~/colored` or `--data=folder:~/photos`.
-
-    Returns:
-        Command line in which the lines of each flagfile stand in place of `--flagfile`.
-
-    Raises:
-        UserError: If a flagfile can't be read.
+    The lines of each flagfile stand in place of `--flagfile`; one that can't be read is a
+    `UserError`.
     """
     from absl import flags
 
@@ -73,15 +66,11 @@ def read_command_line(values, argv):
 
 
 def exit_status(work):
-    """Does a command's work, and prints what ends it early.
+    """Does a command's work, and prints what ends it early; returns the exit status.
 
-    Args:
-        work: Function without arguments; returns an exit status or None, or exits with it.
-
-    Returns:
-        That status, 0 for None; 1 if a `UserError` or an `OSError`, either printed as one line,
-        ended it; 130 for Ctrl-C; 141 if nobody reads its output any more, as after `| head`. Other
-        errors are bugs, and are raised.
+    It is that of `work`, 0 for None; 1 if a `UserError` or an `OSError`, either printed as one
+    line, ended it; 130 for Ctrl-C; 141 if nobody reads its output any more, as after `| head`.
+    Other errors are bugs, and are raised.
     """
     try:
         try:
@@ -158,9 +147,6 @@ def doing(what):
     """Says on a terminal what is being done and for how many seconds; the line goes at the end.
 
     Nothing is said where standard error is no terminal.
-
-    Args:
-        what: Text such as `"Loading the model"`.
     """
     if not sys.stderr.isatty():
         yield
@@ -191,11 +177,8 @@ def _tick(what, terminal, done):
 def import_quietly(*others):
     """Imports TensorFlow without its notes about the machine, which no setting turns off.
 
-    Args:
-        others: Names of modules that are imported with it, since they take seconds as well.
-
-    Raises:
-        UserError: If it is not installed, as where photos are only colored.
+    `others` are modules that take seconds to import as well. Raises `UserError` if TensorFlow is
+    not installed, as where photos are only colored.
     """
     if all(name in sys.modules for name in ("tensorflow", *others)):
         return

@@ -43,8 +43,7 @@ def main(arguments):
 def run(arguments, options):
     """Runs what parsed flags describe, until it is stopped.
 
-    Raises:
-        UserError: If they don't describe a part of a service, or it can't be started.
+    Raises `UserError` if they don't describe a part of a service, or it can't be started.
     """
     if arguments or not options.role:
         raise UserError(f"data_service takes --role={' or '.join(ROLES)} and other flags only.")

@@ -24,18 +24,8 @@ def name_first(names):
 def atomic_write(path, mode="wb", overwrite=True, **options):
     """Opens a file that takes the place of `path` when the block ends, and vanishes if it raises.
 
-    Args:
-        path: Path of the file; its folder exists.
-        mode: `"w"` or `"wb"`.
-        overwrite: Whether to replace a file that is there.
-        **options: As for `open`.
-
-    Yields:
-        The open file.
-
-    Raises:
-        FileExistsError: If there is a file and `overwrite` is false.
-        OSError: If it can't be written.
+    The folder exists; `mode` is `"w"` or `"wb"`. Yields the open file. Raises `FileExistsError` if
+    there is a file and `overwrite` is false, `OSError` if it can't be written.
     """
     with atomic_path(path, overwrite) as temporary, open(temporary, mode, **options) as file:
         yield file
@@ -51,18 +41,8 @@ def write_text(path, text):
 def atomic_path(path, overwrite=True):
     """Gives the path of a temporary sibling, to be made by the block, which then becomes `path`.
 
-    For what only takes paths, and for folders.
-
-    Args:
-        path: Path of a file or a folder, in a folder that exists.
-        overwrite: Whether to replace a file that is there. A folder is never replaced.
-
-    Yields:
-        The temporary path.
-
-    Raises:
-        FileExistsError: If there is a file and `overwrite` is false, or there is a folder.
-        OSError: If it can't be written.
+    For what only takes paths, and for folders. A folder that is there is never replaced, a file
+    only if `overwrite` is true; else `FileExistsError` is raised. `OSError`: it can't be written.
     """
     path = os.fspath(path)
     # A short name of its own: beside a name of 255 bytes a longer one would not fit.

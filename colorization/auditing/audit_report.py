@@ -29,9 +29,8 @@ figure.validation img { outline: 3px solid var(--second); }"""
 def quantiles(counts, channel):
     """Deciles of a histogram of `CHANNELS`: middles of the bins that they fall in.
 
-    Returns:
-        Float array of the lowest value, nine deciles and the highest value; to within half a bin,
-        and exact for whole levels.
+    They are the lowest value, nine deciles and the highest value; to within half a bin, and exact
+    for whole levels.
     """
     sums = np.cumsum(counts)
     ranks = np.maximum(np.ceil(np.array(SHARES) / 100 * sums[-1]), 1)
@@ -64,11 +63,7 @@ def shapes(measures):
 
 
 def distributions(measures):
-    """Mean, spread, deciles of shapes and colors.
-
-    Returns:
-        Dict of a name and a list: mean, standard deviation, lowest, nine deciles, highest.
-    """
+    """Mean, standard deviation, lowest, nine deciles and highest of shapes and colors, by name."""
     rows = {
         name: [values.mean(), values.std(), *np.percentile(values, SHARES)]
         for name, values in shapes(measures).items()

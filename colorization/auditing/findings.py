@@ -102,18 +102,10 @@ class Audit:
 
 
 def audit(data, val_data=None, on_progress=lambda num_pictures: None):
-    """Reads the pictures of one or two sources once and audits them.
+    """Reads the pictures of a source to train on, and perhaps one to validate on, for an `Audit`.
 
-    Args:
-        data: `Source` to train on.
-        val_data: `Source` to validate on, or None.
-        on_progress: Called with the number of pictures read since the last call.
-
-    Returns:
-        An `Audit`.
-
-    Raises:
-        UserError: If no picture of a source can be read.
+    `on_progress` is called with the number of pictures read since the last call. Raises `UserError`
+    if no picture of a source can be read.
     """
     sources = [data] if val_data is None else [data, val_data]
     measured = [measure(source, on_progress) for source in sources]
@@ -172,13 +164,9 @@ def _what_is_wrong(encoded):
 def group_copies(contents, hashes, thumbnails):
     """Groups pictures that are copies of each other, directly or by others of the group.
 
-    Args:
-        contents: Digests of the files, of shape `(num_pictures,)`.
-        hashes: Of `hashing.perceptual_hashes`, of the same shape.
-        thumbnails: uint8 array of shape `(num_pictures, 16, 16, 3)`.
-
-    Returns:
-        List of int arrays: positions of the pictures of each group of two or more, ascending.
+    `contents` are digests of the files and `hashes` of `hashing.perceptual_hashes`, both of shape
+    `(num_pictures,)`; `thumbnails` are uint8 of shape `(num_pictures, 16, 16, 3)`. Returns a list
+    of int arrays: positions of the pictures of each group of two or more, ascending.
     """
     _, kept, copy_of = np.unique(contents, return_index=True, return_inverse=True)
     # Of identical files one is compared. Labels are positions among those.

@@ -66,12 +66,8 @@ class Measures:
 def measure(source, on_progress=lambda num_pictures: None):
     """Reads every picture of a source once and measures it.
 
-    Args:
-        source: A `Source`.
-        on_progress: Called with the number of pictures read since the last call.
-
-    Returns:
-        `Measures`. What training can't decode is not among the positions.
+    `on_progress` is called with the number of pictures read since the last call. What training
+    can't decode is not among the positions of the `Measures`.
     """
 
     def read(position, element):
@@ -121,15 +117,9 @@ _COLUMNS = (
 def decode_small(encoded):
     """Decodes a file's bytes in a graph, large JPEGs at a fraction of their size.
 
-    Args:
-        encoded: Scalar string tensor, as for `pixels.decode_in_graph`.
-
-    Returns:
-        A pair: int32 `[height, width]` of the whole picture, and uint8 pixels of shape `(height,
-        width, 3)`; a large JPEG is shrunk to a short side of 128 to 255.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are truncated, damaged or no picture.
+    Returns int32 `[height, width]` of the whole picture, and uint8 pixels of shape `(height, width,
+    3)`; a large JPEG is shrunk to a short side of 128 to 255. Raises
+    `tf.errors.InvalidArgumentError` if the bytes are truncated, damaged or no picture.
     """
 
     def jpeg():
@@ -152,14 +142,7 @@ def decode_small(encoded):
 
 
 def count_ab(lab):
-    """Counts colors in cells of a* and b*, steps of 5 from -110.
-
-    Args:
-        lab: Float array of shape `(..., 3)`.
-
-    Returns:
-        int64 array of shape `(44, 44)`, a* by b*.
-    """
+    """Counts colors of Lab in cells of a* and b*, steps of 5 from -110: int64, `(44, 44)`."""
     cells = ((lab[..., 1:] + AB_RANGE) / AB_STEP).astype(np.int64).reshape(-1, 2)
     return np.bincount(cells @ [NUM_AB, 1], minlength=NUM_AB**2).reshape(NUM_AB, NUM_AB)
 

@@ -47,11 +47,7 @@ class Tints:
 
 
 def measure_tints(lab):
-    """Measures the `Tints` of small pictures.
-
-    Args:
-        lab: Float array of shape `(num_pictures, 32, 32, 3)`: L*, a*, b*.
-    """
+    """Measures the `Tints` of small pictures, Lab of shape `(num_pictures, 32, 32, 3)`."""
     num_pictures, side = lab.shape[:2]
     flat = lab.reshape(num_pictures, -1, 3)
     ab = flat[..., 1:]

@@ -34,17 +34,9 @@ class Glob:
 
 
 def settle(patterns, output):
-    """Checks what a batch is asked to color.
+    """Checks what a batch is asked to color: a list of `Glob`, and the output without a last slash.
 
-    Args:
-        patterns: Sequence of patterns or paths, at least one.
-        output: Folder to write to.
-
-    Returns:
-        List of `Glob`, and the output folder without a slash at its end.
-
-    Raises:
-        PlanError: If photos would go among their originals, or one could be colored twice.
+    Raises `PlanError` if photos would go among their originals, or one could be colored twice.
     """
     output = _tidy(output).rstrip("/") or "/"
     globs = []
@@ -78,14 +70,8 @@ def is_within(path, folder):
 def name(glob, path, output):
     """Tells where a file that matches lies below the root, if it is to be colored.
 
-    Args:
-        glob: `Glob` that it matches.
-        path: Path of the file.
-        output: Output folder.
-
-    Returns:
-        The path below the root; None for hidden files, those in hidden folders or in the output
-        folder, and those that do not end like a picture.
+    None for hidden files, those in hidden folders or in the output folder, and those that do not
+    end like a picture.
     """
     below = path[len(glob.root) :]
     is_hidden = any(map(is_passed_over, below.split("/")))
@@ -97,10 +83,8 @@ def name(glob, path, output):
 def destination(name, apart=False):
     """Path below the output folder that a photo goes to, by what `name` returned.
 
-    Args:
-        name: Path below the root.
-        apart: Whether another photo goes to the same path, so that one that cannot be written in
-            its own kind keeps its suffix: `b.bmp` goes to `b.bmp.png`.
+    If another photo goes there, one that cannot be written in its own kind is kept `apart` by its
+    suffix: `b.bmp` goes to `b.bmp.png`.
     """
     path = pathlib.PurePosixPath(name)
     if apart and path.suffix.lower() not in WRITABLE_SUFFIXES:
@@ -109,17 +93,7 @@ def destination(name, apart=False):
 
 
 def read(path):
-    """Reads a photo's file.
-
-    Args:
-        path: Its path.
-
-    Returns:
-        Bytes.
-
-    Raises:
-        PictureError: If it cannot be read.
-    """
+    """Reads the bytes of a photo's file; `PictureError` if it cannot be read."""
     try:
         return beam_files.read(path)
     except FileNotFoundError:
@@ -129,15 +103,7 @@ def read(path):
 
 
 def write(path, pieces):
-    """Writes a file, in place of one that is there.
-
-    Args:
-        path: Its path. Folders are made.
-        pieces: Iterable of bytes.
-
-    Raises:
-        PictureError: If it cannot be stored.
-    """
+    """Writes a file, in place of one that is there, and its folders, or raises `PictureError`."""
     try:
         beam_files.write(path, pieces)
     except OSError as error:
@@ -155,18 +121,11 @@ def state(output, made_with):
     """Writes down how the files of an output folder are made from now on.
 
     Whoever finds a file there that is younger than the statement knows how it was made: thousands
-    of workers need not agree on a list. One that says the same already stays as it is.
+    of workers need not agree on a list. One that says the same already stays as it is. `made_with`
+    is a dict of the model's name and version, and of all options that change the result.
 
-    Args:
-        output: Output folder.
-        made_with: Dict of the model's name and version, and of all options that change the result.
-
-    Returns:
-        Time of the statement in seconds, by the file system's own clock, as `beam_files.find` gives
-        times.
-
-    Raises:
-        PictureError: If it cannot be written.
+    Returns the time of the statement in seconds, by the file system's own clock, as
+    `beam_files.find` gives times. Raises `PictureError` if it cannot be written.
     """
     from apache_beam.io.filesystems import FileSystems
 

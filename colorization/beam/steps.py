@@ -94,11 +94,7 @@ def _find_outputs(pattern, batch):
 
 
 class Choose(beam.DoFn):
-    """Yields the photos to color, with their places below the output; names what is passed over.
-
-    Args:
-        batch: `Batch`.
-    """
+    """Yields the photos to color, with their places below the output; names what is passed over."""
 
     def __init__(self, batch):
         self._batch = batch
@@ -139,11 +135,7 @@ class Choose(beam.DoFn):
 
 
 class Color(beam.DoFn):
-    """Colors photos; yields a line for the dead letters of each that cannot be.
-
-    Args:
-        batch: `Batch`.
-    """
+    """Colors photos; yields a line for the dead letters of each that cannot be."""
 
     def __init__(self, batch):
         self._batch, self._shared = batch, shared.Shared()

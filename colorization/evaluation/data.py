@@ -53,21 +53,12 @@ class LeftOutError(Exception):
 
 
 def open_data(specifications, limit=0, exclude=""):
-    """Opens sets of photos, each of which is evaluated by itself.
+    """Opens sets of photos, as of `--data`, each of which is evaluated by itself.
 
-    Args:
-        specifications: Text as of `--data`: one or more of what `opener.open_source` takes,
-            separated by commas.
-        limit: Most photos that are taken of each set, evenly over its list; 0 takes all.
-        exclude: Path of a list of photos to leave out, see `pipelines.sources.exclusions`; empty
-            for none.
-
-    Returns:
-        List of `Data`.
-
-    Raises:
-        UserError: If a specification names nothing usable.
-        EvaluationError: If two sets would have the same name.
+    Of each set `limit` photos are taken, evenly over its list; 0 takes all. `exclude` is the path
+    of a list of photos to leave out, see `pipelines.sources.exclusions`; empty for none. Raises
+    `UserError` if a specification names nothing usable, `EvaluationError` if two sets would have
+    the same name.
     """
     opened = []
     for specification in opener.split_specifications(specifications):
@@ -88,13 +79,9 @@ def open_data(specifications, limit=0, exclude=""):
 
 
 def read(source, name, element):
-    """Reads one photo.
+    """Reads one photo: its pixels and the SHA-256 of its file.
 
-    Returns:
-        Pair of its pixels and the SHA-256 of its file.
-
-    Raises:
-        LeftOutError: If it is damaged, has no colors or is under `MIN_SIZE` on a side.
+    Raises `LeftOutError` if it is damaged, has no colors or is under `MIN_SIZE` on a side.
     """
     try:
         encoded = source.read(element).numpy()

@@ -54,17 +54,11 @@ class Features:
 
 
 def open_features(text):
-    """Opens the networks that `--features` names.
+    """Opens the `Features` that `--features` names.
 
-    Args:
-        text: Names of `FEATURES`, each followed by `:FILE` if its weights are in a file, separated
-            by commas.
-
-    Returns:
-        List of `Features`.
-
-    Raises:
-        EvaluationError: If a name is unknown, a package is missing or weights can't be had.
+    These are names of `FEATURES`, each followed by `:FILE` if its weights are in a file, separated
+    by commas. Raises `EvaluationError` if a name is unknown, a package is missing or weights can't
+    be had.
     """
     opened = []
     for word in filter(None, (part.strip() for part in text.split(","))):
@@ -86,17 +80,9 @@ def open_squeezenet(path):
 
     Its figures are its own: it is neither the network of LPIPS nor that of FID. For KID each vector
     is scaled to a root mean square of 1: otherwise the cube in the kernel would let the few
-    pictures that excite the network most decide.
-
-    Args:
-        path: Of an HDF5 file in Keras' layout, with the layers' names of the Caffe model, such as
-            `squeezenet_v1.1_notop_keras.h5`.
-
-    Returns:
-        `Features`.
-
-    Raises:
-        EvaluationError: If there is no file, or it holds other weights.
+    pictures that excite the network most decide. `path` is of an HDF5 file in Keras' layout, with
+    the layers' names of the Caffe model, such as `squeezenet_v1.1_notop_keras.h5`; without one, or
+    with other weights, it raises `EvaluationError`.
 
     Source: Iandola et al., "SqueezeNet", 2016, version 1.1 of its authors.
     """
@@ -121,17 +107,10 @@ def open_inception(path):
     """Opens Keras' InceptionV3 up to its last 2,048 features, averaged over the picture.
 
     It is not the graph that FID was defined on, whose weights, pooling and resizing are others; its
-    figures, `inception-keras-kid` and `-fid`, are comparable among themselves only.
-
-    Args:
-        path: Of weights without the classifier, as of `keras.applications` (HDF5) or of
-            `save_weights`; None downloads those of ImageNet, once.
-
-    Returns:
-        `Features`.
-
-    Raises:
-        EvaluationError: If the weights can't be downloaded, or the file holds others.
+    figures, `inception-keras-kid` and `-fid`, are comparable among themselves only. `path` is of
+    weights without the classifier, as of `keras.applications` (HDF5) or of `save_weights`; None
+    downloads those of ImageNet, once. Raises `EvaluationError` if they can't be downloaded, or the
+    file holds others.
     """
     try:
         with precision("float32"):
@@ -157,18 +136,12 @@ def open_inception(path):
 
 
 def load_features(path):
-    """Opens a network of feature maps from a file, frozen.
+    """Opens a network of feature maps from a file, a functional model whose weights don't train.
 
-    Args:
-        path: Of weights of SqueezeNet 1.1 without its classifier, HDF5 in Keras' layout with the
-            layers' names of the Caffe model (`.h5`); or of any Keras model (`.keras`) of RGB levels
-            in `[0, 255]` that returns a feature map or several.
-
-    Returns:
-        Functional `keras.Model` whose weights do not train.
-
-    Raises:
-        EvaluationError: If there is no file, or another one.
+    `path` is of weights of SqueezeNet 1.1 without its classifier, HDF5 in Keras' layout with the
+    layers' names of the Caffe model (`.h5`); or of any Keras model (`.keras`) of RGB levels in `[0,
+    255]` that returns a feature map or several. Raises `EvaluationError` if there is no file, or
+    another one.
     """
     try:
         if str(path).endswith(".keras"):
@@ -238,11 +211,7 @@ def euclidean(extract):
 
 
 def digest(arrays):
-    """SHA-256 of weights, independent of the file format.
-
-    Args:
-        arrays: Iterable of arrays, in the network's own order.
-    """
+    """SHA-256 of weights, in the network's own order, independent of the file format."""
     found = hashlib.sha256()
     for array in arrays:
         found.update(np.ascontiguousarray(array, np.float32).tobytes())

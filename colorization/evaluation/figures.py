@@ -109,11 +109,7 @@ FIGURES = {
 
 
 def find(name):
-    """Finds a `Figure` by its name, that of a network before it or not.
-
-    Raises:
-        EvaluationError: If there is none.
-    """
+    """Finds a `Figure` by its name, that of a network before it or not; else `EvaluationError`."""
     if name in FIGURES:
         return FIGURES[name]
     network, _, kind = name.rpartition("-")
@@ -126,14 +122,10 @@ def find(name):
 
 
 def section(records, names):
-    """Sets the figures of a set side by side, under a heading and above warnings.
+    """Sets the figures of a set side by side, as Markdown under a heading and above warnings.
 
-    Args:
-        records: List of records of the set, as of `protocol.records`.
-        names: What the table calls their systems.
-
-    Returns:
-        Text of Markdown.
+    `records` are those of the set, as of `protocol.records`, `names` what the table calls their
+    systems.
     """
     data = records[0]["data"]
     columns = {name: one["figures"] for name, one in zip(names, records, strict=True)}
@@ -144,15 +136,11 @@ def section(records, names):
 
 
 def rows(columns):
-    """Writes figures as cells.
+    """Writes figures as cells: lists of text, the header first.
 
-    Args:
-        columns: Dict of dicts of figures, each a dict of `value`, `low` and `high`: by the column's
-            name, and by the figure's.
-
-    Returns:
-        List of lists of text, the header first: the figure, what is better, and the columns; a
-        figure that a column lacks is a dash.
+    `columns` are dicts of figures, each a dict of `value`, `low` and `high`: by the column's name,
+    and by the figure's. A row has the figure, what is better, and the columns; a figure that a
+    column lacks is a dash.
     """
     names = dict.fromkeys(name for column in columns.values() for name in column)
     known = list(FIGURES)
@@ -208,17 +196,11 @@ class Value:
 
 
 def summarize(measured, true_vectors, networks):
-    """Sums up what was measured of a system on a set.
+    """Sums up what was measured of a system on a set: a dict of `Value`, by the figure's name.
 
-    Args:
-        measured: List of `measure.Measured`, one for each photo, at least 2, in an order that does
-            not depend on them.
-        true_vectors: Dict of lists of the photos' own vectors, in the same order, by the name of
-            the network.
-        networks: List of `features.Features`.
-
-    Returns:
-        Dict of `Value`, by the name of the figure.
+    `measured` are `measure.Measured`, one for each photo, at least 2, in an order that does not
+    depend on them; `true_vectors` the photos' own vectors, in the same order, by the name of the
+    network.
     """
     names = list(measured[0].values)
     table = np.array([[one.values[name] for name in names] for one in measured])

@@ -86,14 +86,10 @@ def colorings(systems):
 
 
 def find(paths):
-    """Finds films to measure: a list of paths.
+    """Lists the films to measure at paths of films and of folders with films.
 
-    Args:
-        paths: Of films and of folders with films.
-
-    Raises:
-        FilmError: If there is none at one of the paths.
-        EvaluationError: If two films have the same name.
+    Raises `FilmError` if there is none at one of the paths, `EvaluationError` if two have the same
+    name.
     """
     found = [film for path in paths for film in film_plan.find(pathlib.Path(path))]
     names = [film.name for film in found]
@@ -109,18 +105,9 @@ def find(paths):
 def records(path, systems, limit, stop):
     """Measures a film as all systems color it, showing progress on a terminal.
 
-    Args:
-        path: Of the film.
-        systems: List of `systems.System`.
-        limit: Most frames, from the first on; 0 for all.
-        stop: `threads.Stop`; once it is requested, what is returned is no use.
-
-    Returns:
-        List of records, as of `protocol.record`.
-
-    Raises:
-        FilmError: If the film can't be read.
-        EvaluationError: If it is too small or too short.
+    Of its frames the first `limit` are measured; 0 for all. Once `stop` is requested, what is
+    returned is no use. Returns a list of records, as of `protocol.record`. Raises `FilmError` if
+    the film can't be read, `EvaluationError` if it is too small or too short.
     """
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -138,11 +125,7 @@ def records(path, systems, limit, stop):
 
 
 def measure(path, coloring, limit, stop, on_frame):
-    """Measures one `Coloring` of a film; see `records`.
-
-    Returns:
-        Pair of a dict of `figures.Value`s by the name of the figure and the number of frames.
-    """
+    """Measures one `Coloring` of a film: `figures.Value`s by name, and the number of frames."""
     film, steadiness, values = GrayFilm(path), Steadiness(), []
     if min(film.height, film.width) < MIN_SIZE:
         raise EvaluationError(

@@ -102,16 +102,8 @@ class MeasuredSet:
 def measure_set(data, systems, networks, num_variants, stop, on_photo=lambda: None):
     """Measures systems on a set of photos, as many at a time as there are processors.
 
-    Args:
-        data: `data.Data`.
-        systems: List of `systems.System`.
-        networks: List of `features.Features`.
-        num_variants: Colorings that models were asked for.
-        stop: `threads.Stop`.
-        on_photo: Called after every photo.
-
-    Returns:
-        `MeasuredSet`, of the photos until `stop` was requested.
+    `num_variants` are the colorings that models were asked for; `on_photo` is called after every
+    photo. Returns the `MeasuredSet` of the photos until `stop` was requested.
     """
     rows, left_out = [], {reason: [] for reason in photos.REASONS}
 
@@ -157,15 +149,8 @@ def _measure_photo(source, name, element, systems, networks, num_variants):
 def measure(truth, variants, networks, num_variants=1):
     """Measures what a system made of one photo.
 
-    Args:
-        truth: `Picture` of the photo.
-        variants: List of `Picture`, the likeliest first: that one is compared with the truth.
-        networks: List of `features.Features`.
-        num_variants: How many were asked for; if more than one, the choice that they give is
-            measured too.
-
-    Returns:
-        `Measured`.
+    `variants` are `Picture`s, the likeliest first: that one is compared with the truth. If more
+    than one were asked for, the choice that they give is measured too.
     """
     compared = [Comparison(truth, picture) for picture in variants]
     first, values = compared[0], {}

@@ -16,17 +16,9 @@ _BATCH = 8
 
 
 def color(network, codec, pictures, draws=None):
-    """Colors pictures.
+    """Colors pictures, uint8 of colors or of pairs, to uint8 of colors.
 
-    Args:
-        network: Generator.
-        codec: Its codec.
-        pictures: uint8 array, of colors or of pairs.
-        draws: Float32 array of shape `(num_pictures, noise_size)`; None is the noise of a plain
-            coloring.
-
-    Returns:
-        uint8 array of colors.
+    `draws` is float32 of shape `(num_pictures, noise_size)`; None is the noise of a plain coloring.
     """
     parts = []
     for start in range(0, len(pictures), _BATCH):
@@ -42,12 +34,7 @@ def color(network, codec, pictures, draws=None):
 def sheet(pictures, *colored):
     """Sets pictures side by side, in rows: in gray, as they were colored, and as they are.
 
-    Args:
-        pictures: uint8 array, of colors or of pairs.
-        *colored: Arrays of colors, a row for each.
-
-    Returns:
-        uint8 array of shape `((2 + len(colored)) * size, num_pictures * size, 3)`.
+    Each array of colors has a row: `((2 + len(colored)) * size, num_pictures * size, 3)`, uint8.
     """
     lightness = rgb_to_lab(pictures[..., -3:])[..., :1]
     gray = lab_to_rgb(tf.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))

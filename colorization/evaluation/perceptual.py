@@ -16,15 +16,9 @@ from pipelines.errors import first_line
 def open_fidelity(path):
     """Opens the Inception that FID was defined on, as torch-fidelity holds it, resizing with it.
 
-    Args:
-        path: Of its weights, as torch-fidelity takes them; None downloads them, once. It is a
-            pickle, which may run code: take only files whose source you trust.
-
-    Returns:
-        `Features`, whose figures are called `fid` and `kid`.
-
-    Raises:
-        EvaluationError: If the package is missing or the weights can't be had.
+    Its figures are called `fid` and `kid`. `path` is of its weights, as torch-fidelity takes them;
+    None downloads them, once. It is a pickle, which may run code: take only files whose source you
+    trust. Raises `EvaluationError` if the package is missing or the weights can't be had.
     """
     _import("torch_fidelity")
     from torch_fidelity import feature_extractor_inceptionv3 as inception
@@ -61,14 +55,8 @@ def open_fidelity(path):
 def open_lpips(path):
     """Opens LPIPS 0.1 over AlexNet, the authors' own choice for measuring.
 
-    Args:
-        path: Of AlexNet's weights, as torchvision publishes them; None downloads them, once.
-
-    Returns:
-        `Features` without vectors, whose figure is called `lpips-alex`.
-
-    Raises:
-        EvaluationError: If the package is missing or the weights can't be had.
+    It gives no vectors; its figure is called `lpips-alex`. `path` is of AlexNet's weights, as
+    torchvision publishes them; None downloads them, once. Errors are as of `open_fidelity`.
 
     Source: Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric",
     2018.

@@ -32,18 +32,9 @@ PACKAGES = (
 
 
 def records(systems, label, found, limit, networks, num_variants):
-    """What a file of records holds of one set.
+    """What a file of records holds of one `MeasuredSet`: a dict for each system.
 
-    Args:
-        systems: List of `systems.System`.
-        label: Of the set.
-        found: `measure.MeasuredSet`.
-        limit: Most photos taken of a set; 0 for all.
-        networks: List of `features.Features`.
-        num_variants: Colorings asked for.
-
-    Returns:
-        List of dicts, one for each system.
+    `limit` is the most photos taken of a set; 0 for all.
     """
     warnings = figures.warnings(networks, len(found.digests))
     told = _protocol(found, limit, networks, num_variants)
@@ -127,14 +118,10 @@ def _plain(number):
 
 
 def read(path):
-    """Reads a file of records.
+    """Reads a file of records: a list of dicts, as of `records`.
 
-    Returns:
-        List of dicts, as of `records`.
-
-    Raises:
-        EvaluationError: If the file is another one, of another version, or names a figure that this
-            version does not know.
+    Raises `EvaluationError` if the file is another one, of another version, or names a figure that
+    this version does not know.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -170,15 +157,9 @@ def _parse(line):
 
 
 def differences(protocol, other, path=""):
-    """Where two protocols differ.
+    """Yields where two protocols differ: the field's name, as `data.photos`, and both its values.
 
-    Args:
-        protocol: Dict.
-        other: Another.
-        path: What the fields' names begin with.
-
-    Yields:
-        The field's name, as `data.photos`, and both its values.
+    What the fields' names begin with is `path`.
     """
     for key in sorted(protocol.keys() | other.keys()):
         if path in OPTIONAL and not (key in protocol and key in other):
@@ -192,18 +173,11 @@ def differences(protocol, other, path=""):
 
 
 def by_set(files):
-    """Groups the records of several files by the set that they are of.
+    """Groups records, lists by the path of their file, by the set that they are of.
 
-    Args:
-        files: Dict of lists of records, by the path of their file.
-
-    Returns:
-        Dict of lists of pairs of a path and a record, by the label of the set. Of several files,
-        sets of one file alone are left out; files of one set each are grouped under any
-        name.
-
-    Raises:
-        EvaluationError: If there is no common set, or records of one have different protocols.
+    Returns a dict of lists of pairs of a path and a record, by the label of the set. Of several
+    files, sets of one file alone are left out; files of one set each are grouped under any name.
+    Raises `EvaluationError` if there is no common set, or records of one have different protocols.
     """
     labels = [{one["data"]["label"] for one in records} for records in files.values()]
     single = next(iter(labels[0])) if all(len(records) == 1 for records in files.values()) else None

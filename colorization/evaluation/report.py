@@ -52,12 +52,7 @@ class Report:
     def watching(self, systems):
         """Wraps the systems that a set is measured with, so that colors are counted.
 
-        Args:
-            systems: List of `systems.System`. The colors of its models are counted, and the
-                photos' once.
-
-        Returns:
-            List of systems that make the same pictures.
+        The colors of its models are counted, and the photos' once; the pictures stay the same.
         """
         self.counts = collections.defaultdict(int)
         return [
@@ -82,13 +77,9 @@ class Report:
             self.counts[name] += found
 
     def add(self, data, found, system, rows):
-        """Adds what was found of a set.
+        """Adds what was found of a set, with the systems that `watching` gave, and its records.
 
-        Args:
-            data: `data.Data`.
-            found: `measure.MeasuredSet` of the systems that `watching` gave.
-            system: The first of the `systems.System`.
-            rows: List of records of the set, as of `protocol.records`.
+        The first of the systems is shown.
         """
         shown = showcase.show(data, found, system)
         heading = f"{data.label}: {len(found.digests):,} photos"
@@ -113,9 +104,8 @@ class Report:
     def write(self):
         """Writes the page and the sheet of the sets so far, each atomically.
 
-        Raises:
-            OSError: If the folder can't be made or the page not be written.
-            PictureError: If the sheet can't be written.
+        Raises `OSError` if the folder can't be made or the page not be written, `PictureError` if
+        the sheet can't be written.
         """
         os.makedirs(self._folder, exist_ok=True)
         page, sheet = (os.path.join(self._folder, name) for name in REPORT)
@@ -222,11 +212,9 @@ def _history(run):
 
 
 def read_history(model_dir):
-    """Reads the history of a run.
+    """Reads the history of a run: lists of an epoch and a finite value, by the column's name.
 
-    Returns:
-        Dict of lists of pairs of an epoch and a finite value, by the column's name; empty for a run
-        that has none yet.
+    It is empty for a run that has none yet.
     """
     path = os.path.join(model_dir, "history.csv")
     if not os.path.exists(path):

@@ -53,18 +53,10 @@ class Outcome:
 
 
 def measure_run(network, codec, pictures, digest, networks, num_variants):
-    """Measures what a network makes of pictures.
+    """Measures what a network makes of pictures as of `outputs`, at least 2: an `Outcome`.
 
-    Args:
-        network: Generator.
-        codec: Its codec.
-        pictures: As of `outputs`, at least 2.
-        digest: Of the pictures.
-        networks: List of `features.Features`.
-        num_variants: Colorings of each picture, if the network takes noise.
-
-    Returns:
-        `Outcome`.
+    `digest` is that of the pictures; `num_variants` are the colorings of each picture, if the
+    network takes noise.
     """
     size = layers.noise_size(network)
     # The first is the plain coloring, without noise.
@@ -92,16 +84,9 @@ def measure_run(network, codec, pictures, digest, networks, num_variants):
 def difference(first, second):
     """How much more of each figure the second has than the first.
 
-    Args:
-        first: List of `Outcome`s, of runs that differ in their seed alone.
-        second: Likewise, measured on the same pictures.
-
-    Returns:
-        Dict of `figures.Value`s, by the name of the figure: those that both have and that are means
-        over pictures, and errors by hue.
-
-    Raises:
-        EvaluationError: If the pictures differ.
+    Both are `Outcome`s of runs that differ in their seed alone. Returns `figures.Value`s by name:
+    those that both have and that are means over pictures, and errors by hue. Raises
+    `EvaluationError` if they were measured on different pictures.
     """
     if len({one.pictures for one in (*first, *second)}) > 1:
         raise EvaluationError(
@@ -133,14 +118,9 @@ def _hue_errors(cells):
 
 
 def nearest_recipe(flags, recipes):
-    """Finds the recipe that a run differs least from.
+    """Finds the recipe that a run differs least from: its name, and the flags that differ.
 
-    Args:
-        flags: Dict of the run's flags as text, by name.
-        recipes: Dict of such dicts, by the name of the recipe.
-
-    Returns:
-        Pair of the recipe's name and a dict, by name, of the flags that the run differs in.
+    `flags` are the run's as text, by name; `recipes` are such dicts, by the name of the recipe.
     """
     differing = {
         name: {field: text for field, text in flags.items() if text != recipe[field]}

@@ -46,13 +46,9 @@ class Shown:
 
 
 def choose(values):
-    """Positions of the best, the median and the worst, none of them twice.
+    """Positions of the best, the median and the worst, none of them twice, by kind.
 
-    Args:
-        values: Floats, the less the better.
-
-    Returns:
-        Dict of lists of at most `NUM_SHOWN` positions, the best first, by kind.
+    The less a value, the better. At most `NUM_SHOWN` of a kind are listed, the best first.
     """
     order = np.argsort(values, kind="stable").tolist()
     number = min(NUM_SHOWN, len(order) // 3)
@@ -92,15 +88,7 @@ def show(data, found, system):
 
 
 def sheet(title, shown):
-    """Sets photos in rows, each as gray, colored and itself.
-
-    Args:
-        title: Line above.
-        shown: List of `Shown`.
-
-    Returns:
-        uint8 picture, `_WIDTH` wide.
-    """
+    """Sets photos in rows, each as gray, colored and itself: uint8, `_WIDTH` wide."""
     bands = [_text(title, _WIDTH, 0.6)]
     for kind in KINDS:
         row = []

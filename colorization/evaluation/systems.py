@@ -38,20 +38,12 @@ class System:
 
 
 def open_systems(first_model, baselines, num_variants, open_folder):
-    """Opens a model and what it is compared with.
+    """Opens a model and what it is compared with: a list of `System`s, the model first.
 
-    Args:
-        first_model: Folder of an exported model or of a run; empty for the released model.
-        baselines: `gray`, `mean`, `truth`, and folders.
-        num_variants: Colorings of each photo.
-        open_folder: Function from such a folder to that of an exported model.
-
-    Returns:
-        List of `System`s, the model first.
-
-    Raises:
-        ModelError: If a model can't be used.
-        EvaluationError: If two would have the same name, or one can't do what is asked.
+    `first_model` is a folder of an exported model or of a run; empty for the released model.
+    `baselines` are `gray`, `mean`, `truth`, and folders; `open_folder` is a function from such a
+    folder to that of an exported model. Raises `ModelError` if a model can't be used,
+    `EvaluationError` if two would have the same name, or one can't do what is asked.
     """
 
     def open_model(folder):
@@ -85,13 +77,8 @@ def truth():
 def mean(description):
     """The one color that a model's training pictures have on average, everywhere.
 
-    Not the average of the photos evaluated on, which nobody can know beforehand.
-
-    Args:
-        description: Of a model, as `Colorizer.description` holds it.
-
-    Raises:
-        EvaluationError: If the model has no prior.
+    Not the average of the photos evaluated on, which nobody can know beforehand. `description` is
+    as `Colorizer.description` holds it; a model without a prior raises `EvaluationError`.
     """
     prior = description.get("prior")
     if not prior:
@@ -114,19 +101,10 @@ def mean(description):
 
 
 def model(folder, num_variants=1, **more):
-    """A model, by the code that `colorize` runs.
+    """A model, by the code that `colorize` runs: a `System`, and what its exporter wrote about it.
 
-    Args:
-        folder: Of an exported model; None takes the released one.
-        num_variants: Colorings of each photo.
-        more: What else records say of it.
-
-    Returns:
-        Pair of the `System` and what the model's exporter wrote about it.
-
-    Raises:
-        ModelError: If it can't be used.
-        EvaluationError: If it gives no variants and several are asked for.
+    None takes the released one; `more` is what else records say of it. Raises `ModelError` if it
+    can't be used, `EvaluationError` if it gives no variants and several are asked for.
     """
     colorizer = Colorizer(folder)
     description = colorizer.description

@@ -13,11 +13,7 @@ class FilmError(UserError):
 
 
 def import_av():
-    """Imports PyAV, which brings FFmpeg.
-
-    Raises:
-        FilmError: If it is not installed.
-    """
+    """Imports PyAV, which brings FFmpeg; `FilmError` if it is not installed."""
     try:
         import av
     except ImportError as error:

@@ -105,15 +105,10 @@ class FilmColoring:
         )
 
     def run(self, frames, memory=None, before=None):
-        """Colors frames, those of a stretch at the same time.
+        """Yields lists of frames and their colored pixels, those of a stretch at the same time.
 
-        Args:
-            frames: Iterable of `film_reader.Frame`.
-            memory: `Memory` of the frames before these, if there are any.
-            before: The last of those frames.
-
-        Yields:
-            Lists of pairs of a frame and its colored pixels, each list with the `Memory` after it.
+        Each list comes with the `Memory` after it. `memory` and `before` are the `Memory` of the
+        frames before these, if there are any, and the last of those.
         """
         memory = memory or Memory()
         with concurrent.futures.ThreadPoolExecutor(threads.num_processors()) as pool:

@@ -63,20 +63,11 @@ def check_no_film(values):
 
 
 def run(values, inputs, open_colorizer, say, tell):
-    """Colors films.
+    """Colors the films at paths and in folders, as parsed flags say.
 
-    Args:
-        values: Parsed flags.
-        inputs: Paths of films, and of folders with them.
-        open_colorizer: Function without arguments that loads the model.
-        say: Function of a line for standard output.
-        tell: Function of a line for standard error.
-
-    Returns:
-        Exit status: 0 if no film failed, 1 if one did, 130 and 143 if stopped by a signal.
-
-    Raises:
-        UserError: If the request is wrong.
+    `say` and `tell` print a line to standard output and to standard error. Returns the exit status:
+    0 if no film failed, 1 if one did, 130 and 143 if stopped by a signal. Raises `UserError` if the
+    request is wrong.
     """
     # Not where photos are colored: this takes a part of a second.
     from colorization.film import film_run

@@ -34,12 +34,8 @@ class TimedHint:
 def read(path):
     """Reads a JSON file of hints: as for photos, each with a `"time"`, in seconds or as `"M:SS"`.
 
-    Returns:
-        List of `TimedHint`.
-
-    Raises:
-        HintError: If the file can't be read, or an entry breaks a rule.
-        FilmError: If a time can't be read.
+    Returns a list of `TimedHint`. Raises `HintError` if the file can't be read, or an entry breaks
+    a rule, and `FilmError` if a time can't be read.
     """
     return color_hints.read_json(path, _parse)
 
@@ -59,15 +55,11 @@ def _parse(entries):
 
 
 def move(hints, motion, box):
-    """Moves hints along a motion.
+    """Moves hints, in pixels of the film, along a motion: those that are still seen.
 
-    Args:
-        hints: List of `Hint`, `Stroke` and `Region`, in pixels of the film.
-        motion: `Motion` from the next frame back to this one, which tells where each pixel goes.
-        box: The film's picture, `(top, left, bottom, right)`, that the motion covers.
-
-    Returns:
-        List of those that are still seen: their vertices within the picture, and trusted.
+    `motion` is from the next frame back to this one, which tells where each pixel goes, and covers
+    `box`, the film's picture, `(top, left, bottom, right)`. What is kept has its vertices within
+    the picture, and trusted.
     """
     top, left, bottom, right = box
     rows, columns = motion.trust.shape

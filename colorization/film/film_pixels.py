@@ -45,17 +45,9 @@ def read_tags(picture):
 
 
 def to_rgb(picture, width, height, dtype, tags):
-    """Converts a decoded frame.
+    """Converts a decoded frame, `av.VideoFrame`, to sRGB of shape `(height, width, 3)`.
 
-    Args:
-        picture: `av.VideoFrame`.
-        width: Columns of the result; a smaller result is averaged by triangles, as photos are.
-        height: Rows.
-        dtype: `np.uint8` or `np.uint16`.
-        tags: `ColorTags` of the film.
-
-    Returns:
-        Array of shape `(height, width, 3)`, sRGB.
+    The type is `np.uint8` or `np.uint16`. A smaller result is averaged by triangles, as photos are.
     """
     converted = picture.reformat(
         width,

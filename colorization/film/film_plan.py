@@ -52,8 +52,7 @@ class FilmOptions:
     def span(self, film):
         """The part of a film to color: pair of seconds, as `Fraction`s; None for all of it.
 
-        Raises:
-            FilmError: If the film ends before that.
+        Raises `FilmError` if the film ends before that.
         """
         if self.start is None and self.end is None:
             return None
@@ -67,13 +66,9 @@ class FilmOptions:
 
 
 def parse_time(text):
-    """Reads seconds, `M:SS` or `H:MM:SS`, with decimals.
+    """Reads seconds, `M:SS` or `H:MM:SS`, with decimals, as a `Fraction`; None for None.
 
-    Returns:
-        `Fraction` of seconds, or None for None.
-
-    Raises:
-        FilmError: If it is none of these.
+    Raises `FilmError` if it is none of these.
     """
     if text is None:
         return None
@@ -93,18 +88,12 @@ def is_film(path):
 
 
 def plan(inputs, output):
-    """Pairs films with the files to write.
+    """Pairs films, and those in folders and all folders in them, with the files to write.
 
-    Args:
-        inputs: Paths of films, and of folders, which are searched with all folders in them.
-        output: Of a single film the file to write, if it ends like a film; else a folder. None: a
-            single film `harvest.avi` goes beside itself, to `harvest_color.mkv`.
-
-    Returns:
-        List of pairs of paths. Films whose kind is not written become .mkv.
-
-    Raises:
-        FilmError: If an input is missing, a folder holds no films, or `output` does not suit.
+    `output` is of a single film the file to write, if it ends like a film; else a folder. None: a
+    single film `harvest.avi` goes beside itself, to `harvest_color.mkv`. Films whose kind is not
+    written become .mkv. Raises `FilmError` if an input is missing, a folder holds no films, or
+    `output` does not suit.
     """
     inputs = [pathlib.Path(path) for path in inputs]
     for path in inputs:
@@ -140,18 +129,10 @@ def _pairs(path, output):
 
 
 def find(path, passed_over=None):
-    """Finds films.
+    """Finds a film, or those in a folder and in all folders in it: paths, sorted within each.
 
-    Args:
-        path: `Path` of a film, or of a folder, which is searched with all folders in it.
-        passed_over: Path of a folder in it that is not; what was written earlier is no film to
-            color.
-
-    Returns:
-        List of paths, sorted within each folder.
-
-    Raises:
-        FilmError: If there is no such file, or the folder holds no films.
+    What was written earlier, in the folder `passed_over`, is no film to color. Raises `FilmError`
+    if there is no such file, or the folder holds no films.
     """
     _check_exists(path)
     if not path.is_dir():

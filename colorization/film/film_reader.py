@@ -90,8 +90,7 @@ class Film:
     def frames(self):
         """Yields every `Frame`, in order, and fills `damage` at the end.
 
-        Raises:
-            FilmError: If the file can't be opened any more.
+        Raises `FilmError` if the file can't be opened any more.
         """
         damaged, last = [], None
         step = max(1, round(1 / (self.rate * self.time_base)))
@@ -117,11 +116,9 @@ class Film:
             )
 
     def key_frames(self, count, span=None):
-        """Yields `count` key frames at even distances, fewer of a film that has fewer.
+        """Yields `count` key frames, or all if they are fewer, at even distances.
 
-        Args:
-            count: How many.
-            span: Pair of seconds between which they lie; default the whole film.
+        `span` is a pair of seconds between which they lie; default the whole film.
         """
         av = import_av()
         start, end = span or (fractions.Fraction(0), self.duration)

@@ -39,24 +39,12 @@ _PLAN, _MEMORY = "plan.json", "memory.npz"
 
 
 def color_film(source, destination, colorizer, options, *, overwrite, stop, tell):
-    """Colors a film.
+    """Colors a film with a `Colorizer`; returns false if it was stopped, within a second or two.
 
-    Args:
-        source: Path of the film.
-        destination: Path to write, which ends in one of `film_writer.CONTAINERS`.
-        colorizer: `inference.colorizer.Colorizer`.
-        options: `film_plan.FilmOptions`.
-        overwrite: Whether to replace a file that is there.
-        stop: `threads.Stop`, obeyed within a second or two.
-        tell: Function of a line for the user.
-
-    Returns:
-        Whether the film is done; false if it was stopped.
-
-    Raises:
-        FilmError: If the film can't be read or written.
-        HintError: If hints can't be read, don't suit the film, or the model takes none.
-        OptionError: If the reference can't be read, or has no colors.
+    `destination` ends in one of `film_writer.CONTAINERS`; `tell` is a function of a line for the
+    user. Raises `FilmError` if the film can't be read or written, `HintError` if hints can't be
+    read, don't suit the film, or the model takes none, and `OptionError` if the reference can't be
+    read, or has no colors.
     """
     source, destination = pathlib.Path(source), pathlib.Path(destination)
     if destination.exists() and not overwrite:
@@ -92,16 +80,8 @@ def color_film(source, destination, colorizer, options, *, overwrite, stop, tell
 def preview(source, destination, colorizer, options, *, overwrite):
     """Writes a sheet of a film's colors: about every tenth second, in at most 25 pictures.
 
-    Args:
-        source: Path of the film.
-        destination: Path of a picture.
-        colorizer: `Colorizer`.
-        options: `FilmOptions`; the sheet shows what lies between its start and its end.
-        overwrite: Whether to replace a file that is there.
-
-    Raises:
-        FilmError: If the film can't be read.
-        PictureError: If the sheet can't be written.
+    It shows what lies between the start and the end of the `FilmOptions`. Raises `FilmError` if the
+    film can't be read, `PictureError` if the sheet can't be written.
     """
     film = film_reader.Film(source)
     start, end = options.span(film) or (0, film.duration)

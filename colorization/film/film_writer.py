@@ -28,11 +28,7 @@ _OWN_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 class SegmentWriter:
     """Encodes frames into a file of pictures only, whose first frame is a key frame.
 
-    Args:
-        path: To write.
-        film: `film_reader.Film` that the frames come from.
-        codec: One of `ENCODERS`.
-        quality: Constant rate factor of the encoder: 0 is best, 51 worst.
+    `codec` is one of `ENCODERS`; `quality` is its constant rate factor: 0 is best, 51 worst.
     """
 
     def __init__(self, path, film, codec, quality):
@@ -57,12 +53,7 @@ class SegmentWriter:
         self._stream = stream
 
     def write(self, rgb, time):
-        """Encodes a frame.
-
-        Args:
-            rgb: Array of the film's type, of shape `(height, width, 3)`.
-            time: Time stamp, in units of the film's `time_base`.
-        """
+        """Encodes a frame of the film's type, at a time in units of the film's `time_base`."""
         if any(self._pad):
             rgb = np.pad(rgb, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), "edge")
         picture = film_pixels.to_yuv(rgb, self._stream.pix_fmt, self._film.tags)
@@ -76,14 +67,9 @@ class SegmentWriter:
 
 
 def check_container(source, path):
-    """Checks that a film's sound and subtitles can be copied into another container.
+    """Checks that a film's sound and subtitles can be copied into the container of `path`.
 
-    Args:
-        source: Path of the film they come from.
-        path: Path of the film to write.
-
-    Raises:
-        FilmError: If its container can't hold them.
+    Raises `FilmError` if it can't hold them.
     """
     av, container = import_av(), CONTAINERS[_suffix(path)]
     with av.open(os.path.abspath(source), metadata_errors="replace") as film:
@@ -102,14 +88,9 @@ def check_container(source, path):
 def join(segments, source, path, container, span, note):
     """Joins segments, the source's sound, subtitles, chapters and metadata, re-encoding nothing.
 
-    Args:
-        segments: Paths of files of `SegmentWriter`, in order.
-        source: Path of the film that they were made of.
-        path: Path of the file to write.
-        container: One of the values of `CONTAINERS`.
-        span: Pair of the first and the last second that are copied, in the time of the source, as
-            `Fraction`s; the first becomes the film's start. None for the whole film.
-        note: Comment for films that have none.
+    `container` is one of the values of `CONTAINERS`. `span` is a pair of the first and the last
+    second that are copied, in the time of the source, as `Fraction`s; the first becomes the film's
+    start. None is the whole film. `note` is a comment for films that have none.
     """
     av = import_av()
     options = {"fflags": "+bitexact"}

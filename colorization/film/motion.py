@@ -46,11 +46,7 @@ class Motion:
 
 
 def between(before, after):
-    """Finds the motion between two frames.
-
-    Returns:
-        Pair of `Motion`: from `before` to `after`, and from `after` to `before`.
-    """
+    """Finds the `Motion` from `before` to `after`, and from `after` to `before`."""
     height, width = before.shape
     margins = [max(0, _LEAST_SIDE - side) for side in (height, width)]
     levels = [

@@ -58,15 +58,11 @@ class Colors:
 
 
 def settle(frames, count, past):
-    """Settles the colors of the first frames of a stretch of one shot.
+    """Settles the colors of the first `count` frames, a list of `Seen`, of a stretch of one shot.
 
-    Args:
-        frames: List of `Seen`; those after the first `count` are looked ahead at.
-        count: How many frames to settle.
-        past: `Colors` of the frame before the first one, from the same shot, or None.
-
-    Returns:
-        Pair of a list of coefficients, as an engine gives them, and the `past` of the next stretch.
+    The others are looked ahead at. `past` are the `Colors` of the frame before the first one, from
+    the same shot, or None. Returns a list of coefficients, as an engine gives them, and the `past`
+    of the next stretch.
     """
     future, futures = None, []
     for frame in reversed(frames):

@@ -77,15 +77,8 @@ def picture_path(folder, digest, fingerprint):
 def draw_and_color(source, limit, models, folder, seed):
     """Makes all pictures of a study that are missing, and names the photos that are left out.
 
-    Args:
-        source: `pipelines.sources.opener.Source`.
-        limit: Most photos to draw from it; 0 for all.
-        models: List of `Model`.
-        folder: Of the study's pictures.
-        seed: Of drawing: the same photos when a study is resumed.
-
-    Returns:
-        Dict of the names of the usable photos, by their digests.
+    Of the source `limit` photos are drawn, all for 0; with one seed the same when a study is
+    resumed. Returns a dict of the names of the usable photos, by their digests.
     """
     from tqdm import tqdm
 
@@ -111,16 +104,8 @@ def draw_and_color(source, limit, models, folder, seed):
 def prepare(source, positions, models, folder, only_colored, stop):
     """Makes all pictures of a study that are missing, as many at a time as there are processors.
 
-    Args:
-        source: `pipelines.sources.opener.Source`.
-        positions: Set of the positions in it that are wanted.
-        models: List of `Model`.
-        folder: Of the study's pictures.
-        only_colored: Whether photos without colors are left out.
-        stop: `threads.Stop`.
-
-    Yields:
-        `Prepared` of each position, in order of completion.
+    `positions` are those in the source that are wanted; `only_colored` leaves out photos without
+    colors. Yields `Prepared` of each position, in order of completion.
     """
     os.makedirs(folder, exist_ok=True)
 

@@ -84,19 +84,12 @@ class Question:
 
 
 def next_question(plan, voter, asked, counts):
-    """Chooses a voter's next question.
+    """Chooses a voter's next `Question`, or None if the voter has been asked all.
 
     The pair with the fewest votes comes first; of its photos, the one that the voter has seen
     least, then the one with the fewest votes. Sides, and what is left open, are drawn by the seed.
-
-    Args:
-        plan: `Plan`.
-        voter: Text that tells voters apart.
-        asked: Dict of the voter's `Question`s by key, in the order of asking.
-        counts: Dict of the votes of all voters by `(photo, pair)`.
-
-    Returns:
-        `Question`, or None if the voter has been asked all.
+    `voter` is a text that tells voters apart, `asked` a dict of their questions by key, in the
+    order of asking, and `counts` a dict of the votes of all voters by `(photo, pair)`.
     """
     asked = {key: question for key, question in asked.items() if plan.covers(question)}
     kinds = collections.Counter(plan.kind(question) for question in asked.values())

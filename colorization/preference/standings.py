@@ -30,14 +30,9 @@ _MAX_STEPS = 100_000
 
 
 def report(votes, names):
-    """Reports the results of the votes.
+    """Reports the results of a list of `votes.Vote`, as lines of text.
 
-    Args:
-        votes: List of `votes.Vote`.
-        names: Dict of the models' names by number; the truth is named `TRUTH`.
-
-    Returns:
-        Lines of text.
+    `names` are the models' by number; the truth is named `TRUTH`.
     """
     if not votes:
         return ["No votes yet, so there is nothing to report."]
@@ -141,13 +136,9 @@ def _ties(votes):
 def count_wins(pairs, shares, num_models):
     """Counts the wins of each model over each other.
 
-    Args:
-        pairs: Integer array of shape `(votes, 2)`: the two models of each vote.
-        shares: Float array of shape `(votes,)`, of 0, 0.5 and 1.
-        num_models: Number of models.
-
-    Returns:
-        Float array of shape `(num_models, num_models)`: the wins of the row over the column.
+    `pairs` is an integer array of shape `(votes, 2)`: the two models of each vote; `shares`, of
+    shape `(votes,)`, has 0, 0.5 and 1. Returns floats of shape `(num_models, num_models)`: the wins
+    of the row over the column.
     """
     wins = np.zeros((num_models, num_models))
     np.add.at(wins, (pairs[:, 0], pairs[:, 1]), shares)
@@ -156,11 +147,7 @@ def count_wins(pairs, shares, num_models):
 
 
 def connected_groups(wins):
-    """Sorts models into groups that votes connect; scores compare within a group only.
-
-    Returns:
-        List of sorted lists of models, by their first.
-    """
+    """Sorts models into groups that votes connect; scores compare within a group only."""
     met, left, groups = wins + wins.T > 0, set(range(len(wins))), []
     while left:
         group, edge = set(), {min(left)}
@@ -175,14 +162,11 @@ def connected_groups(wins):
 def bradley_terry(wins, prior_ties=PRIOR_TIES):
     """Finds the scores that make the votes likeliest, by Hunter's MM algorithm.
 
-    Args:
-        wins: As from `count_wins`, of models that are one connected group.
-        prior_ties: Ties added to the votes of each model, spread evenly over the others: they keep
-            every score finite and, few as they are, fade as votes come in. With 0, the maximum of
-            the likelihood, which needs that no group of models won every vote against the rest.
-
-    Returns:
-        Float array of shape `(models,)`, of mean zero.
+    `wins` are as from `count_wins`, of models that are one connected group. Returns floats of shape
+    `(models,)`, of mean zero. Of `prior_ties`, added to the votes of each model, an equal part is
+    with each of the others: they keep every score finite and, few as they are, fade as votes come
+    in. With 0, the result is the maximum of the likelihood, which needs that no group of models won
+    every vote against the rest.
     """
     wins = wins + _prior_wins(len(wins), prior_ties)
     games, total, scores = wins + wins.T, wins.sum(axis=1), np.zeros(len(wins))
@@ -198,22 +182,13 @@ def bradley_terry(wins, prior_ties=PRIOR_TIES):
 
 
 def standard_errors(scores, pairs, shares, groupings, prior_ties=PRIOR_TIES):
-    """Estimates standard errors of scores.
+    """Estimates standard errors of scores, floats of shape `(models,)`.
 
     Votes on one photo are alike, and so are votes of one voter, but few votes look more alike than
     they are. So several errors are computed, and the largest is taken (Angrist and Pischke, Mostly
     Harmless Econometrics, 8.2.3): that of independent votes, and, for each grouping, that of votes
-    that are independent only between groups.
-
-    Args:
-        scores: As from `bradley_terry`.
-        pairs: As for `count_wins`.
-        shares: As for `count_wins`.
-        groupings: Iterable of integer arrays of shape `(votes,)`: the group of each vote, from 0.
-        prior_ties: As for `bradley_terry`.
-
-    Returns:
-        Float array of shape `(models,)`.
+    that are independent only between groups. A grouping has the group of each vote, from 0. The
+    other arguments are as for `count_wins` and `bradley_terry`.
     """
     num_models = len(scores)
     games = count_wins(pairs, shares, num_models) + _prior_wins(num_models, prior_ties)
@@ -240,15 +215,9 @@ def standard_errors(scores, pairs, shares, groupings, prior_ties=PRIOR_TIES):
 
 
 def wilson_interval(successes, trials):
-    """The 95 % interval of a share.
+    """The 95 % interval of a share, a pair of floats in `[0, 1]`.
 
-    Args:
-        successes: From 0 to `trials`; halves are taken as they are, which makes the interval wider
-            than need be.
-        trials: At least 1.
-
-    Returns:
-        Pair of floats in `[0, 1]`.
+    Halves of successes are taken as they are, which makes the interval wider than need be.
     """
     share, weight = successes / trials, QUANTILE**2 / trials
     center = share + weight / 2

@@ -88,18 +88,10 @@ class Vote:
 
 
 class Votes:
-    """An open file of votes; close it after use.
+    """An open file of votes, made if it is missing and `create` is true; close it after use.
 
-    Args:
-        path: Of the file.
-        create: Whether it is made if it is missing; default True.
-
-    Attributes:
-        path: As given.
-        seed: Of the study's shuffling, drawn when the file was made.
-
-    Raises:
-        VotesError: If the file is missing, cannot be made, or is no file of votes.
+    `seed` is that of the study's shuffling, drawn when the file was made. Raises `VotesError` if
+    the file is missing, cannot be made, or is no file of votes.
     """
 
     def __init__(self, path, create=True):
@@ -113,16 +105,9 @@ class Votes:
             self._connection.close()
 
     def add_models(self, fingerprints):
-        """Makes models known.
+        """Makes models known, fingerprints by name; returns their numbers by name.
 
-        Args:
-            fingerprints: Dict of the models' fingerprints by name.
-
-        Returns:
-            Dict of their numbers by name.
-
-        Raises:
-            VotesError: If votes were cast on another model of that name.
+        Raises `VotesError` if votes were cast on another model of that name.
         """
         with self._writing() as connection:
             for name, fingerprint in fingerprints.items():
@@ -141,14 +126,7 @@ class Votes:
             return dict(connection.execute("SELECT name, id FROM models"))
 
     def add_photos(self, names):
-        """Makes photos known.
-
-        Args:
-            names: Dict of the photos' names by the digests of their files.
-
-        Returns:
-            Dict of their numbers by digest.
-        """
+        """Makes photos known, given by names by digest; returns their numbers by digest."""
         # Names of files need not be text, and SQLite takes nothing else.
         rows = [(digest, as_text(name)) for digest, name in names.items()]
         with self._writing() as connection:
@@ -159,11 +137,7 @@ class Votes:
             return {digest: numbers[digest] for digest in names}
 
     def standing(self, voter, plan):
-        """Returns the state of a voter, and asks the next question if none is open.
-
-        Returns:
-            `Standing`.
-        """
+        """Returns the `Standing` of a voter, and asks the next question if none is open."""
         with self._writing() as connection:
             asked, tokens, answered = {}, {}, []
             rows = connection.execute(
@@ -187,13 +161,7 @@ class Votes:
     def vote(self, voter, token, choice):
         """Stores a vote. The first vote on a question holds: a second one changes nothing.
 
-        Args:
-            voter: The voter's text.
-            token: Of a question that this voter was asked.
-            choice: One of `CHOICES`.
-
-        Returns:
-            Whether there is such a question.
+        Returns whether the voter was asked a question of that token; `choice` is one of `CHOICES`.
         """
         with self._writing() as connection:
             key = self._key(voter, token)
@@ -206,12 +174,7 @@ class Votes:
     def take_back(self, voter, token):
         """Removes a vote, if it is there: its question is open again.
 
-        Args:
-            voter: The voter's text.
-            token: Of a question that this voter was asked.
-
-        Returns:
-            Whether there is such a question.
+        Returns whether the voter was asked a question of that token.
         """
         with self._writing() as connection:
             key = self._key(voter, token)
@@ -227,12 +190,7 @@ class Votes:
         return None if row is None else questions.Question(*row)
 
     def all(self):
-        """Reads all votes.
-
-        Returns:
-            Pair of a list of `Vote`, in the order of asking, and a dict of the models' names by
-            number, in the order of their numbers.
-        """
+        """Reads all votes, in the order of asking, and the names of models by number, in order."""
         mirrored = "CASE earlier.choice WHEN 'left' THEN 'right' WHEN 'right' THEN 'left' ELSE "
         with self._lock:
             rows = self._connection.execute(
@@ -280,18 +238,9 @@ class VotesError(UserError):
 
 
 def open_database(path, create=True):
-    """Opens the file of a study, any number of which may be open at once.
+    """Opens the file of a study, any number of which may be open at once, with `Votes`' errors.
 
-    Args:
-        path: Of the file.
-        create: Whether it is made if it is missing.
-
-    Returns:
-        A `sqlite3.Connection` that any thread may use, one at a time; in autocommit
-        mode.
-
-    Raises:
-        VotesError: If the file is missing, cannot be made, or is no file of votes.
+    Returns a `sqlite3.Connection` in autocommit mode, which any thread may use, one at a time.
     """
     if not create and not os.path.isfile(path):
         raise VotesError(f"--votes={path}: the file of a study was expected. Received: none.")

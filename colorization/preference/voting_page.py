@@ -32,13 +32,7 @@ _HEADERS = {
 
 
 def serve(app, listener, what):
-    """Serves the application of a study until a signal ends it.
-
-    Args:
-        app: As of `create_app`.
-        listener: As of `serving.web.server.listen`.
-        what: Line that is printed after the address.
-    """
+    """Serves the application of a study until a signal ends it; prints its address and `what`."""
     # It reports each request that waits for a thread, if only for an instant.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
@@ -57,7 +51,7 @@ def serve(app, listener, what):
 
 
 def create_app(votes, plan, picture_path):
-    """Makes the WSGI application of a study.
+    """Makes the application of a study, a `flask.Flask` that threads may share.
 
     - `GET /`: the page.
     - `GET /api/standing`: the state of the voter, as JSON: `total`, `answered`, `last` (of the
@@ -68,15 +62,8 @@ def create_app(votes, plan, picture_path):
     - `POST /api/leave` of `{}`: the browser becomes another voter.
     - `GET /picture/ID/left` and `/right`.
 
-    Errors are JSON: `{"error": LINE}`.
-
-    Args:
-        votes: `votes.Votes`, open.
-        plan: `questions.Plan`.
-        picture_path: Function of the numbers of a photo and of a model: path of a JPEG file.
-
-    Returns:
-        A `flask.Flask`. Threads may share it.
+    Errors are JSON: `{"error": LINE}`. `picture_path` is a function of the numbers of a photo and
+    of a model: path of a JPEG file.
     """
     app = flask.Flask(__name__, static_folder="static")
     app.config["MAX_CONTENT_LENGTH"] = 4096

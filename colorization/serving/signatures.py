@@ -227,16 +227,11 @@ def _seen(graph, lightness_bytes, hints_bytes=None):
 
 
 def decode_file(encoded, kind, depth):
-    """Decodes a file that `photo_headers.read_header` finds no problem in.
+    """Decodes a file, a scalar string, that `photo_headers.read_header` finds no problem in.
 
-    Args:
-        encoded: Scalar string tensor.
-        kind: `photo_headers.Header.kind`.
-        depth: `tf.uint8`, or `tf.uint16` for a PNG file of 16 bits.
-
-    Returns:
-        Tensor of type `depth` and shape `(height, width, 3)`, or 4 where a PNG file has
-        transparency; as stored, not turned. Of shape `(0, 0, 0)` where the file is damaged.
+    `depth` is `tf.uint8`, or `tf.uint16` for a PNG file of 16 bits. Returns a tensor of that type
+    and shape `(height, width, 3)`, or 4 where a PNG file has transparency; as stored, not turned.
+    Of shape `(0, 0, 0)` where the file is damaged.
     """
 
     def pixels(data):
@@ -256,16 +251,10 @@ def decode_file(encoded, kind, depth):
 
 
 def encode_file(pixels, alpha, kind):
-    """Encodes a photo.
+    """Encodes a photo, uint8 or uint16 of shape `(height, width, 3)`, to a scalar string.
 
-    Args:
-        pixels: uint8 or uint16 tensor of shape `(height, width, 3)`.
-        alpha: Tensor of the same type, of shape `(height, width, 0)` or `(height, width, 1)`.
-        kind: `photo_headers.Header.kind` of the file that it came in: JPEG gives JPEG, of quality
-            95 with chroma at full size; every other gives PNG.
-
-    Returns:
-        Scalar string tensor.
+    `alpha` is of the same type and shape `(height, width, 0)` or `(height, width, 1)`. A JPEG
+    `kind` gives JPEG, of quality 95 with chroma at full size; every other gives PNG.
     """
 
     def jpeg():

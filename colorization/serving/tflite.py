@@ -54,14 +54,7 @@ def check_place(path, how):
 
 
 def write(path, content):
-    """Writes a model, whole or not at all.
-
-    Returns:
-        `path`.
-
-    Raises:
-        ExportError: If the file can't be written.
-    """
+    """Writes a model whole or not at all, and returns its path; `ExportError` if it can't be."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with atomic_write(path) as file:
@@ -79,17 +72,12 @@ def about(description, quantization="none"):
 
 
 def convert(graph, description, size=None, logits=False):
-    """Converts a model to float32 LiteRT, of LiteRT's own operations alone.
+    """Converts a `ColorizationGraph` to the bytes of a float32 model of LiteRT's own operations.
 
-    Args:
-        graph: A `colorization.inference.graph.ColorizationGraph`.
-        description: Dict for `METADATA`; what the model takes and gives is added.
-        size: `(height, width)` of the only input it takes, as delegates of phones need it; None for
-            any multiples of the network's size multiple, by `resize_tensor_input`.
-        logits: Whether a network that predicts a distribution returns its logits as well.
-
-    Returns:
-        Bytes of the model.
+    `description` goes to `METADATA`; what the model takes and gives is added. `size` is `(height,
+    width)` of the only input it takes, as delegates of phones need it; None for any multiples of
+    the network's size multiple, by `resize_tensor_input`. With `logits` a network that predicts a
+    distribution returns its logits as well.
     """
     height, width = size or (None, None)
     specs = [tf.TensorSpec((1, height, width, 1), tf.float32, "lightness")]
@@ -168,19 +156,11 @@ def quantize(content, how, network, shown=()):
 
 
 def examples(graph, source, count, size=None):
-    """Reads what a network sees of some pictures.
+    """Reads what a network sees of at most `count` pictures, taken evenly over a `Source`.
 
-    Args:
-        graph: A `colorization.inference.graph.ColorizationGraph`.
-        source: A `pipelines.sources.opener.Source`.
-        count: How many pictures at most, evenly over the source.
-        size: `(height, width)` for all; None for each picture's own working size.
-
-    Returns:
-        List of float arrays of shape `(1, h, w, 1)`: L*. Damaged pictures are left out.
-
-    Raises:
-        ExportError: If none can be read.
+    `size` is `(height, width)` for all; None for each picture's own working size. Returns a list of
+    float arrays of shape `(1, h, w, 1)`: L*. Damaged pictures are left out; `ExportError` if none
+    can be read.
     """
     step = math.ceil(len(source.names) / count)
     elements = source.elements.shard(step, 0).map(source.read)
@@ -192,14 +172,7 @@ def examples(graph, source, count, size=None):
 
 
 def read_metadata(content):
-    """Reads what `convert` wrote into a model.
-
-    Returns:
-        Dict.
-
-    Raises:
-        LookupError: If another program made the model.
-    """
+    """Reads what `convert` wrote into a model; `LookupError` if another program made it."""
     model = schema.ModelT.InitFromPackedBuf(content)
     for entry in model.metadata or []:
         if entry.name == METADATA.encode():

@@ -65,25 +65,15 @@ def next_version(directory):
 
 
 def save(graph, directory, version, description, lite=False):
-    """Writes one version of a model, whole or not at all.
+    """Writes one version of a model, whole or not at all, and returns its path.
 
-    Args:
-        graph: A `colorization.inference.graph.ColorizationGraph`, saved with the signatures that
-            `signatures.signatures` makes of it.
-        directory: Of the model; its last part is the model's name.
-        version: Positive integer.
-        description: Dict of what the model is, for JSON.
-        lite: Whether the same model for LiteRT is written beside it, by which `Colorizer` starts
-            without TensorFlow.
+    The `ColorizationGraph` is saved with the signatures that `signatures.signatures` makes of it;
+    the last part of `directory` is the model's name. With `lite` the same model for LiteRT lies
+    beside it, by which `Colorizer` starts without TensorFlow. Beside the version lie the
+    configuration files of TF Serving, and in it, where tensorflow-serving-api is installed,
+    requests to warm up by.
 
-    Beside the version lie the configuration files of TF Serving, and in it, where
-    tensorflow-serving-api is installed, requests to warm up by.
-
-    Returns:
-        The path of the version.
-
-    Raises:
-        ExportError: If that version exists, or the place can't be written to.
+    Raises `ExportError` if that version exists, or the place can't be written to.
     """
     path = os.path.join(directory, str(version))
     if os.path.exists(path):
@@ -119,16 +109,10 @@ def save(graph, directory, version, description, lite=False):
 
 
 def write_configs(directory, name):
-    """Writes the configuration files into a model's directory, beside its versions.
+    """Writes the configuration files beside a model's versions, and returns their paths.
 
     A server that has the directory mounted at `/models/NAME` reads them there. A file that is there
     already stays: it may have been fitted to a machine.
-
-    Returns:
-        List of the paths written.
-
-    Raises:
-        OSError: If a file can't be written.
     """
     written = []
     for file_name, text in _FILES.items():
@@ -144,17 +128,8 @@ def write_configs(directory, name):
 def write_warm_up(path, name, gives_variants):
     """Writes requests that a server sends itself before it takes others: one for each signature.
 
-    Args:
-        path: File to write, `WARM_UP` in the directory of a version.
-        name: Of the model.
-        gives_variants: Whether it has the signature `variants`.
-
-    Returns:
-        Whether the protocol's classes are installed (`tensorflow-serving-api`); if not, nothing is
-        written.
-
-    Raises:
-        OSError: If the file can't be written.
+    Returns whether the protocol's classes are installed (`tensorflow-serving-api`); if not, nothing
+    is written.
     """
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2

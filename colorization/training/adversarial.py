@@ -237,13 +237,8 @@ def gradient_penalty(discriminator, condition, real, fake, factors):
 def step_seed(seed, purpose, *counters):
     """Derives a seed from a run's seed, a purpose and the numbers of steps taken.
 
-    Args:
-        seed: Integer.
-        purpose: Integer that distinguishes what is drawn in one step.
-        *counters: Integer tensors.
-
-    Returns:
-        int32 tensor of shape `(2,)`, for TensorFlow's stateless functions.
+    The purpose is an integer that distinguishes what is drawn in one step. Returns int32 of shape
+    `(2,)`, for TensorFlow's stateless functions.
     """
     derived = tf.constant([seed % 2**31, purpose], tf.int32)
     for counter in counters:
@@ -252,16 +247,9 @@ def step_seed(seed, purpose, *counters):
 
 
 def uniform(seed, shape, low=0.0, high=1.0):
-    """Draws numbers from U(low, high) for this replica's share of the batch.
+    """Draws float32 numbers from U(low, high) for this replica's share of the batch.
 
-    Args:
-        seed: As `step_seed` returns it.
-        shape: Shape of the share, samples first; all replicas have equal shares.
-        low: Smallest number.
-        high: Bound of the largest number.
-
-    Returns:
-        float32 tensor of that shape.
+    The shape is that of the share, samples first; all replicas have equal shares.
     """
     return _share(tf.random.stateless_uniform, seed, shape, minval=low, maxval=high)
 

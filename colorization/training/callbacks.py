@@ -56,11 +56,7 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
     """Ends the run where a loss is not finite, and names the first such step.
 
     Reading a loss waits for the device to compute it. So losses are kept as tensors and read
-    together, after every N-th step and at the end of an epoch, before anything is saved.
-
-    Args:
-        steps_per_epoch: Steps of an epoch.
-        every: Number of steps that are read together.
+    together, after `every` steps and at the end of an epoch, before anything is saved.
     """
 
     def __init__(self, steps_per_epoch, every=50):
@@ -184,11 +180,8 @@ def _set_learning_rate(model, rate):
 class SampleSheet(keras.callbacks.Callback):
     """Draws a sheet after every epoch: pictures in gray, as colored, and as they are, in rows.
 
-    Args:
-        built: The `Networks`.
-        pictures: uint8 array of shape `(num_pictures, size, size, 3)`, or of pairs, with the gray
-            pictures as three channels more.
-        directory: Where the sheets go.
+    They are uint8 of shape `(num_pictures, size, size, 3)`, or pairs, with the gray pictures as
+    three channels more.
     """
 
     def __init__(self, built, pictures, directory):

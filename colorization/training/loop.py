@@ -16,12 +16,8 @@ from pipelines.batches import distributed, survey
 def train(config, workers):
     """Trains as a `Config` says, from the latest checkpoint of its run directory if there is one.
 
-    Args:
-        config: The `Config`.
-        workers: The `Process` that trains, or the `Workers` of a cluster.
-
-    Returns:
-        The model, as after the last epoch.
+    `workers` is the `Process` that trains, or the `Workers` of a cluster. Returns the model, as
+    after the last epoch.
     """
     run = state.Run("" if config.dry_run else config.model_dir, workers.is_chief)
     # Opened first: a flag that names nothing usable leaves no directory behind.

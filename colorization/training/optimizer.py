@@ -137,12 +137,7 @@ def build_optimizer(config, steps_per_epoch, of_discriminator=False):
 def averaged_weights(network, optimizer):
     """Lends a network the average of its weights, and gives its own back.
 
-    Args:
-        network: The network that `optimizer` trains.
-        optimizer: Keras optimizer; without `use_ema` nothing changes.
-
-    Yields:
-        The network.
+    Without `use_ema` of the optimizer that trains it, nothing changes.
     """
     own = [variable.numpy() for variable in network.trainable_variables]
     optimizer.finalize_variable_values(network.trainable_variables)

@@ -13,11 +13,7 @@ NUM_SHOWN = 8
 class Pictures:
     """The training and validation pictures that a `Config` names.
 
-    Args:
-        config: The run's `Config`.
-
-    Raises:
-        UserError: If a source, the cache or the data service can't be opened.
+    Raises `UserError` if a source, the cache or the data service can't be opened.
     """
 
     def __init__(self, config):

@@ -10,13 +10,10 @@ from pipelines import console
 
 
 class Process:
-    """A process that trains alone, on one device or on several.
+    """A process that trains alone, on one device or on several, under a `tf.distribute` strategy.
 
     What several workers have to do together it does alone, or not at all; `cluster.workers.Workers`
     does it with others.
-
-    Args:
-        strategy: The `tf.distribute` strategy that it trains under.
     """
 
     is_chief = True
@@ -62,13 +59,9 @@ class Process:
 
 
 def open_process(logical_devices=0):
-    """Makes the `Process` of this machine's devices.
+    """Makes the `Process` of so many logical CPU devices; 0: of every GPU, or the CPU.
 
-    Args:
-        logical_devices: Number of logical CPU devices to train on; 0: every GPU, or the CPU.
-
-    Raises:
-        TrainingError: If TensorFlow has started with another number of logical devices.
+    Raises `TrainingError` if TensorFlow has started with another number of logical devices.
     """
     if logical_devices:
         cpu = tf.config.list_physical_devices("CPU")[0]

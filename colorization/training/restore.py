@@ -25,11 +25,7 @@ WEIGHTS = "generator.weights.h5"
 
 
 def read_recipe(model_dir):
-    """Reads the `Config` of a run.
-
-    Raises:
-        ConfigError: If the directory holds no run of this program.
-    """
+    """Reads the `Config` of a run; `ConfigError` if the directory holds no run of this program."""
     path = os.path.join(model_dir, state.RECIPE)
     if not os.path.isfile(path):
         raise ConfigError(
@@ -45,23 +41,13 @@ def kept_prior(config, model_dir):
 
 
 def trained_generator(config, model_dir, rarity=1.0, checkpoint="latest"):
-    """Loads a run's generator with averaged weights, in float32.
+    """Loads a run's generator with averaged weights, in float32, and its number of epochs.
 
-    Nothing but the checkpoint is read: neither what the weights started from nor the pictures.
-
-    Args:
-        config: The run's `Config`.
-        model_dir: Its directory.
-        rarity: How much of the class weights of training the predictions keep, for quantized
-            codecs: at 1 rare colors stay as likely as the weights made them, at 0 the network says
-            how likely they are.
-        checkpoint: `"latest"` or `"best"`.
-
-    Returns:
-        A pair of the network and the number of epochs it has trained.
-
-    Raises:
-        TrainingError: If the run has no such checkpoint, or a damaged one.
+    Nothing but the checkpoint, `"latest"` or `"best"`, is read: neither what the weights started
+    from nor the pictures. `rarity` is how much of the class weights of training the predictions
+    keep, for quantized codecs: at 1 rare colors stay as likely as the weights made them, at 0 the
+    network says how likely they are. Raises `TrainingError` if the run has no such checkpoint, or a
+    damaged one.
     """
     path = tf.train.latest_checkpoint(state.checkpoint_folder(model_dir, checkpoint))
     if not path and checkpoint == "best":
@@ -97,11 +83,6 @@ def publish_weights(model_dir, checkpoint, path):
 
     The file holds the flags that made the network. Its class weights are those of training, so that
     training can continue even if the exported model drops them.
-
-    Args:
-        model_dir: Directory of the run.
-        checkpoint: `"latest"` or `"best"`.
-        path: Path of the file.
     """
     config = read_recipe(model_dir)
     network, _ = trained_generator(config, model_dir, checkpoint=checkpoint)
@@ -128,17 +109,10 @@ def _copy_halved(source, target):
 
 
 def starting_weights(config):
-    """Reads the weights that `--start_from` names.
+    """Reads the weights that `--start_from` names, as `set_weights` takes them, and their origin.
 
-    Args:
-        config: The `Config` of the run that starts.
-
-    Returns:
-        A pair of a list of arrays, as `set_weights` takes it, and a dict that describes their
-        origin; a pair of None without `--start_from`.
-
-    Raises:
-        UserError: If there are no weights, or they are of another network.
+    That is a dict that describes it; both are None without `--start_from`. Raises `UserError` if
+    there are no weights, or they are of another network.
     """
     place = config.start_from
     if not place:

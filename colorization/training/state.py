@@ -40,9 +40,7 @@ class TrainingError(UserError):
 class Run:
     """The directory of a run. A dry run has none: nothing is read from it or written to it.
 
-    Args:
-        model_dir: Path of the directory; empty for a dry run.
-        is_chief: Whether this process writes. Of several workers one does, before the others come.
+    Of several workers one is the chief and writes, before the others come.
     """
 
     def __init__(self, model_dir, is_chief=True):
@@ -55,12 +53,8 @@ class Run:
     def open(self, config):
         """Makes the directory, or checks that it holds this run; notes a raised `--epochs`.
 
-        Args:
-            config: The requested `Config`.
-
-        Raises:
-            TrainingError: If the directory holds another run, or something else; or if it is
-                missing and others write it.
+        Raises `TrainingError` if the directory holds another run, or something else; or if it is
+        missing and others write it.
         """
         if not self.model_dir:
             return
@@ -145,11 +139,8 @@ class Run:
     def write_environment(self, fingerprint, seed, start=None):
         """Notes the versions, the data, the seed, and what the weights came from.
 
-        Args:
-            fingerprint: Of the training pictures.
-            seed: Of the run.
-            start: Dict that describes the weights that the run starts from; None keeps what an
-                earlier start noted.
+        `start` is a dict that describes the weights that the run starts from; None keeps what an
+        earlier start noted.
         """
         if not self.model_dir or not self.is_chief:
             return
@@ -166,15 +157,9 @@ class Run:
         write_text(self.path(ENVIRONMENT), json.dumps(facts, indent=1) + "\n")
 
     def survey(self, source, name="survey", white_background=0.0):
-        """Surveys a source, or reads the survey that the run keeps of it.
+        """Surveys a source, or reads the survey that the run keeps of it by a name.
 
-        Args:
-            source: A `Source`.
-            name: Name of the survey in the run.
-            white_background: As for `survey.survey`.
-
-        Raises:
-            TrainingError: If the pictures changed since the run began. They may have moved.
+        Raises `TrainingError` if the pictures changed since the run began. They may have moved.
         """
         path, kept = self.path(f"{name}.json"), None
         if path and os.path.exists(path):
@@ -193,11 +178,7 @@ class Run:
         return surveyed
 
     def prior(self, measure=None):
-        """Reads the prior that the run keeps, or measures and keeps it.
-
-        Args:
-            measure: Function that returns it as an array.
-        """
+        """Reads the prior that the run keeps, or keeps the array that `measure` returns."""
         path = self.path("prior.npy")
         if path and os.path.exists(path):
             return np.load(path)
@@ -247,12 +228,7 @@ def total_seconds(model_dir, epochs):
 
 
 def checkpoint_folder(model_dir, which="latest"):
-    """Folder of a run's latest checkpoints, or of its best one.
-
-    Args:
-        model_dir: Directory of the run.
-        which: `"latest"` or `"best"`.
-    """
+    """Folder of a run's `"latest"` checkpoints, or of its `"best"` one."""
     latest = os.path.join(model_dir, "checkpoints")
     return os.path.join(latest, "best") if which == "best" else latest
 
@@ -271,15 +247,10 @@ def numbered(variables, first=0):
 
 
 def restore(checkpoint, path, whole=True):
-    """Reads variables from a checkpoint.
+    """Reads variables, a `tf.train.Checkpoint` of `numbered` ones, from the checkpoint at a path.
 
-    Args:
-        checkpoint: `tf.train.Checkpoint` of what `numbered` makes.
-        path: Of the checkpoint.
-        whole: Whether it must hold nothing else.
-
-    Raises:
-        TrainingError: If it is damaged or of another network.
+    `whole` says that it must hold nothing else. Raises `TrainingError` if it is damaged or of
+    another network.
     """
     try:
         status = checkpoint.restore(path)
@@ -295,12 +266,9 @@ def restore(checkpoint, path, whole=True):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves a model after every epoch, and restores it.
+    """Saves a compiled and built model after every epoch, and restores it.
 
-    Args:
-        model: A compiled and built Keras model; an adversarial one has `discriminator_optimizer`.
-        directory: Where the checkpoints go.
-        keep: Number of checkpoints to keep.
+    An adversarial model has `discriminator_optimizer`; the latest `keep` checkpoints are kept.
     """
 
     def __init__(self, model, directory, keep):

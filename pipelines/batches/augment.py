@@ -58,16 +58,7 @@ def _random_window(shape, draws, smallest_area):
 def center_crop(encoded, size, turn=None):
     """Cuts the central square of a picture and resizes it.
 
-    Args:
-        encoded: As for `random_resized_crop`.
-        size: Height and width of the result, in pixels.
-        turn: As for `random_resized_crop`.
-
-    Returns:
-        uint8 tensor of shape `(size, size, 3)`, or of a pair `(size, size, 6)`.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the crop is.
+    Arguments, result and errors are those of `random_resized_crop`.
     """
 
     def window(shape):

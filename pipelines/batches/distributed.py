@@ -36,29 +36,17 @@ class ServiceError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Service:
-    """A data service whose workers are all there.
-
-    Args:
-        address: `"HOST:PORT"` of its dispatcher.
-        num_workers: Number of its workers.
-    """
+    """A data service whose workers are all there: its dispatcher's `"HOST:PORT"`, their number."""
 
     address: str
     num_workers: int
 
 
 def connect(address, patience=_GATHER):
-    """Finds a data service and its workers.
+    """Finds the `Service` of a dispatcher's `"HOST:PORT"`, `grpc://` before it or not.
 
-    Args:
-        address: `"HOST:PORT"` of its dispatcher, `grpc://` before it or not.
-        patience: Seconds to wait for workers that are still starting.
-
-    Returns:
-        A `Service`.
-
-    Raises:
-        ServiceError: If the address is none, nothing answers there, or workers are missing.
+    Workers that are still starting are waited for, `patience` seconds. Raises `ServiceError` if the
+    address is none, nothing answers there, or workers are missing.
     """
     host, colon, port = address.removeprefix("grpc://").rpartition(":")
     if not (host and colon and port.isdecimal() and int(port) < 2**16):
@@ -122,18 +110,10 @@ def _are_all(found):
 
 
 def cut_batches(service, pictures, crop, batch_size, start_step):
-    """Has the workers of a service cut crops.
+    """Has the workers of a service cut crops: a dataset of batches, in the order of the steps.
 
-    Args:
-        service: A `Service`.
-        pictures: Dataset of pairs of a picture's number in the run and its element, from the first
-            of the first step on, without end.
-        crop: In-graph function of both to a crop.
-        batch_size: Pictures in a step's batch.
-        start_step: Number of the first step.
-
-    Returns:
-        Dataset of batches of crops, in the order of the steps.
+    `pictures` is a dataset of pairs of a picture's number in the run and its element, from the
+    first of `start_step` on, without end; `crop` is an in-graph function of both.
     """
     batches = pictures.batch(batch_size, drop_remainder=True).enumerate(start_step)
 
@@ -175,10 +155,7 @@ def guard(service):
     """Ends training in one line when a service, or None, fails it.
 
     TensorFlow waits for a lost worker forever. So the workers are asked again and again, and the
-    process ends if one does not answer.
-
-    Raises:
-        ServiceError: If the batches of the service end with an error.
+    process ends if one does not answer. Raises `ServiceError` if the batches end with an error.
     """
     is_over = threading.Event()
     watch = threading.Thread(target=_watch, args=(service, is_over), daemon=True)

@@ -22,11 +22,7 @@ _FOREVER = np.iinfo(np.int64).max
 
 
 def check_cache(where):
-    """Checks a `--cache`: `"none"`, `"memory"` or a folder.
-
-    Raises:
-        UserError: If it is none of these.
-    """
+    """Raises `UserError` unless a `--cache` is `"none"`, `"memory"` or a folder."""
     if where not in ("none", "memory") and not os.path.isdir(where):
         raise UserError(
             f"--cache is none, memory or a folder that exists. Received: {where or 'nothing'}. "
@@ -212,8 +208,7 @@ def _prefetch(batches):
 def measure_prior(source, found, size=64):
     """Measures how often each bin of chroma occurs in a source, at a low resolution.
 
-    Returns:
-        Float64 array of shape `(num_bins,)` that sums to 1.
+    Returns float64 of shape `(num_bins,)` that sums to 1.
     """
     pictures = center_batches(source, found, size, batch_size=64)
     batches = pictures.map(lambda rgb: rgb_to_lab(rgb[..., :3]))

@@ -23,15 +23,11 @@ Header = collections.namedtuple("Header", ["kind", "height", "width", "is_deep",
 
 
 def read_header(encoded):
-    """Reads what a file says of itself before it is decoded.
+    """Reads what a file, a scalar string tensor, says of itself before it is decoded.
 
-    Args:
-        encoded: Scalar string tensor.
-
-    Returns:
-        A `Header` of scalar tensors: `kind`, an index; `height` and `width` as stored, int64;
-        whether it `is_deep`, of 16 bits; its `turn`, the Exif orientation from 1 to 8; and its
-        `problem`, a text that says why it must not be decoded, empty if it may.
+    Returns a `Header` of scalar tensors: `kind`, an index; `height` and `width` as stored, int64;
+    whether it `is_deep`, of 16 bits; its `turn`, the Exif orientation from 1 to 8; and its
+    `problem`, a text that says why it must not be decoded, empty if it may.
     """
     starts = tf.stack([_starts_with(encoded, start) for start in _STARTS])
     kind = tf.where(tf.reduce_any(starts), tf.argmax(starts, output_type=tf.int32), _UNKNOWN)
@@ -54,14 +50,7 @@ def read_header(encoded):
 
 
 def read_orientation(encoded):
-    """Reads the Exif orientation of a JPEG, PNG or WebP file.
-
-    Args:
-        encoded: Scalar string tensor.
-
-    Returns:
-        int64 scalar from 1 to 8; 1, upright, where the file names none.
-    """
+    """Reads the Exif orientation of a JPEG, PNG or WebP file: int64 from 1 to 8, 1 if none."""
     starts = tf.stack([_starts_with(encoded, start) for start in _STARTS[:2]])
     is_webp = _starts_with(encoded, b"RIFF") & (text(encoded, 8, 4) == b"WEBP")
     which = tf.where(tf.reduce_any(starts), tf.argmax(starts, output_type=tf.int32), 2)
@@ -74,14 +63,9 @@ def read_orientation(encoded):
 
 
 def upright(pixels, turn):
-    """Turns pixels the way up that an Exif orientation asks for.
+    """Turns pixels of shape `(height, width, channels)` the way up that an orientation asks for.
 
-    Args:
-        pixels: Tensor of shape `(height, width, channels)`.
-        turn: Integer scalar, 1 to 8.
-
-    Returns:
-        Tensor of the same type, whose height and width have changed places from orientation 5 on.
+    From orientation 5 on height and width change places.
     """
     is_swapped, over, across = describe_turn(turn)
     pixels = tf.transpose(pixels, tf.where(is_swapped, [1, 0, 2], [0, 1, 2]))
@@ -215,16 +199,9 @@ def text(encoded, at, count):
 
 
 def number(encoded, at, count, big=True):
-    """Reads an unsigned integer.
+    """Reads an unsigned integer of up to 4 bytes from offset `at`, an int32, on: an int64 scalar.
 
-    Args:
-        encoded: Scalar string tensor.
-        at: Offset of its first byte, int32.
-        count: Number of its bytes, up to 4.
-        big: Whether the first byte counts most.
-
-    Returns:
-        int64 scalar.
+    `big` says that the first byte counts most.
     """
     values = tf.cast(tf.io.decode_raw(text(encoded, at, count), tf.uint8), tf.int64)
     values = tf.pad(values, [[0, count - tf.size(values)]])

@@ -13,17 +13,10 @@ from pipelines.batches import photo_headers
 def decode_in_graph(encoded):
     """Decodes one file's bytes inside a graph, as `tf.data` needs it.
 
-    Orientation is left as stored.
-
-    Args:
-        encoded: Scalar string tensor: a whole JPEG, PNG, GIF, BMP or opaque WebP file.
-
-    Returns:
-        uint8 tensor of shape `(height, width, 3)`: of an animation its first picture, of a gray
-        file three equal channels.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are truncated, damaged or no picture.
+    The file, a scalar string tensor, is a whole JPEG, PNG, GIF, BMP or opaque WebP; orientation is
+    left as stored. Returns uint8 of shape `(height, width, 3)`: of an animation its first picture,
+    of a gray file three equal channels. Raises `tf.errors.InvalidArgumentError` if the bytes are
+    truncated, damaged or no picture.
     """
     picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     picture.set_shape([None, None, 3])

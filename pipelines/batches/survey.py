@@ -67,18 +67,11 @@ class Survey:
 
 
 def survey(source, white_background=0.0):
-    """Reads every picture of a source once.
+    """Reads every picture of a source once: a `Survey`.
 
-    Args:
-        source: A `Source`.
-        white_background: `white_share` that a picture must have; 0 takes all pictures.
-
-    Returns:
-        A `Survey`. What is left out is counted, and the first ten named in the log.
-
-    Raises:
-        UserError: If more than 10 % of the pictures are damaged, or of the pairs differ in size;
-            or if nothing is left.
+    `white_background` is the `white_share` that a picture must have; 0 takes all. What is left out
+    is counted, and the first ten named in the log. Raises `UserError` if more than 10 % of the
+    pictures are damaged, or of the pairs differ in size; or if nothing is left.
     """
 
     def inspect(position, element):
@@ -225,14 +218,9 @@ def usable(source, found):
 
 
 def usable_turns(found, is_paired):
-    """Exif orientations of the elements that `usable` gives.
+    """Exif orientations of the elements that `usable` gives: a dataset of int32, of pairs two each.
 
-    Args:
-        found: A `Survey`.
-        is_paired: Whether the elements are pairs.
-
-    Returns:
-        Dataset of int32 scalars, or of pairs of them; None where every picture is stored upright.
+    None where every picture is stored upright.
     """
     if not found.turned:
         return None

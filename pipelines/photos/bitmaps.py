@@ -25,10 +25,9 @@ _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*(\d+)")
 def bmp_header(data):
     """Reads the sizes of a BMP file.
 
-    Returns:
-        `(height, width, resolution, alpha)`: pixels, 0 where the header is cut short;
-        `(horizontal, vertical)` pixels per inch or None; and whether some bits are transparency,
-        by a mask.
+    Returns `(height, width, resolution, alpha)`: pixels, 0 where the header is cut short;
+    `(horizontal, vertical)` pixels per inch or None; and whether some bits are transparency, by a
+    mask.
     """
     try:
         length = struct.unpack_from("<I", data, 14)[0]
@@ -47,14 +46,7 @@ def bmp_header(data):
 
 
 def decode_bmp(data, alpha):
-    """Decodes the pixels of a BMP file.
-
-    Returns:
-        uint8 array of shape `(height, width, 3 or 4)`.
-
-    Raises:
-        ValueError: If the file is cut short or damaged.
-    """
+    """Decodes a BMP file to uint8 of shape `(height, width, 3 or 4)`; `ValueError` if damaged."""
     pixels = _decode(data, cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR)
     return cv2.cvtColor(pixels, _TO_RGB[pixels.shape[-1]])
 
@@ -69,13 +61,9 @@ def jpeg_2000_size(data):
 
 
 def decode_jpeg_2000(data):
-    """Decodes the pixels of a JPEG 2000 file.
+    """Decodes a JPEG 2000 file to uint8 or uint16 of shape `(height, width, 3 or 4)`.
 
-    Returns:
-        uint8 or uint16 array of shape `(height, width, 3 or 4)`.
-
-    Raises:
-        ValueError: If the file is cut short, damaged, or of other channels.
+    Raises `ValueError` if it is cut short, damaged, or of other channels.
     """
     pixels = _decode(data, cv2.IMREAD_UNCHANGED)
     if pixels.ndim == 2:
@@ -99,12 +87,8 @@ def _decode(data, flag):
 def pnm_header(data):
     """Reads the header, which precedes the pixels.
 
-    Returns:
-        `(height, width, largest, start)`: pixels, the level that means white, and where the pixels
-        start.
-
-    Raises:
-        ValueError: If the header is cut short or damaged.
+    Returns `(height, width, largest, start)`: pixels, the level that means white, and where the
+    pixels start. Raises `ValueError` if the header is cut short or damaged.
     """
     numbers, position = [], 2
     for _ in range(2 if data[1:2] in b"14" else 3):
@@ -123,12 +107,8 @@ def pnm_header(data):
 def decode_pnm(data):
     """Decodes the first picture of the file.
 
-    Returns:
-        uint8 array, or uint16 where the levels go beyond 255, of shape `(height, width, channels)`:
-        1 channel or 3, stretched to the full range.
-
-    Raises:
-        ValueError: If the file is cut short or damaged.
+    Returns an array of shape `(height, width, 1 or 3)`, stretched to the full range: uint8, or
+    uint16 where levels go beyond 255. Raises `ValueError` if the file is cut short or damaged.
     """
     height, width, largest, start = pnm_header(data)
     kind = int(data[1:2])

@@ -40,18 +40,10 @@ _COLORS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "cmyk": 4}
 
 
 def decode(kind, data, salvage=False):
-    """Decodes a file.
+    """Decodes a file's bytes to a list of `Photo`: one for each page of a TIFF file, else one.
 
-    Args:
-        kind: Its `Format`, by its first bytes.
-        data: Bytes of the whole file.
-        salvage: Whether to read what is left of a damaged JPEG or PNG file.
-
-    Returns:
-        List of `Photo`: one for each page of a TIFF file, else one.
-
-    Raises:
-        PictureError: If the file is truncated, damaged, of an unusual sort or too large.
+    `kind` is its `Format`; `salvage` asks for what is left of a damaged JPEG or PNG file. Raises
+    `PictureError` if the file is truncated, damaged, of an unusual sort or too large.
     """
     try:
         if kind.is_read_by_libvips:
@@ -262,11 +254,7 @@ class NotTold(Exception):
 
 
 class TooManyPages(NotTold):
-    """A TIFF file with too many pages.
-
-    Args:
-        count: How many it has.
-    """
+    """A TIFF file with too many pages, `count` of them."""
 
     def __init__(self, count):
         super().__init__(f"{count} pages")
@@ -274,19 +262,10 @@ class TooManyPages(NotTold):
 
 
 def page_sizes(path, kind, max_pages):
-    """Reads the size of each page.
+    """Reads `(height, width)` of each page of a picture file, in pixels.
 
-    Args:
-        path: Path of a picture file.
-        kind: Its `formats.Format`, by its first bytes.
-        max_pages: Pages of a TIFF file, at most: each takes longer to find than the last.
-
-    Returns:
-        List of `(height, width)`, in pixels.
-
-    Raises:
-        NotTold: If the header does not say.
-        TooManyPages: If the file has more pages.
+    `max_pages` bounds those of a TIFF file, since each takes longer to find than the last. Raises
+    `NotTold` if the header does not say, `TooManyPages` if the file has more.
     """
     try:
         return _page_sizes(os.fspath(path), kind, max_pages)

@@ -41,11 +41,7 @@ class Entry(typing.NamedTuple):
 
 
 class Block:
-    """The directories of a TIFF file or an Exif block.
-
-    Args:
-        data: Bytes, from the byte order on.
-    """
+    """The directories of a TIFF file or an Exif block, given as bytes from the byte order on."""
 
     def __init__(self, data):
         self.data = data
@@ -67,9 +63,8 @@ class Block:
     def directory(self, start):
         """Reads the directory at `start`.
 
-        Returns:
-            `(entries, next_position)`: a dict from tag to `Entry`, and where the offset of the next
-            directory stands; `({}, None)` where no directory is.
+        Returns `(entries, next_position)`: a dict from tag to `Entry`, and where the offset of the
+        next directory stands; `({}, None)` where no directory is.
         """
         count, begin, length = self._shape(start)
         if count is None:
@@ -125,14 +120,10 @@ class Block:
 def pack(found, start=8):
     """Packs a page's directory with the ones that it points to.
 
-    Args:
-        found: As `descriptive_tags` returns it; `"image"` may hold any further tags.
-        start: Where the bytes will stand in the file; an even number.
-
-    Returns:
-        `(packed, offset)`: little-endian bytes of even length, and the offset in the file of the
-        page's directory. The last four bytes of the directory itself, the offset of the next, are
-        zero.
+    `found` is as `descriptive_tags` returns it; `"image"` may hold any further tags. `start`, an
+    even number, is where the bytes will stand in the file. Returns `(packed, offset)`:
+    little-endian bytes of even length, and the offset in the file of the page's directory, whose
+    last four bytes, the offset of the next, are zero.
     """
     packed, image = b"", dict(found["image"])
     children = dict(found.get("exif", {}))
@@ -162,22 +153,14 @@ def _pack_directory(tags, start):
 
 
 def orientation_of(exif):
-    """Reads the way up of an Exif block.
-
-    Returns:
-        1 to 8, or None where the block does not say.
-    """
+    """Reads the way up of an Exif block, 1 to 8, or None where it does not say."""
     block = Block(exif)
     orientation = block.number(block.directory(block.first)[0], _ORIENTATION)
     return orientation if orientation in range(1, 9) else None
 
 
 def resolution_of(exif):
-    """Reads the resolution of an Exif block.
-
-    Returns:
-        `(horizontal, vertical)` in pixels per inch, or None where the block does not say.
-    """
+    """Reads the `(horizontal, vertical)` pixels per inch of an Exif block, or None."""
     block = Block(exif)
     entries, _ = block.directory(block.first)
     densities = []
@@ -197,14 +180,9 @@ def upright(exif, swapped):
     """Corrects an Exif block for pixels that are now upright and look different.
 
     The block keeps its layout, because makers' notes hold offsets into it. Its orientation becomes
-    1, its color space sRGB, and its thumbnail, which shows the old picture, is wiped out.
-
-    Args:
-        exif: Bytes of the block.
-        swapped: Whether width and height have changed places.
-
-    Returns:
-        Bytes of the corrected block, or None where it is no Exif block at all.
+    1, its color space sRGB, and its thumbnail, which shows the old picture, is wiped out. `swapped`
+    says whether width and height have changed places. Returns None where there is no Exif block at
+    all.
     """
     data = bytearray(exif)
     block = Block(data)
@@ -245,13 +223,9 @@ def _put(block, entry, number):
 def descriptive_tags(block, start):
     """Collects the tags of one page, or of an Exif block, that describe the photo.
 
-    Args:
-        block: `Block` of a TIFF file or an Exif block.
-        start: Where the page's directory begins, or None for nowhere.
-
-    Returns:
-        Dict of `"image"`, `"exif"`, `"gps"` and `"interoperability"`, each `{tag: (kind, count,
-        little-endian bytes)}`; empty where there are none.
+    `start` is where the page's directory begins in the `Block`, or None for nowhere. Returns a dict
+    of `"image"`, `"exif"`, `"gps"` and `"interoperability"`, each `{tag: (kind, count,
+    little-endian bytes)}`.
     """
     entries, _ = block.directory(start)
     found = {"image": {tag: entries[tag] for tag in entries if tag in _DESCRIPTIVE}}
@@ -268,14 +242,7 @@ def descriptive_tags(block, start):
 
 
 def resolution_tags(resolution):
-    """Writes a resolution as tags.
-
-    Args:
-        resolution: `(horizontal, vertical)` in pixels per inch.
-
-    Returns:
-        `{tag: (kind, count, bytes)}`.
-    """
+    """Writes `(horizontal, vertical)` pixels per inch as tags, `{tag: (kind, count, bytes)}`."""
     said = {_RESOLUTION_UNIT: (3, 1, struct.pack("<H", 2))}
     for tag, density in zip((_X_RESOLUTION, _Y_RESOLUTION), resolution, strict=True):
         said[tag] = (5, 1, struct.pack("<II", round(density * 1000), 1000))
@@ -283,11 +250,7 @@ def resolution_tags(resolution):
 
 
 def build(found):
-    """Builds an Exif block.
-
-    Returns:
-        Bytes, or None where there is nothing to hold.
-    """
+    """Builds the bytes of an Exif block, or None where there is nothing to hold."""
     if not any(found.values()):
         return None
     packed, offset = pack(found)

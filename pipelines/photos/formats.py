@@ -164,13 +164,9 @@ START = 64
 
 
 def identify(start):
-    """Tells the format of a file by its first bytes, as its name may lie.
+    """Tells the `Format` of a file by its first bytes, as its name may lie; None if it is none.
 
-    Args:
-        start: The first `START` bytes or more, or the whole file if it is shorter.
-
-    Returns:
-        A `Format`, or None if it is none of `FORMATS`.
+    They are the first `START` bytes or more, or the whole file if it is shorter.
     """
     brands = frozenset()
     if re.match(_FTYP, start):
@@ -196,12 +192,9 @@ def is_unread(name):
 
 
 def left_out_lines(where, unread, linked):
-    """Says in a line each, if there are any, what of a folder is left out.
+    """Says in a line each, if there are any, what of the folder `where` is left out.
 
-    Args:
-        where: What the lines call the folder.
-        unread: Paths of pictures in formats that nothing here reads.
-        linked: Paths of links to folders.
+    That is `unread`, pictures in formats that nothing here reads, and `linked`, links to folders.
     """
     for one, many, paths in (
         ("file of a format that is not read", "files of formats that are not read", unread),

@@ -24,11 +24,7 @@ _UNREADABLE_FRAMES = {
 
 
 def unusual_jpeg(data):
-    """Names what a JPEG file has that its decoder does not know.
-
-    Returns:
-        For example `"12 bits per sample"`, or None for a baseline or progressive file of 8 bits.
-    """
+    """Names what a JPEG file has that its decoder doesn't know: `"12 bits per sample"`, or None."""
     for marker, start, end in _jpeg_segments(data):
         if marker in _UNREADABLE_FRAMES:
             return _UNREADABLE_FRAMES[marker]
@@ -38,11 +34,7 @@ def unusual_jpeg(data):
 
 
 def without_junk(data):
-    """Takes a few stray bytes from around the first marker of a JPEG file, which are common.
-
-    Returns:
-        Bytes that begin as JPEG files do, or `data` itself if it is none.
-    """
+    """Takes stray bytes from around the first marker of a JPEG file, which are common."""
     match = _JPEG_BEHIND_JUNK.match(data)
     return b"\xff\xd8" + data[match.end() - 2 :] if match and match.end() > 4 else data
 
@@ -129,11 +121,7 @@ def _jpeg_segments(data, all_scans=False):
 
 
 def jfif_resolution(data):
-    """Reads the resolution of a JPEG file outside Exif.
-
-    Returns:
-        `(horizontal, vertical)` in pixels per inch, or None where the file does not say.
-    """
+    """Reads the `(horizontal, vertical)` pixels per inch of a JPEG file outside Exif, or None."""
     for marker, start, end in _jpeg_segments(data):
         if marker == 0xE0 and data[start : start + 5] == b"JFIF\0" and end - start >= 12:
             unit, *densities = struct.unpack_from(">BHH", data, start + 7)
@@ -143,11 +131,7 @@ def jfif_resolution(data):
 
 
 def png_resolution(data):
-    """Reads the resolution of a PNG file.
-
-    Returns:
-        `(horizontal, vertical)` in pixels per inch, or None where the file does not say.
-    """
+    """Reads the `(horizontal, vertical)` pixels per inch of a PNG file, or None."""
     chunk = _png_chunks(data).get(b"pHYs", b"")
     if len(chunk) != 9:
         return None
@@ -159,9 +143,8 @@ def png_resolution(data):
 def png_gamma(data):
     """Reads the exponent of light that a PNG file's levels have, where it is not that of sRGB.
 
-    Returns:
-        For example 1.0 for levels that are light itself; None where the file says nothing, says
-        1/2.2, which stands for sRGB, or names its colors otherwise.
+    1.0 means levels that are light itself; None that the file says nothing, says 1/2.2, which
+    stands for sRGB, or names its colors otherwise.
 
     Source: the PNG specification, 4.2.2.1.
     """
@@ -200,15 +183,10 @@ def _png_chunks(data):
 
 
 def per_inch(density, factor):
-    """Converts a density to pixels per inch.
+    """Converts pixels per unit of length to pixels per inch; `factor` is a unit's share of an inch.
 
-    Args:
-        density: Pixels for each unit of length.
-        factor: Inches are this many of the units.
-
-    Returns:
-        Float. A whole number where a whole number of pixels per meter, which PNG and BMP hold, can
-        say it no better.
+    The result is a whole number where a whole number of pixels per meter, which PNG and BMP hold,
+    can say it no better.
     """
     exact = density * factor
     return float(round(exact)) if abs(exact - round(exact)) < 0.0128 else round(exact, 3)

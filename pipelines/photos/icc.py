@@ -21,17 +21,12 @@ def srgb_profile():
 
 
 def to_srgb(image):
-    """Converts an image to sRGB.
+    """Converts an image of gray, RGB or CMYK, 8 or 16 bits, with or without alpha, to sRGB.
 
     Untagged CMYK is taken for the standard one of libvips. A profile of RGB holds for gray levels
-    too; one that is damaged, or meant for other channels, is ignored.
-
-    Args:
-        image: A `pyvips.Image` of gray, RGB or CMYK, 8 or 16 bits, with or without alpha.
-
-    Returns:
-        `(image, remarks)`: a `pyvips.Image` of 3 bands, and alpha where there was one, with the
-        same bits; and strings as in `Photo.remarks`.
+    too; one that is damaged, or meant for other channels, is ignored. Returns `(image, remarks)`: a
+    `pyvips.Image` of 3 bands, and alpha where there was one, with the same bits; and strings as in
+    `Photo.remarks`.
     """
     depth = 16 if image.format == "ushort" else 8
     profile = bytes(image.get(PROFILE)) if image.get_typeof(PROFILE) else None
@@ -61,13 +56,8 @@ def _three_bands(image):
 def lab_to_srgb(image, is_signed):
     """Converts samples of CIE L*a*b* (D50), as TIFF files hold them, to sRGB.
 
-    Args:
-        image: A `pyvips.Image` of 3 bands, 8 or 16 bits.
-        is_signed: Whether a* and b* are two's complements; else, as in ICC profiles, they have an
-            offset of 128.
-
-    Returns:
-        A `pyvips.Image` of 3 bands of sRGB, with the same bits.
+    The image has 3 bands of 8 or 16 bits, as has the result. `is_signed` says whether a* and b* are
+    two's complements; else, as in ICC profiles, they have an offset of 128.
 
     Source: TIFF 6.0, section 23; ICC.1:2010, 6.3.4.
     """
@@ -83,12 +73,8 @@ def lab_to_srgb(image, is_signed):
 def gamma_to_srgb(image, gamma):
     """Converts levels that are light to the power of `gamma` to sRGB.
 
-    Args:
-        image: A `pyvips.Image` of gray or RGB, 8 or 16 bits, with or without alpha.
-        gamma: Exponent, as `headers.png_gamma` reads it.
-
-    Returns:
-        A `pyvips.Image` of the same sort.
+    The image is gray or RGB, of 8 or 16 bits, with or without alpha, as is the result; `gamma` is
+    as `headers.png_gamma` reads it.
     """
     colors = _BANDS[image.interpretation]
     full = 65_535 if image.format == "ushort" else 255

@@ -61,14 +61,8 @@ def annotate(xmp, note):
     """Writes into an XMP packet that the photo's colors are computed, and by what.
 
     Every other property stays, except for what is true of the old file alone: thumbnails, gain
-    maps, the film of a motion photo and the color space.
-
-    Args:
-        xmp: Bytes of the packet, or None. A damaged one is replaced.
-        note: A `Note`.
-
-    Returns:
-        Bytes of the new packet.
+    maps, the film of a motion photo and the color space. `xmp` is None or a packet, of which a
+    damaged one is replaced.
 
     Source: IPTC Photo Metadata 2025.1: Digital Source Type, AI System Used, AI System Version Used.
     """
@@ -135,14 +129,9 @@ def _serialize(root, prefixes):
 
 
 def iptc_of_resources(resources):
-    """Takes the IPTC data sets out of Photoshop's image resources.
+    """Takes the IPTC data sets, or None, out of Photoshop's image resources.
 
-    Args:
-        resources: Bytes of the resources, of a JPEG file's block that holds them, or of IPTC data
-            sets themselves.
-
-    Returns:
-        Bytes of the data sets, or None.
+    These may stand in a JPEG file's block, and data sets by themselves are taken as well.
     """
     position = len(b"Photoshop 3.0\0") if resources.startswith(b"Photoshop 3.0\0") else 0
     if resources[position : position + 1] == b"\x1c":
@@ -170,11 +159,7 @@ def resources_of_iptc(iptc):
 def resources_of_text(text):
     """Reads image resources that a PNG file holds as text, as ImageMagick writes them.
 
-    Args:
-        text: A name, a length and hexadecimal digits.
-
-    Returns:
-        Bytes, or None where the digits are damaged.
+    The text is a name, a length and hexadecimal digits; damaged ones give None.
     """
     try:
         return bytes.fromhex("".join(text.split()[2:]))

@@ -81,19 +81,7 @@ def read_photo(path, salvage=False):
 
 
 def decode_photo(path, data, salvage=False):
-    """Reads a photo as `read_photo` does, from its file's bytes.
-
-    Args:
-        path: What errors call the file; nothing is read there.
-        data: Bytes of the file, whole.
-        salvage: As in `read_photo`.
-
-    Returns:
-        As `read_photo`.
-
-    Raises:
-        PictureError: As `read_photo` does.
-    """
+    """Reads a photo from bytes as `read_photo` does, with its errors, which name `path`."""
     return _decode(path, _kind(path, data), data, salvage)
 
 
@@ -129,19 +117,10 @@ def write_photo(path, pages, overwrite=False, note=None):
 
 
 def encode_photo(path, pages, note=None):
-    """Makes the bytes that `write_photo` would write.
+    """Makes the bytes that `write_photo` would write: a list, the pieces of the file.
 
-    Args:
-        path: As in `write_photo`: its suffix says the format, and errors name it. Nothing is
-            written there.
-        pages: As in `write_photo`.
-        note: As in `write_photo`.
-
-    Returns:
-        List of bytes: the pieces of the file.
-
-    Raises:
-        PictureError: As `write_photo` does, but for what has to do with storing.
+    Arguments and errors are those of `write_photo`, but for what has to do with storing: `path`
+    only says the format, and names the file in errors.
     """
     suffix = os.path.splitext(path)[1]
     if suffix.lower() not in formats.WRITABLE_SUFFIXES:
@@ -164,9 +143,7 @@ def encode_photo(path, pages, note=None):
 def count_pixels(path):
     """Counts the pixels of all pages of a photo's file by its header, without decoding.
 
-    Returns:
-        Their number, by the header; else the size of the file in bytes. 0 if there is no such
-        file.
+    Where the header does not say, it is the size of the file in bytes; 0 if there is no such file.
     """
     try:
         with open(path, "rb") as file:
@@ -183,49 +160,26 @@ def count_pixels(path):
 
 
 def expected(path):
-    """How the line begins that says what is wrong with a photo's file.
-
-    Args:
-        path: Path of the file.
-    """
+    """How the line begins that says what is wrong with a photo's file."""
     return f"{path}: expected a {formats.READ_NAMES} picture. Received: "
 
 
 def read_picture(path):
     """Reads the pixels of a picture file's first page in eight bits.
 
-    Returns:
-        uint8 array of shape `(height, width, 3)`: sRGB in `[0, 255]`, upright.
-
-    Raises:
-        PictureError: As `read_photo` does.
+    Returns uint8 sRGB of shape `(height, width, 3)`, upright. Raises `PictureError` as
+    `read_photo`.
     """
     return eight_bits(read_photo(path)[0].rgb)
 
 
 def decode_picture(path, data):
-    """Reads pixels as `read_picture` does, from a file's bytes.
-
-    Returns:
-        As `read_picture`.
-
-    Raises:
-        PictureError: As `read_photo` does.
-    """
+    """Reads pixels from a file's bytes as `read_picture` does, with its errors."""
     return eight_bits(decode_photo(path, data)[0].rgb)
 
 
 def write_picture(path, rgb, overwrite=False):
-    """Writes pixels without metadata.
-
-    Args:
-        path: As in `write_photo`.
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`, sRGB.
-        overwrite: As in `write_photo`.
-
-    Raises:
-        PictureError: As `write_photo` does.
-    """
+    """Writes uint8 or uint16 sRGB pixels without metadata, with the rules of `write_photo`."""
     write_photo(path, [Photo(np.asarray(rgb))], overwrite)
 
 

@@ -57,11 +57,7 @@ def size_of(block, start):
 
 
 def refuse_raw(block):
-    """Refuses raw files of cameras, whose first image is a thumbnail, or is not developed.
-
-    Raises:
-        PictureError: If the file is one.
-    """
+    """Raises `PictureError` for raw files, whose first image is a thumbnail or not developed."""
     entries, _ = block.directory(block.first)
     is_reduced = (block.number(entries, _NEW_SUBFILE_TYPE) or 0) & 1
     is_raw = _DNG_VERSION in entries or (is_reduced and _SUB_IFDS in entries)
@@ -74,11 +70,7 @@ def refuse_raw(block):
 
 
 def unusual(data):
-    """Names what a TIFF file has that its decoder does not know.
-
-    Returns:
-        For example `"samples of 12 bits"`, or None where nothing of it is unusual.
-    """
+    """Names what a TIFF file has that its decoder doesn't know: `"samples of 12 bits"`, or None."""
     block = exif.Block(data)
     entries, _ = block.directory(block.first)
     bits, kind = block.number(entries, _BITS) or 1, block.number(entries, _SAMPLE_FORMAT)
@@ -91,10 +83,7 @@ def unusual(data):
 
 
 def has_unnamed_channel(block, start):
-    """Whether a page's last channel is neither color nor transparency.
-
-    Scanners keep infrared there, and Photoshop a selection.
-    """
+    """Whether a page's last channel is no color and no transparency: infrared, or a selection."""
     entries, _ = block.directory(start)
     values = block.values({tag: entries[tag] for tag in (_EXTRA_SAMPLES,) if tag in entries})
     return values.get(_EXTRA_SAMPLES, (0, 0, b""))[2] == b"\0\0"
@@ -103,9 +92,8 @@ def has_unnamed_channel(block, start):
 def lab_of(block, start):
     """Tells in which way a page holds CIE L*a*b*, which libvips reads for some depths alone.
 
-    Returns:
-        `(position, is_signed)`: where its entry says so, to be overwritten by `as_rgb`, and whether
-        a* and b* are signed; or None for a page that is not Lab of 8 or 16 bits.
+    Returns `(position, is_signed)`: where its entry says so, to be overwritten by `as_rgb`, and
+    whether a* and b* are signed; or None for a page that is not Lab of 8 or 16 bits.
     """
     entries, _ = block.directory(start)
     photometric = block.number(entries, _PHOTOMETRIC)
@@ -127,15 +115,10 @@ def as_rgb(block, positions):
 def check_page(block, start):
     """Refuses a page that libvips would read wrong.
 
-    Args:
-        block: `Block` of the file.
-        start: Where the page's directory begins, or None.
-
-    Raises:
-        ValueError: If it has fewer strips or tiles, or fewer bytes, than its pixels take: libvips
-            would leave gaps, and take minutes over a page of nothing but gaps.
-        PictureError: If its channels lie in planes of tiles, which libvips refuses, or in planes of
-            gray with transparency, which it mixes up.
+    Raises `ValueError` if it has fewer strips or tiles, or fewer bytes, than its pixels take:
+    libvips would leave gaps, and take minutes over a page of nothing but gaps. Raises
+    `PictureError` if its channels lie in planes of tiles, which libvips refuses, or in planes of
+    gray with transparency, which it mixes up.
     """
     if misses_pieces(block, start):
         raise ValueError("strips or tiles are missing")
@@ -176,16 +159,10 @@ def misses_pieces(block, start):
 def encode(pages, icc):
     """Encodes pages, compressed with Deflate and the horizontal predictor.
 
-    Args:
-        pages: Iterable of `(pixels, about)`: uint8 or uint16 array of shape `(height, width,
-            channels)`, of 3 channels, sRGB, or 4 with unassociated alpha; and a `Metadata`.
-        icc: Bytes of an ICC profile for the pages that are tagged.
-
-    Returns:
-        List of bytes: the pieces of the file.
-
-    Raises:
-        ValueError: If the file would end beyond 4 GiB, where TIFF's offsets end.
+    `pages` are pairs of uint8 or uint16 pixels of shape `(height, width, channels)`, 3 channels of
+    sRGB or 4 with unassociated alpha, and a `Metadata`; pages that are tagged get the profile
+    `icc`. Returns a list of bytes, the pieces of the file. Raises `ValueError` if it would end
+    beyond 4 GiB, where TIFF's offsets end.
     """
     pieces, position, pointer = [b"II*\0", bytes(4)], 8, 1
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -253,21 +230,12 @@ def _shorts(values):
 
 
 def to_sixteen_bits(image):
-    """Takes floating-point, signed or 32-bit levels to uint16.
+    """Takes floating-point, signed or 32-bit levels of a `pyvips.Image` to uint16; others stay.
 
     Levels of whole numbers are signed around gray if some are negative; else black is 0, and white
     the least of 255, 65535 and the type's highest that no level is above. White of floating-point
-    levels is 1, 255 or 65535; a few that are a little higher are clipped.
-
-    Args:
-        image: A `pyvips.Image`.
-
-    Returns:
-        `(image, remarks)`: a `pyvips.Image` of the same channels, and strings as in
-        `Photo.remarks`. Others come back as they are.
-
-    Raises:
-        PictureError: If floating-point levels are of no such scale.
+    levels is 1, 255 or 65535; a few that are a little higher are clipped, and other scales raise
+    `PictureError`. Returns `(image, remarks)`, strings as in `Photo.remarks`.
     """
     is_floating = image.format in ("float", "double")
     if not is_floating and image.format not in _WHITES:

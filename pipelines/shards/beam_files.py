@@ -28,14 +28,9 @@ def read(path):
 
 
 def write(path, pieces):
-    """Writes a file, in place of one that is there.
+    """Writes pieces of bytes as a file, in place of one that is there, and makes its folders.
 
-    Args:
-        path: Its path. Folders are made.
-        pieces: Iterable of bytes.
-
-    Raises:
-        OSError: If it can't be written.
+    Raises `OSError` if it can't be written.
     """
     from apache_beam.io.filesystem import CompressionTypes
     from apache_beam.io.filesystems import FileSystems
@@ -77,17 +72,9 @@ def _rename(temporary, path):
 
 
 def find(pattern, limit=None):
-    """Lists files that match a pattern.
+    """Yields path and seconds of the last change of at most `limit` files that match a pattern.
 
-    Args:
-        pattern: Pattern of Beam's.
-        limit: Most files to list; default all.
-
-    Yields:
-        Pairs of a path and the time of its last change in seconds.
-
-    Raises:
-        OSError: If the folder can't be listed.
+    Raises `OSError` if the folder can't be listed.
     """
     from apache_beam.io.filesystems import FileSystems
 

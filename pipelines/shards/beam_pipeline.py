@@ -51,20 +51,11 @@ class Plan:
 
 
 def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
-    """Plans which picture goes where, from names and sizes alone.
+    """Makes the `Plan` of which picture goes where, from names and sizes alone.
 
-    Args:
-        data: As `--data`.
-        exclude: Path of a list of pictures to leave out; empty: none.
-        num_shards: How many to make; 0: as many as `megabytes` makes.
-        megabytes: About what a shard holds.
-
-    Returns:
-        A `Plan`.
-
-    Raises:
-        UserError: If there are fewer pictures than shards, or they are of TensorFlow Datasets, or
-            `data` or `exclude` is invalid.
+    The arguments are those of the flags; 0 shards are as many as `megabytes` makes. Raises
+    `UserError` if there are fewer pictures than shards, or they are of TensorFlow Datasets, or a
+    flag is invalid.
     """
     if any(part.startswith("tfds:") for part in opener.split_specifications(data)):
         raise UserError(
@@ -125,20 +116,11 @@ def _picture_size(source, handle):
 
 
 def shard(planned, folder, runner="DirectRunner", beam_options=""):
-    """Makes the shards of a plan that are not there yet, and then their index.
+    """Makes the shards of a plan that are not there yet in a folder, and then their index.
 
-    Args:
-        planned: A `beam_pipeline.Plan`.
-        folder: For the shards: new, empty, or of the same plan.
-        runner: As `--runner`.
-        beam_options: As `--beam_options`.
-
-    Returns:
-        Pair of the `Index` and how many shards were made now.
-
-    Raises:
-        UserError: If the folder holds something else or can't be written, or more than 10 % of the
-            pictures are damaged; and as `beam_runner.run`.
+    The folder is new, empty, or of the same plan. Returns the `Index` and how many shards were made
+    now. Raises `UserError` if it holds something else or can't be written, or more than 10 % of the
+    pictures are damaged; and as `beam_runner.run`.
     """
     beam_setup.import_beam()
     try:

@@ -29,20 +29,12 @@ _POLL_SECONDS = 0.1
 
 
 def run(build, runner="DirectRunner", beam_options=""):
-    """Builds a pipeline, runs it to its end, and returns its counters.
+    """Builds a pipeline, runs it to its end, and returns a dict of its counters, added up by name.
 
-    Args:
-        build: Function of an `apache_beam.Pipeline` that adds the steps.
-        runner: As `--runner`.
-        beam_options: As `--beam_options`.
-
-    Returns:
-        Dict of the pipeline's counters, by name; those of one name are added up.
-
-    Raises:
-        UserError: If Beam is missing, the runner or an option is invalid, a step raised an error of
-            this project, a worker process ended, or the runner says that the pipeline failed.
-        RuntimeError: If a step raised another error: a mistake in this program.
+    `build` adds the steps to an `apache_beam.Pipeline`; the others are as the flags. Raises
+    `UserError` if Beam is missing, the runner or an option is invalid, a step raised an error of
+    this project, a worker process ended, or the runner says that the pipeline failed. Another error
+    of a step, a mistake in this program, is a `RuntimeError`.
     """
     options = beam_setup.prepare(runner, beam_options)
     beam = beam_setup.import_beam()

@@ -47,8 +47,7 @@ def define_flags(values):
 def import_beam():
     """Imports Apache Beam, without its notes about clouds that are not set up.
 
-    Raises:
-        UserError: If it is not installed.
+    Raises `UserError` if it is not installed.
     """
     with _quiet_root():
         try:
@@ -66,11 +65,8 @@ def import_beam():
 def prepare(runner="DirectRunner", beam_options=""):
     """Checks the flags, and sets up Beam's file systems by them: `FileSystems` may be used then.
 
-    Returns:
-        `apache_beam.options.pipeline_options.PipelineOptions`.
-
-    Raises:
-        UserError: If Beam is missing, or the runner or an option is invalid.
+    Returns `PipelineOptions`. Raises `UserError` if Beam is missing, or the runner or an option is
+    invalid.
     """
     import_beam()
     from apache_beam.io.filesystems import FileSystems
@@ -83,11 +79,7 @@ def prepare(runner="DirectRunner", beam_options=""):
 
 
 def check_path(path):
-    """Checks that Beam knows a path's file system; `prepare` comes first.
-
-    Raises:
-        UserError: If it does not, or lacks a package for it.
-    """
+    """Raises `UserError` if Beam, once prepared, lacks a path's file system or a package for it."""
     from apache_beam.io.filesystems import FileSystems
 
     try:

@@ -106,20 +106,12 @@ def dump(record):
 
 
 def load_listing(data):
-    """Reads the bytes of a `Listing`.
-
-    Raises:
-        ValueError: If they are none.
-    """
+    """Reads the bytes of a `Listing`; others raise `ValueError`."""
     return _load(Listing, data)
 
 
 def load_index(data):
-    """Reads the bytes of an `Index`.
-
-    Raises:
-        ValueError: If they are none, or of another version.
-    """
+    """Reads the bytes of an `Index`; others, and those of another version, raise `ValueError`."""
     index = _load(Index, data)
     if index.format != FORMAT:
         raise ValueError(f"format {index.format}, and this version reads {FORMAT}")

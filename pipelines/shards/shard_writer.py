@@ -42,14 +42,9 @@ class Part:
 def make_shard(path, folder, readers):
     """Writes the shard and the listing of a part of a plan, unless they are there and whole.
 
-    Args:
-        path: Of the part, as JSON.
-        folder: For both files.
-        readers: Pickled pair of functions from a handle to the encoded picture and to its gray
-            picture. Pickled, since they import TensorFlow, which is loud.
-
-    Raises:
-        UserError: If a file can't be written.
+    `path` is that of the part, as JSON; `readers` is a pickled pair of functions from a handle to
+    the encoded picture and to its gray picture: pickled, since they import TensorFlow, which is
+    loud. Raises `UserError` if a file can't be written.
     """
     from apache_beam.metrics import Metrics
 
@@ -143,11 +138,7 @@ def _write_shard(part, folder, read, read_gray):
 
 
 def _record(name, handle, read, read_gray):
-    """The bytes of the example of a picture.
-
-    Raises:
-        tf.errors.OpError: If it can't be read or decoded.
-    """
+    """The bytes of the example of a picture; `tf.errors.OpError` if it can't be read or decoded."""
     import tensorflow as tf
 
     from pipelines.batches import pixels

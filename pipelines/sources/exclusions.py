@@ -19,18 +19,11 @@ from pipelines.sources.opener import digest
 
 
 def exclude(source, path):
-    """Leaves pictures out of a source.
+    """Returns a source without the pictures that a list names; its listing changes with them.
 
-    Args:
-        source: A `Source`.
-        path: Path of a list. Paths in it may be relative to the working directory.
-
-    Returns:
-        The `Source` without the pictures that the list names; its listing changes with them. Names
-        that the source does not have are counted, and the first ten named in the log.
-
-    Raises:
-        UserError: If the list can't be read, or names every picture.
+    Paths in the list may be relative to the working directory. Names that the source does not have
+    are counted, and the first ten named in the log. Raises `UserError` if the list can't be read,
+    or names every picture.
     """
     listed = {full_name(source, name): name for name in read_names(path)}
     keys = [full_name(source, name) for name in source.names]
@@ -66,11 +59,7 @@ def exclude(source, path):
 
 
 def read_names(path):
-    """Reads the names of a list, in its order.
-
-    Raises:
-        UserError: If the list can't be read, or a name in quotes is no JSON string.
-    """
+    """Reads the names of a list, in its order; `UserError` if it can't be read, or is damaged."""
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = file.read().split("\n")

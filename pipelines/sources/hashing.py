@@ -34,11 +34,8 @@ _MOST_CANDIDATES = 2**20
 def perceptual_hashes(lightness):
     """Hashes pictures by what they look like.
 
-    Args:
-        lightness: Float array of shape `(num_pictures, 32, 32)`, of any unit.
-
-    Returns:
-        uint64 array of shape `(num_pictures,)`. That of a mirrored picture is `^ MIRROR`.
+    They are lightness of any unit, of shape `(num_pictures, 32, 32)`. Returns uint64 of shape
+    `(num_pictures,)`; that of a mirrored picture is `^ MIRROR`.
     """
     steps = (np.arange(SIZE) + 0.5) * np.pi / SIZE
     cosines = np.cos(np.arange(_COLUMNS.max() + 1)[:, None] * steps)

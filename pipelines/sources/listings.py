@@ -57,8 +57,8 @@ class Source:
     def read_all(self, element):
         """Reads all that training takes of an element, in-graph.
 
-        Returns:
-            The encoded picture, a scalar string; or of a pair two, color and gray, of shape `(2,)`.
+        It is the encoded picture, a scalar string; or of a pair two, color and gray, of shape
+        `(2,)`.
         """
         encoded = self.read(element)
         return encoded if self.read_gray is None else tf.stack([encoded, self.read_gray(element)])
@@ -77,8 +77,7 @@ def read_second_file(paths):
 def find_pictures(specification, path):
     """Lists the paths of all pictures in a folder and in the folders in it, sorted.
 
-    Raises:
-        UserError: If there is no such folder, or no picture in it.
+    Raises `UserError` if there is no such folder, or no picture in it.
     """
     if not os.path.isdir(path):
         raise UserError(
@@ -130,13 +129,9 @@ def size(path):
 
 
 def open_pairs(specification, rest):
-    """Opens `pairs:color=PATH,gray=PATH`, in either order.
+    """Opens `pairs:color=PATH,gray=PATH`, in either order; names are paths of the color pictures.
 
-    Returns:
-        A `Source` whose names are the paths of the color pictures.
-
-    Raises:
-        UserError: If a folder is missing or has no pictures, or as `match_folders`.
+    Raises `UserError` if a folder is missing or has no pictures, or as `match_folders`.
     """
     parts = re.split(r",(?=\s*(?:color|gray)\s*=)", rest)
     named = [part.strip().partition("=")[::2] for part in parts]
@@ -162,17 +157,9 @@ def open_pairs(specification, rest):
 def match_folders(color, gray, specification="pairs"):
     """Matches the pictures of two folders, and of the folders in them, by name.
 
-    Args:
-        color: Path of the folder of color pictures.
-        gray: Path of the folder of gray ones.
-        specification: Of the source, for errors.
-
-    Returns:
-        List of pairs `(color_path, gray_path)`, sorted by name. What has no partner is left out,
-        counted, and the first ten named in the log.
-
-    Raises:
-        UserError: If two pictures of a folder share a name, or more than 10 % have no partner.
+    Returns pairs `(color_path, gray_path)`, sorted by name. What has no partner is left out,
+    counted, and the first ten named in the log. Raises `UserError`, which names the source by
+    `specification`, if two pictures of a folder share a name, or more than 10 % have no partner.
     """
     colors, grays = (_by_name(specification, folder) for folder in (color, gray))
     both = sorted(colors.keys() & grays.keys())

@@ -21,17 +21,9 @@ FORMS = (
 
 
 def open_source(specification, flag="--data"):
-    """Opens one of `FORMS`, or several joined by commas.
+    """Opens one of `FORMS`, the text of `flag`, or several joined by commas: a `Source`.
 
-    Args:
-        specification: The text of `flag`.
-        flag: What the user gave it by, for errors.
-
-    Returns:
-        A `Source`.
-
-    Raises:
-        UserError: If the specification is not one of these, or names no pictures.
+    Raises `UserError` if the text is not one of these, or names no pictures.
     """
     try:
         return _open_joined(specification)

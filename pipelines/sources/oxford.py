@@ -23,13 +23,9 @@ SPLITS = {
 
 
 def open_split(specification, rest):
-    """Opens `oxford17:PATH[:SPLIT]`; the split is `train1` unless given.
+    """Opens `oxford17:PATH[:SPLIT]`, pictures by number; the split is `train1` unless given.
 
-    Returns:
-        A `Source` of the split's pictures, in the order of their numbers.
-
-    Raises:
-        UserError: If the split is none of `SPLITS`, or the folder is not laid out as above.
+    Raises `UserError` if the split is none of `SPLITS`, or the folder is not laid out as above.
     """
     folder, split = rest, "train1"
     if not os.path.isdir(rest) and ":" in rest:
@@ -57,16 +53,9 @@ def picture_path(number):
 
 
 def read_splits(path):
-    """Reads `datasplits.mat`.
+    """Reads `datasplits.mat`, a path or a file: a dict of sorted numbers by the names in `SPLITS`.
 
-    Args:
-        path: Of the file, or the file itself, open for reading bytes.
-
-    Returns:
-        Dict of the names in `SPLITS` and the sorted numbers of their pictures.
-
-    Raises:
-        UserError: If the file can't be read, or lacks a split.
+    Raises `UserError` if the file can't be read, or lacks a split.
     """
     try:
         import scipy.io

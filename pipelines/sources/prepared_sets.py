@@ -10,15 +10,11 @@ _FORMAT = "tfrecord"
 
 
 def open_set(specification, rest):
-    """Opens `tfds:NAME[:SPLIT]`; the split is `train` unless given.
+    """Opens `tfds:NAME[:SPLIT]`, in the order of the files; the split is `train` unless given.
 
-    Returns:
-        A `Source` in the order of the prepared files. It is one of pairs if the set has pictures
-        named `color` and `gray`, else of the first feature that is a picture.
-
-    Raises:
-        UserError: If the set can't be prepared, is stored otherwise than in TFRecord files, or has
-            no pictures or no such split.
+    The source is one of pairs if the set has pictures named `color` and `gray`, else of the first
+    feature that is a picture. Raises `UserError` if the set can't be prepared, is stored otherwise
+    than in TFRecord files, or has no pictures or no such split.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds

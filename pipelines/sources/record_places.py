@@ -14,16 +14,10 @@ BEFORE, BEHIND = 12, 4
 
 
 def find_places(path):
-    """Lists the places of all records of a file, in its order.
+    """Lists the places, `[path, offset, length]` in bytes, of all records of a file, in its order.
 
-    Args:
-        path: Path of the file, on any file system that TensorFlow reads.
-
-    Returns:
-        List of `[path, offset, length]`, each bytes.
-
-    Raises:
-        tf.errors.OpError: If the file can't be read.
+    The path is on any file system that TensorFlow reads; a file that can't be read is a
+    `tf.errors.OpError`.
     """
     name, places, offset = everywhere(path), [], 0
     with tf.io.gfile.GFile(name, "rb") as file:
@@ -45,16 +39,9 @@ def everywhere(path):
 
 
 def read_record(place):
-    """Reads the record at a place, in-graph.
+    """Reads the record at a place, a string tensor of shape `(3 or more,)`, in-graph.
 
-    Args:
-        place: String tensor of shape `(3 or more,)`.
-
-    Returns:
-        Scalar string tensor.
-
-    Raises:
-        tf.errors.DataLossError: If the record's checksum is not that of its bytes.
+    Raises `tf.errors.DataLossError` if the record's checksum is not that of its bytes.
     """
     numbers = tf.strings.to_number(place[1:3], tf.int64)
     # A data set of one record, since TensorFlow has no other way to one in the middle.
@@ -68,17 +55,9 @@ def read_record(place):
 
 
 def read_feature(place, name):
-    """Reads one feature of the `tf.train.Example` at a place, in-graph.
+    """Reads one feature of the `tf.train.Example` at a place, in-graph; errors are `read_record`'s.
 
-    Args:
-        place: As for `read_record`.
-        name: Scalar string tensor or text: of a feature that is one string.
-
-    Returns:
-        Scalar string tensor.
-
-    Raises:
-        tf.errors.DataLossError: As `read_record` does.
+    `name` is a text or a scalar string tensor, of a feature that is one string.
     """
     nothing = tf.constant([], tf.string)
     # Not `tf.io.parse_single_example`, whose names are no tensors.

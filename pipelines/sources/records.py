@@ -20,18 +20,11 @@ _AGAIN = "Run pipelines.shard again with the flags that made them: it makes what
 
 
 def open_records(specification, rest):
-    """Opens `records:GLOB`.
+    """Opens `records:GLOB`, in the order of the pictures before they were sharded, by folder.
 
-    Args:
-        specification: The whole text, for errors.
-        rest: What follows `records:`: a pattern of shards, of a few for a part of the pictures;
-            or a folder of them. Of any file system that TensorFlow reads.
-
-    Returns:
-        A `Source` in the order of the pictures before they were sharded, one folder after another.
-
-    Raises:
-        UserError: If there are no such shards, or their index is missing or damaged.
+    `rest` is a pattern of shards, of a few for a part of the pictures, or a folder of them, on any
+    file system that TensorFlow reads. Raises `UserError` if there are no such shards, or their
+    index is missing or damaged.
     """
     folders, pattern = [rest.rstrip("/")], "*"
     if not tf.io.gfile.isdir(rest):

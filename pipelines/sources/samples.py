@@ -8,11 +8,7 @@ _NAMES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
 
 def paths():
-    """Lists the paths of the sample photographs.
-
-    Raises:
-        UserError: If scikit-image is not installed.
-    """
+    """Lists the paths of the sample photographs; `UserError` if scikit-image is not installed."""
     try:
         import skimage
     except ImportError as error:

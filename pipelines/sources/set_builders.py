@@ -67,11 +67,7 @@ class PicturePairs(tfds.core.GeneratorBasedBuilder):
 
 @dataclasses.dataclass(kw_only=True)
 class VideoFramesConfig(tfds.core.BuilderConfig):
-    """Which frames to take.
-
-    Args:
-        every: Distance between frames: 10 takes every tenth.
-    """
+    """Which frames to take: 10 takes every tenth."""
 
     every: int = video.EVERY
 

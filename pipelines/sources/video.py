@@ -39,19 +39,11 @@ class VideoError(UserError):
 
 
 def open_videos(specification, rest):
-    """Opens `video:GLOB[:EVERY]`; every tenth frame unless given.
+    """Opens `video:GLOB[:EVERY]`, every tenth frame unless given; `**` stands for any folders.
 
-    Args:
-        specification: The whole text, for errors.
-        rest: What follows `video:`. In the pattern `**` stands for any folders.
-
-    Returns:
-        A `Source` of the frames' files, in the order of the videos' paths. The listing does not
-        change with the place of the cache.
-
-    Raises:
-        UserError: If no file matches, more than 10 % of them are damaged, or the cache can't be
-            written.
+    Frames come in the order of the videos' paths; the listing does not change with the place of the
+    cache. Raises `UserError` if no file matches, more than 10 % of them are damaged, or the cache
+    can't be written.
     """
     pattern, _, every = rest.rpartition(":")
     if not pattern or not every.lstrip("-").isdecimal():
@@ -114,18 +106,9 @@ def cache_folder():
 def extract(path, every, cache):
     """Writes the distinct frames of a video into a folder, unless that was done before.
 
-    Args:
-        path: Of the video.
-        every: Distance between frames: 10 takes every tenth.
-        cache: Path of the folder in which the video's is made; it is made if it is missing.
-
-    Returns:
-        Path of the folder: frames as JPEG files named by their number in the video, and a note if
-        the video ends early. It appears whole or not at all.
-
-    Raises:
-        VideoError: If no frame can be read.
-        UserError: If the folder can't be written.
+    Returns the path of the folder, within `cache`: frames as JPEG files named by their number in
+    the video, and a note if the video ends early. It appears whole or not at all. Raises
+    `VideoError` if no frame can be read, `UserError` if the folder can't be written.
     """
     stem = os.path.splitext(os.path.basename(path))[0][:80]
     folder = os.path.join(cache, f"{stem}-{_fingerprint(path, every)}")
@@ -164,19 +147,11 @@ def _fingerprint(path, every):
 
 
 def distinct_frames(path, every, on_damage=logging.warning):
-    """Reads every N-th frame of a video that does not look like one before it.
+    """Yields every N-th frame of a video that does not look like one before it.
 
-    Args:
-        path: Of the video.
-        every: Distance between frames, from the first on.
-        on_damage: Called with a text if the video ends long before it says it does.
-
-    Yields:
-        Pairs `(number, frame)`: the frame's number in the video, from 0, and uint8 sRGB of shape
-        `(height, width, 3)`, upright, its short side at most 720.
-
-    Raises:
-        VideoError: If no frame can be read.
+    They are pairs `(number, frame)`: the frame's number in the video, from 0, and uint8 sRGB of
+    shape `(height, width, 3)`, upright, its short side at most 720. `on_damage` is called with a
+    text if the video ends long before it says it does. Raises `VideoError` if no frame can be read.
     """
     hashes, number = [], -1
     with _quiet_capture(path) as capture:

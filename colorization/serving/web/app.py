@@ -60,15 +60,10 @@ class Limits:
 
 
 def create_app(colorizer, limits=None):
-    """Makes the application.
+    """Makes the `flask.Flask`; its `extensions["work_queue"]` is the `WorkQueue` it works with.
 
-    Args:
-        colorizer: A `colorization.Colorizer`, or anything with its `description`, `variants`,
-            `suggest` and `colorize_file`, that threads may share.
-        limits: `Limits`; default those of its defaults.
-
-    Returns:
-        `flask.Flask`. Its `extensions["work_queue"]` is the `WorkQueue` that it works with.
+    `colorizer` is a `colorization.Colorizer`, or anything with its `description`, `variants`,
+    `suggest` and `colorize_file`, that threads may share.
     """
     limits = limits or Limits()
     app = flask.Flask(__name__)

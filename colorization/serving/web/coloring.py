@@ -18,18 +18,9 @@ _JPEG_QUALITY, _WEBP_QUALITY = 88, 90
 
 
 def preview(colorizer, upload, options):
-    """Colors a small copy of a photo's first page in several ways.
+    """Colors a small copy of an `Upload`'s first page in several ways: a dict, as the API says.
 
-    Args:
-        colorizer: Has `variants`, as `colorization.Colorizer` has.
-        upload: `uploads.Upload`.
-        options: `colorization.inference.options.Options`.
-
-    Returns:
-        Dict for JSON, as the API's document says.
-
-    Raises:
-        Problem: If the photo is damaged, or hints don't suit it.
+    Raises `Problem` if the photo is damaged, or hints don't suit it.
     """
     try:
         pages = photo_files.read_photo(upload.path)
@@ -57,16 +48,9 @@ def preview(colorizer, upload, options):
 def colorize(colorizer, upload, options):
     """Colors a photo, all pages, at its own size and depth, with its metadata.
 
-    Args:
-        colorizer: Has `colorize_file`, as `colorization.Colorizer` has.
-        upload: `uploads.Upload`; its folder takes the colored file.
-        options: `colorization.inference.options.Options`.
-
-    Returns:
-        The colored file, opened: it may be unlinked.
-
-    Raises:
-        Problem: If the photo is damaged, hints don't suit it, or the model sees no such variant.
+    It goes to the `Upload`'s folder; the colored file is returned opened: it may be unlinked.
+    Raises `Problem` if the photo is damaged, hints don't suit it, or the model sees no such
+    variant.
     """
     destination = upload.path.with_name(f"colored{upload.suffix}")
     if options.variant in (None, 1):
@@ -86,20 +70,10 @@ def colorize(colorizer, upload, options):
 
 
 def suggest(colorizer, upload, options, x, y):
-    """Tells which colors are likely at a place of a photo's first page.
+    """Tells which colors are likely at a place of a photo's first page: a dict, as the API says.
 
-    Args:
-        colorizer: Has `suggest`, as `colorization.Colorizer` has.
-        upload: `uploads.Upload`.
-        options: `colorization.inference.options.Options`.
-        x: Column in the photo's own pixels.
-        y: Row.
-
-    Returns:
-        Dict for JSON, as the API's document says.
-
-    Raises:
-        Problem: If the photo is damaged, there is no such place, or the model suggests no colors.
+    `x` and `y` are column and row in the photo's own pixels. Raises `Problem` if the photo is
+    damaged, there is no such place, or the model suggests no colors.
     """
     try:
         found = colorizer.suggest(upload.path, x, y, options)

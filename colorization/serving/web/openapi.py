@@ -38,14 +38,7 @@ _PICTURE = {
 
 
 def document(max_variants):
-    """Describes the API.
-
-    Args:
-        max_variants: Most colorings of a photo that may be asked for.
-
-    Returns:
-        Dict for JSON.
-    """
+    """Describes the API as a dict for JSON; `max_variants` is the most that may be asked for."""
     knobs = uploads.knobs(max_variants)
     return {
         "openapi": "3.1.0",

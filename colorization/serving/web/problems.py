@@ -68,15 +68,10 @@ class Problem(Exception):
 
 
 def of_status(status, detail):
-    """Makes a `Problem` of a status that the web framework chose.
+    """Makes a `Problem` of a status of 400 and above that the web framework chose.
 
-    Args:
-        status: HTTP status of 400 and above.
-        detail: One line for people.
-
-    Returns:
-        `Problem` of the first reason with that status; a bad request for other statuses below 500,
-        an internal error for the others.
+    Its reason is the first of that status; a bad request for others below 500, else an internal
+    error.
     """
     fallback = "bad-request" if status < 500 else "internal"
     return Problem(

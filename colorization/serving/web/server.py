@@ -27,17 +27,9 @@ _BUFFERED_BYTES = 1 << 17
 
 
 def listen(host, port):
-    """Opens a socket that listens.
+    """Opens a socket that listens; port 0 takes a free one.
 
-    Args:
-        host: Name or address.
-        port: Number; 0 takes a free one.
-
-    Returns:
-        `socket.socket`.
-
-    Raises:
-        ServeError: If the address is none of this machine, or the port is taken or forbidden.
+    Raises `ServeError` if the address is none of this machine, or the port is taken or forbidden.
     """
     listener = None
     try:
@@ -66,13 +58,7 @@ def address(listener):
 
 
 class Server:
-    """A server that has begun to listen.
-
-    Args:
-        app: What `app.create_app` returned.
-        listener: What `listen` returned.
-        limits: The `app.Limits` of the application.
-    """
+    """A server that has begun to listen, by what `app.create_app` and `listen` returned."""
 
     def __init__(self, app, listener, limits):
         # It warns of every request that finds no free thread.
@@ -98,11 +84,7 @@ class Server:
         )
 
     def run(self, stop):
-        """Serves until asked to stop; then finishes what was begun.
-
-        Args:
-            stop: Has `requested`, as `threads.Stop` has.
-        """
+        """Serves until `stop` is requested; then finishes what was begun."""
         while not stop.requested:
             self._turn()
         self._work.close()

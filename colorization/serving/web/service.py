@@ -30,11 +30,7 @@ _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Busy(Exception):
-    """The queue is full.
-
-    Args:
-        retry_after: Whole seconds after which there may be room.
-    """
+    """The queue is full; after `retry_after` whole seconds there may be room."""
 
     def __init__(self, retry_after):
         super().__init__(f"full for about {retry_after} s")
@@ -44,9 +40,8 @@ class Busy(Exception):
 class Overdue(Exception):
     """The answer did not come in time.
 
-    Args:
-        started: Whether the work was begun. It then continues, since a thread cannot be stopped,
-            and its result is dropped. Work that was not begun never is.
+    If the work was `started`, it continues, since a thread cannot be stopped, and its result is
+    dropped. Work that was not begun never is.
     """
 
     def __init__(self, started):
@@ -59,12 +54,9 @@ class Closed(Exception):
 
 
 class WorkQueue:
-    """Does work in a few threads while its callers wait.
+    """Does work, `num_workers` pieces at once, while its callers wait.
 
-    Args:
-        num_workers: How much is done at once.
-        max_waiting: How much more is taken on.
-        timeout: Seconds until whoever waits is let go.
+    It takes on `max_waiting` more; whoever waits is let go after `timeout` seconds.
     """
 
     def __init__(self, num_workers, max_waiting, timeout):
@@ -93,19 +85,10 @@ class WorkQueue:
         return self._num_taken - self._num_running
 
     def run(self, work):
-        """Does work when its turn comes.
+        """Does work when its turn comes, and returns or raises what it does.
 
-        Args:
-            work: Function without arguments.
-
-        Returns:
-            What it returned.
-
-        Raises:
-            Busy: If the queue is full.
-            Closed: If the queue is closed.
-            Overdue: If it takes longer than the queue's timeout, waiting included.
-            Exception: What `work` raised.
+        Raises `Busy` if the queue is full, `Closed` if it is closed, and `Overdue` if it takes
+        longer than the queue's timeout, waiting included.
         """
         with self._lock:
             if self._closed:
@@ -124,11 +107,7 @@ class WorkQueue:
             raise Overdue(started=not future.cancel()) from error
 
     def close(self, wait=False):
-        """Takes no more work; what was taken on is done.
-
-        Args:
-            wait: Whether to return only when it is.
-        """
+        """Takes no more work; what was taken on is done, and with `wait` waited for."""
         with self._lock:
             self._closed = True
         self._pool.shutdown(wait)
@@ -155,14 +134,7 @@ class WorkQueue:
 
 
 class Service:
-    """Colors the photos of requests, each in its turn.
-
-    Args:
-        colorizer: As for `app.create_app`.
-        limits: `app.Limits`.
-        work: `service.WorkQueue`.
-        metrics: `service.Metrics`.
-    """
+    """Colors the photos of requests, each in its turn."""
 
     def __init__(self, colorizer, limits, work, metrics):
         self._colorizer = colorizer
@@ -174,18 +146,9 @@ class Service:
         """Receives the photo of the current request and has it colored.
 
         The photo and its results lie in a folder that is deleted when this returns or, after a
-        timeout, when the work ends.
-
-        Args:
-            job: Function of a colorizer, an `uploads.Upload` and `Options`, and of what of
-                `uploads.PLACE` is known.
-            known: As for `uploads.read_options`.
-
-        Returns:
-            The upload, and what the job returned.
-
-        Raises:
-            Exception: One that `as_problem` turns into what the client is told.
+        timeout, when the work ends. `job` is a function of a colorizer, an `uploads.Upload`,
+        `Options`, and what of `uploads.PLACE` is `known`. Returns the upload, and what the job
+        returned; what it raises is for `as_problem`.
         """
         request, limits = flask.request, self._limits
         has_form = request.mimetype == "multipart/form-data"
@@ -232,13 +195,9 @@ def _with_pictures(options, upload):
 
 
 def as_problem(error):
-    """Says what the client is told of an exception.
+    """Makes a `Problem`, what the client is told, of any exception of handling a request.
 
-    Args:
-        error: Any exception of handling a request.
-
-    Returns:
-        `Problem`. What no client can have caused is logged, and its cause not told.
+    What no client can have caused is logged, and its cause not told.
     """
     if isinstance(error, Problem):
         return error
@@ -275,11 +234,7 @@ def _overdue(error):
 
 
 class Metrics:
-    """Counters of one application.
-
-    Args:
-        work_queue: `service.WorkQueue`.
-    """
+    """Counters of one application."""
 
     media_type = prometheus.CONTENT_TYPE_LATEST
 

@@ -63,11 +63,7 @@ def max_variants(colorizer):
 
 
 def knobs(max_variants):
-    """The options that a request may set, as a dict of `colorization.inference.options.Knob`.
-
-    Args:
-        max_variants: Most colorings that may be asked for.
-    """
+    """The options that a request may set: a dict of `Knob`, for so many colorings at most."""
     found = {name: KNOBS[name] for name in ("num_variants", "variant", "seed", "saturation")}
     for name in ("num_variants", "variant"):
         found[name] = dataclasses.replace(found[name], most=max_variants)
@@ -75,17 +71,10 @@ def knobs(max_variants):
 
 
 def read_options(values, known):
-    """Reads the parameters of a request.
+    """Reads the parameters of a request: `Options`, and a dict of those in `PLACE`.
 
-    Args:
-        values: Mapping from names to texts, with `get`.
-        known: Dict of the knobs that may be set: of those in `PLACE` all must be.
-
-    Returns:
-        `Options`, and a dict of those in `PLACE`.
-
-    Raises:
-        Problem: If one is unknown, missing or out of range, or hints can't be used.
+    `known` are the knobs that may be set: of those in `PLACE` all must be. Raises `Problem` if one
+    is unknown, missing or out of range, or hints can't be used.
     """
     for name in values:
         if name not in (NAME, HINTS, *known):
@@ -114,21 +103,11 @@ def sentence(error):
 
 
 def receive(request, folder, name, max_bytes, max_pixels):
-    """Stores the photo of a request.
+    """Stores the photo of Flask's request, a picture or a form, in an empty folder: an `Upload`.
 
-    Args:
-        request: Flask's: its body is a picture, or a form with one photo in it and perhaps some of
-            `PICTURES`.
-        folder: Path of an empty folder.
-        name: The photo's name at the client, empty to take that of the form's file.
-        max_bytes: Size of the largest file that is taken.
-        max_pixels: Of the largest picture, all pages together.
-
-    Returns:
-        `Upload`.
-
-    Raises:
-        Problem: If there is no picture, or it is too large.
+    A form has one photo in it and perhaps some of `PICTURES`. `name` is the photo's at the client,
+    empty to take that of the form's file; the limits are of the file, and of all pages of a picture
+    together. Raises `Problem` if there is no picture, or it is too large.
     """
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem("encoded-body", "Send the photo itself, without a Content-Encoding.")
@@ -206,13 +185,8 @@ def _count_pixels(path, kind, max_pixels):
 def safe_name(name, kind):
     """Makes the name of a colored photo of the name that its original has at the client.
 
-    Args:
-        name: Any text.
-        kind: The photo's `formats.Format`.
-
-    Returns:
-        For example `grandmother_color.jpg`: one part of a path, of at most 100 characters before
-        `_color`, that hides on no system and holds nothing that breaks headers, shells or disks.
+    For example `grandmother_color.jpg`: one part of a path, of at most 100 characters before
+    `_color`, that hides on no system and holds nothing that breaks headers, shells or disks.
     """
     suffixes = kind.suffixes if kind.writer else (".png",)
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])

@@ -68,16 +68,9 @@ class Cluster:
 
 
 def find_cluster(environment):
-    """Reads the cluster from `TF_CONFIG`, or from the variables of a SLURM job step.
+    """Reads the `Cluster` from `TF_CONFIG`, or from the variables of a SLURM job step.
 
-    Args:
-        environment: Mapping such as `os.environ`.
-
-    Returns:
-        A `Cluster`, of one worker if neither names more.
-
-    Raises:
-        ClusterError: If one of them is set and can't be understood.
+    It has one worker if neither names more; one that can't be understood is a `ClusterError`.
     """
     if environment.get("TF_CONFIG", "").strip():
         return _from_tf_config(environment["TF_CONFIG"])
@@ -88,11 +81,7 @@ def find_cluster(environment):
 
 
 def check_share(cluster, batch_size, num_replicas):
-    """Checks that all devices of all workers get shares of a batch that are equal.
-
-    Raises:
-        ClusterError: If they do not.
-    """
+    """Raises `ClusterError` unless all devices of all workers get equal shares of a batch."""
     if cluster.num_workers > 1 and batch_size % num_replicas:
         lower = batch_size // num_replicas * num_replicas
         nearest = " or ".join(str(n) for n in (lower, lower + num_replicas) if n)
@@ -174,16 +163,9 @@ def _from_slurm(environment):
 
 
 def expand_hosts(text):
-    """Expands SLURM's list of hosts.
+    """Expands SLURM's list of hosts, such as `"gpu[08-10,12],login"`, in the order of the tasks.
 
-    Args:
-        text: Such as `"gpu[08-10,12],login"`.
-
-    Returns:
-        List of names, in SLURM's order, which is that of the tasks.
-
-    Raises:
-        ValueError: If it is no such list.
+    Raises `ValueError` if it is no such list.
     """
     hosts = []
     for part in re.split(r",(?![^\[]*\])", text):
@@ -215,12 +197,7 @@ def _expand_counts(text):
 def wait_for_all(cluster, seconds=_SECONDS):
     """Waits until all workers of a cluster listen at their addresses.
 
-    Args:
-        cluster: A `Cluster` of several workers.
-        seconds: How long to wait.
-
-    Raises:
-        ClusterError: If this worker can't listen at its address, or others do not come.
+    Raises `ClusterError` if this worker can't listen at its own, or others do not come in time.
     """
     missing = set(range(cluster.num_workers)) - {cluster.index}
     deadline = time.monotonic() + seconds

@@ -34,17 +34,9 @@ _FAREWELL_SECONDS = 10
 
 
 def join(config, cluster):
-    """Connects this process with the other workers of a run.
+    """Connects this process with the other workers of a run, who are all waited for.
 
-    Args:
-        config: The run's `Config`.
-        cluster: Its `Cluster`, of several workers, all of whom are waited for.
-
-    Returns:
-        The `Workers`.
-
-    Raises:
-        ClusterError: If the run can't be divided among the workers, or they can't connect.
+    Raises `ClusterError` if the run can't be divided among the workers, or they can't connect.
     """
     for name in ("logical_devices", "xla"):
         if getattr(config, name):
@@ -69,14 +61,10 @@ def _announce(cluster):
 
 
 def connect(cluster):
-    """Connects the workers of a cluster, all of whom are there.
+    """Connects the workers of a cluster, all of whom are there: a `MultiWorkerMirroredStrategy`.
 
-    Returns:
-        A `MultiWorkerMirroredStrategy`.
-
-    Raises:
-        ClusterError: If this worker can't listen at its address.
-        LostWorkerError: If the others do not let it in, as when they have not noticed its last end.
+    Raises `ClusterError` if this worker can't listen at its address, and `LostWorkerError` if the
+    others do not let it in, as when they have not noticed its last end.
     """
     me = cluster.name(cluster.index)
     # The strategy takes the service that it finds; only here the time can be set by which a lost
@@ -117,11 +105,7 @@ def connect(cluster):
 
 @contextlib.contextmanager
 def reporting_losses(cluster):
-    """Turns what TensorFlow raises when another worker ends into an error that names it.
-
-    Raises:
-        LostWorkerError: In place of TensorFlow's error.
-    """
+    """Turns TensorFlow's error when another worker ends into a `LostWorkerError` that names it."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -147,12 +131,7 @@ def _lost(cluster, message):
 
 
 class Workers(Process):
-    """The connected workers of a run, of which this process is one.
-
-    Args:
-        cluster: The `Cluster`.
-        strategy: The strategy that they train under.
-    """
+    """The connected workers of a run, of which this process is one."""
 
     def __init__(self, cluster, strategy):
         super().__init__(strategy)
@@ -206,24 +185,13 @@ class Workers(Process):
         self.gather([0])
 
     def gather(self, numbers):
-        """Gathers numbers of all workers.
-
-        Args:
-            numbers: Sequence of numbers, of one length on all workers.
-
-        Returns:
-            float64 array of shape `(num_workers, len(numbers))`, the same on every worker.
-        """
+        """Gathers as many numbers of each worker: float64, `(num_workers, n)`, for all of them."""
         return self._gather(np.asarray([numbers], np.float64)).numpy()
 
     def agree(self, facts):
-        """Checks that all workers are about to train the same.
+        """Checks that all workers are about to train the same, by texts by what they are.
 
-        Args:
-            facts: Dict of texts by what they are.
-
-        Raises:
-            ClusterError: If a fact of a worker differs from the chief's, on all workers alike.
+        Raises `ClusterError` if one of a worker differs from the chief's, on all workers alike.
         """
         # Digests of 52 bits, which a float holds.
         digests = [int(tf.strings.to_hash_bucket_fast(text, 2**52)) for text in facts.values()]
@@ -240,15 +208,10 @@ class Workers(Process):
                 )
 
     def feed(self, batches, is_endless=False):
-        """Distributes this worker's batches over its devices, for `fit`.
+        """Distributes this worker's batches, a dataset of pairs, over its devices, for `fit`.
 
-        Args:
-            batches: Dataset of this worker's shares of all batches, without end; or of the whole
-                batches that fall to this worker. Its elements are pairs.
-            is_endless: Which of the two. Each device takes an equal part of a share, or a batch.
-
-        Returns:
-            The distributed dataset.
+        They are either endless, its shares of all batches, of which each device takes an equal
+        part; or the whole batches that fall to this worker, of which each device takes one.
         """
         if is_endless:
             # Known to have no end, it needs no agreement on it at each step.
@@ -261,11 +224,7 @@ class Workers(Process):
         return self.strategy.distribute_datasets_from_function(lambda _: batches)
 
     def count_steps(self, num_pictures, batch_size):
-        """Steps of one pass over pictures whose whole batches are dealt out to all devices.
-
-        Returns:
-            Integer.
-        """
+        """Steps of one pass over pictures whose whole batches are dealt out to all devices."""
         return math.ceil(num_pictures / batch_size / self.strategy.num_replicas_in_sync)
 
 
@@ -273,9 +232,6 @@ class ChiefsLogs(keras.callbacks.Callback):
     """Replaces each worker's metrics by the chief's, so that all decide alike.
 
     Metrics of the evaluation may differ in their last digits between processors of two kinds.
-
-    Args:
-        workers: The `Workers`.
     """
 
     def __init__(self, workers):
