@@ -64,20 +64,11 @@ class Settings:
 
 
 def run(planned, records, open_colorizer, describe, options, settings, tell):
-    """Colors what is to be colored of a plan, showing progress on a terminal.
+    """Colors what is to be colored of a plan, showing progress on a terminal: an `Outcome`.
 
-    Args:
-        planned: `plan.Plan`.
-        records: `Manifest` of the output folder.
-        open_colorizer: Function without arguments that loads the model, if it is needed.
-        describe: Function without arguments that tells the model's `description`, which needs no
-            model to be loaded.
-        options: Pair of `Options`, and of what the records say of them.
-        settings: `Settings`.
-        tell: Function of a line about what does not go well.
-
-    Returns:
-        `Outcome`.
+    `open_colorizer` loads the model, if it is needed; `describe` tells its `description`, which
+    needs no model to be loaded. `options` are `Options`, and what the records say of them; `tell`
+    is a function of a line about what does not go well.
     """
     (options, made_with), color_one = options, None
     overwrite, skip_existing = settings.overwrite, settings.skip_existing
@@ -157,22 +148,15 @@ def _write_report(pages, jobs, records, stop):
 
 
 def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
-    """Colors photos, several at a time.
+    """Colors photos, `num_threads` at a time, unless they have more than `MAX_PIXELS` together.
 
-    Args:
-        jobs: Iterable of `Job` without problems.
-        color_one: Function of a `Job` that writes whole files and returns their paths, none if the
-            photo has colors and was left alone. Called in threads.
-        manifest: `Manifest` that each record is added to.
-        made_with: As in `Record`.
-        stop: `threads.Stop`. Requested here, too, when the disk is full or `color_one` raised
-            `CannotGoOn`: thousands of photos would fail one after the other.
-        num_threads: How many photos at a time, unless they have more than `MAX_PIXELS` together;
-            default as many as there are processors.
+    `color_one` is a function of a `Job`, called in threads, that writes whole files and returns
+    their paths, none if the photo has colors and was left alone. A stop is requested here, too,
+    when the disk is full or `color_one` raised `CannotGoOn`: thousands of photos would fail one
+    after the other.
 
-    Yields:
-        `Record` of each photo, in order of completion. One whose file another run wrote in the
-        meantime is `"skipped"`, and not recorded here.
+    Yields the `Record` of each photo, which the `Manifest` is given too, in order of completion.
+    One whose file another run wrote in the meantime is `"skipped"`, and not recorded there.
     """
     allowance = threads.Allowance(MAX_PIXELS)
 
@@ -200,12 +184,7 @@ def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
 
 
 def reason(source, error):
-    """Says in one line why a photo could not be colored.
-
-    Args:
-        source: Path of the photo, which the line will hold.
-        error: What was raised, of any kind.
-    """
+    """Says in one line, with the photo's path in it, why a photo could not be colored."""
     if isinstance(error, (UserError, CannotGoOn)):
         message = str(error)
     elif isinstance(error, OSError):

@@ -108,14 +108,7 @@ class Region:
 
 
 def parse_color(text):
-    """Reads `"#rrggbb"` or a CSS name.
-
-    Returns:
-        Tuple of red, green and blue, 0 to 255.
-
-    Raises:
-        HintError: If it is neither.
-    """
+    """Reads `"#rrggbb"` or a CSS name as red, green and blue, 0 to 255; else `HintError`."""
     if isinstance(text, str):
         try:
             if text.startswith("#") and len(text) == 7:
@@ -160,16 +153,9 @@ def read_hints(path):
 
 
 def parse_hints(entries):
-    """Makes hints of the entries of a JSON document.
+    """Makes `Hint`, `Stroke` and `Region` of the entries of a JSON document, as for `read_hints`.
 
-    Args:
-        entries: List of dicts, as for `read_hints`.
-
-    Returns:
-        List of `Hint`, `Stroke` and `Region`.
-
-    Raises:
-        HintError: If an entry breaks a rule; it names the entry by its number, from 1.
+    Raises `HintError` if an entry breaks a rule; it names the entry by its number, from 1.
     """
     if not isinstance(entries, list):
         raise HintError(f"hints are a list. Received: {shown(entries)}.")
@@ -185,18 +171,10 @@ def parse_hints(entries):
 
 
 def parse_json(text, name, parse=parse_hints):
-    """Makes hints of a JSON document.
+    """Makes hints of the text of a JSON document, `{"hints": [...]}`, as for `read_hints`.
 
-    Args:
-        text: `{"hints": [...]}`, as for `read_hints`.
-        name: What errors call it.
-        parse: Function of that list.
-
-    Returns:
-        List of `Hint`, `Stroke` and `Region`.
-
-    Raises:
-        HintError: If it is none, or an entry breaks a rule.
+    `name` is what errors call it, `parse` a function of that list. Raises `HintError` if it is
+    none, or an entry breaks a rule.
     """
     try:
         document = json.loads(text)
@@ -286,14 +264,7 @@ class Painting:
 
 
 def find_beside(photo):
-    """Finds the file of hints beside a photo: `NAME.hints.json` or `NAME.hints.png`.
-
-    Args:
-        photo: Path of the photo, `NAME` with any suffix.
-
-    Returns:
-        Path, None if there is no such file.
-    """
+    """Finds the file of hints beside a photo, `NAME.hints.json` or `NAME.hints.png`, or None."""
     path = pathlib.Path(photo)
     found = (path.with_name(f"{path.stem}{ending}") for ending in BESIDE)
     return next((beside for beside in found if beside.exists()), None)
@@ -302,14 +273,9 @@ def find_beside(photo):
 def check(hints, photo_size, prints):
     """Checks that hints suit a photo.
 
-    Args:
-        hints: List of `Hint`, `Stroke` and `Region`, or a `Painting`.
-        photo_size: Height and width of the photo, in pixels.
-        prints: Boxes of the prints in it, as `margins.find_prints` returns them.
-
-    Raises:
-        HintError: If a hint lies outside the photo or on the margin, which stays gray, or a
-            painting has another size than the photo.
+    `photo_size` is its height and width in pixels, `prints` are the boxes that
+    `margins.find_prints` returns. Raises `HintError` if a hint lies outside the photo or on the
+    margin, which stays gray, or a painting has another size than the photo.
     """
     if isinstance(hints, Painting):
         _check_size(hints, photo_size)
@@ -330,14 +296,7 @@ def check(hints, photo_size, prints):
 
 
 def find_print(x, y, photo_size, prints):
-    """Finds the print that a place lies in.
-
-    Returns:
-        Its box.
-
-    Raises:
-        HintError: As for `check`.
-    """
+    """Finds the box of the print that a place lies in; `HintError` as for `check`."""
     check([Hint(x, y, "gray")], photo_size, prints)
     return next(box for box in prints if _holds(box, x, y))
 
@@ -345,16 +304,11 @@ def find_print(x, y, photo_size, prints):
 def draw(hints, box, part, seen_size):
     """Draws the hints of a print at the size at which the network sees it.
 
-    Args:
-        hints: List of `Hint`, `Stroke` and `Region`, of which later ones cover earlier ones, or a
-            `Painting`.
-        box: The print, as `margins.find_prints` returns it: points elsewhere are left out.
-        part: Pair of slices, of rows and of columns: what of the photo the network sees.
-        seen_size: Height and width of what is drawn.
-
-    Returns:
-        Float32 array of shape `(height, width, 3)`: a and b in CIE units, and the mask, 1 where a
-        hint holds. The former are 0 where the latter is.
+    Later hints cover earlier ones; points outside of `box`, the print as `margins.find_prints`
+    returns it, are left out. `part` is a pair of slices, of rows and of columns: what of the photo
+    the network sees; `seen_size` is height and width of what is drawn. Returns float32 of shape
+    `(height, width, 3)`: a and b in CIE units, and the mask, 1 where a hint holds. The former are 0
+    where the latter is.
     """
     if isinstance(hints, Painting):
         return _draw_painting(hints, part, seen_size)

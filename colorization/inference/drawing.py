@@ -31,18 +31,12 @@ _LEAST = 0.02
 
 
 def sample(lightness, logits, temperature, seed, count):
-    """Draws colorings, as `variants.sample` does.
+    """Draws up to `count` colorings, as `variants.sample` does: ab, `(n, height, width, 2)`.
 
-    Args:
-        lightness: Float array of shape `(height, width, 1)`, L*, at the size of `logits`.
-        logits: Float array of shape `(height, width, num_bins)`.
-        temperature: Of the annealed mean that takes one color from each distribution.
-        seed: Whole number from 0 to `options.MAX_SEED`; equal seeds give equal colorings.
-        count: How many colorings are wanted, at least 1.
-
-    Returns:
-        Float array of shape `(n, height, width, 2)`: ab, with `n <= count`; fewer where the network
-        leaves no choice. The first is the coloring without any draw.
+    `lightness` is L*, `(height, width, 1)`, at the size of `logits`, `(height, width, num_bins)`.
+    `temperature` is that of the annealed mean that takes one color from each distribution; equal
+    seeds, from 0 to `options.MAX_SEED`, give equal colorings. There are fewer where the network
+    leaves no choice. The first is the coloring without any draw.
     """
     shape = logits.shape[:2]
     logits = logits.reshape(-1, logits.shape[-1])
@@ -65,12 +59,8 @@ def sample(lightness, logits, temperature, seed, count):
 def likely_colors(probabilities):
     """Sums up a distribution by its likeliest colors, as `variants.likely_colors` does.
 
-    Args:
-        probabilities: Float array of shape `(num_bins,)`.
-
-    Returns:
-        Float arrays: ab of `(NUM_SUGGESTIONS, 2)`, and the share of the distribution around each,
-        `(NUM_SUGGESTIONS,)`, falling.
+    Of probabilities of shape `(num_bins,)` it returns ab, `(NUM_SUGGESTIONS, 2)`, and the share of
+    the distribution around each, `(NUM_SUGGESTIONS,)`, falling.
     """
     centers, left = bins.bin_centers(), probabilities
     colors, shares = [], []
@@ -86,12 +76,8 @@ def likely_colors(probabilities):
 def uniform_bits(key, number):
     """Draws as `tf.random.stateless_uniform` does on a processor, whose generator is Philox4x32-10.
 
-    Args:
-        key: Pair of whole numbers: what TensorFlow calls the seed.
-        number: How many are drawn.
-
-    Returns:
-        uint32 array of shape `(number,)`.
+    `key` is a pair of whole numbers: what TensorFlow calls the seed. Returns uint32 of shape
+    `(number,)`.
 
     Source: Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
     """
@@ -198,27 +184,17 @@ class Suggestion:
 
 
 def level_at(lightness, place):
-    """L* at a place of what the network sees.
-
-    Args:
-        lightness: Float array of shape `(1, h, w, 1)`.
-        place: Shares of height and width, in `[0, 1]`.
-    """
+    """L* of what a network sees, `(1, h, w, 1)`, at a place: shares of its height and width."""
     shape = lightness.shape[1:3]
     row, column = (min(int(at * size), size - 1) for at, size in zip(place, shape, strict=True))
     return float(lightness[0, row, column, 0])
 
 
 def suggestions(ab, shares, level):
-    """Makes suggestions of what an engine tells.
+    """Makes a list of `Suggestion` of what an engine tells of a place of L* `level`.
 
-    Args:
-        ab: Float array of shape `(n, 2)`, in CIE units.
-        shares: Float array of shape `(n,)`, falling.
-        level: L* of the place.
-
-    Returns:
-        List of `Suggestion`; those of too small a share are left out, and one color is named once.
+    `ab`, `(n, 2)` in CIE units, and `shares`, `(n,)`, are falling. Those of too small a share are
+    left out, and one color is named once.
     """
     gray = np.clip(level, _DARKEST, _LIGHTEST)
     # As the photo itself would show them.

@@ -29,12 +29,8 @@ _BELOW, _STEPS = 500, 64_500
 def fit(lightness, ab):
     """Fits chroma as a local linear function of lightness: `graph_steps.fit` for arrays.
 
-    Args:
-        lightness: Float array of shape `(1, h, w, 1)`, L*.
-        ab: Float array of shape `(n, height, width, 2)`, of any size.
-
-    Returns:
-        Float array of shape `(n, h, w, 4)`: the slopes of a and b, then their intercepts at L* = 0.
+    `lightness` is L*, `(1, h, w, 1)`, `ab` of shape `(n, height, width, 2)`, of any size. Returns
+    floats of shape `(n, h, w, 4)`: the slopes of a and b, then their intercepts at L* = 0.
     """
     lightness = np.ascontiguousarray(lightness[0, ..., 0])
     height, width = lightness.shape
@@ -57,17 +53,11 @@ def fit(lightness, ab):
 
 
 def apply(rgb, coefficients, saturation=1.0, mask=None):
-    """Colors a photo.
+    """Colors a photo, uint8 or uint16 of shape `(height, width, 3)`, and keeps its lightness.
 
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`, of whose colors only the lightness
-            is used, and kept.
-        coefficients: Float array of shape `(h, w, 4)`, as `fit` makes them.
-        saturation: What chroma is multiplied by.
-        mask: Float array of shape `(height, width)` that chroma is multiplied by as well, or None.
-
-    Returns:
-        Array of the type and shape of `rgb`.
+    `coefficients` are of shape `(h, w, 4)`, as `fit` makes them. Chroma is multiplied by
+    `saturation` and by `mask`, `(height, width)`, if there is one. The result is of the type and
+    shape of `rgb`.
     """
     wide = _enlarge_columns(_affine(coefficients, np.float32(saturation)), rgb.shape[1])
     if rgb.shape[1] > 1:
@@ -80,15 +70,7 @@ def apply(rgb, coefficients, saturation=1.0, mask=None):
 def apply_to_prints(rgb, places, coefficients, saturation=1.0, mask=None):
     """Colors the prints in a photo, each by its own coefficients, and makes the rest gray.
 
-    Args:
-        rgb: As for `apply`.
-        places: List of pairs of slices, of rows and of columns: where the prints are.
-        coefficients: List of float arrays, as for `apply`, one for each print.
-        saturation: As for `apply`.
-        mask: As for `apply`.
-
-    Returns:
-        Array of the type and shape of `rgb`.
+    `places` are pairs of slices, of rows and of columns; the others are as for `apply`.
     """
     if rgb[places[0]].shape == rgb.shape:
         return apply(rgb, coefficients[0], saturation, mask)
@@ -107,11 +89,9 @@ def _sums(plane):
 
 
 def _affine(coefficients, saturation):
-    """Turns coefficients of ab over L* into those of f of X and Z over f of Y.
+    """Turns coefficients of ab over L* into those of f of X and Z over f of Y, `(4, h, w)`.
 
-    Returns:
-        Float array of shape `(4, h, w)`: f of X is that of Y times `[0]` plus `[2]`; that of Z goes
-        by `[1]` and `[3]`.
+    f of X is that of Y times `[0]` plus `[2]`; that of Z goes by `[1]` and `[3]`.
     """
     scale = saturation / np.array([500, -200], np.float32)
     slope, intercept = coefficients[..., :2] * scale, coefficients[..., 2:] * scale

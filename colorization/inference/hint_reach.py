@@ -31,12 +31,7 @@ _DOUBTS = 0.03, 0.3
 def told(hints, reference):
     """What a network is told: the colors of a reference, and over them those of hints.
 
-    Args:
-        hints: What a person says of a print, as an engine takes it, or None.
-        reference: What a reference says of it, likewise, or None.
-
-    Returns:
-        The same of both, or None.
+    Each is what it says of a print, as an engine takes it, or None, and so is the result.
     """
     if hints is None or reference is None:
         return reference if hints is None else hints
@@ -44,18 +39,11 @@ def told(hints, reference):
 
 
 def coefficients(engine, lightness, hints=None, reference=None, ask=None):
-    """Colors a print.
+    """Colors a print, of L* of shape `(1, h, w, 1)` at the working size.
 
-    Args:
-        engine: See `engines`.
-        lightness: Float array of shape `(1, h, w, 1)`: L* at the working size.
-        hints: As for `told`.
-        reference: As for `told`.
-        ask: Function of hints that gives coefficients, `(n, h, w, 4)`, the likeliest first; default
-            the engine's for one coloring.
-
-    Returns:
-        What `ask` returns, with hints as far as they reach.
+    Hints and reference are as for `told`. `ask` is a function of hints that gives coefficients,
+    `(n, h, w, 4)`, the likeliest first, as does this, with hints as far as they reach; default the
+    engine's for one coloring.
     """
     ask = ask or (lambda all_told: engine.coefficients(lightness, all_told))
     found = ask(told(hints, reference))

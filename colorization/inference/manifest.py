@@ -113,12 +113,7 @@ class Manifest:
 
 
 def of_photo(made_with, source):
-    """What one photo is made with, of what all are: with its own hints in place of `"sidecar"`.
-
-    Args:
-        made_with: As in `Record`, for all photos, or None.
-        source: Path of the photo.
-    """
+    """What one photo is made with, of what all are: with its own hints in place of `"sidecar"`."""
     if not made_with or made_with.get("hints") != color_hints.SIDECAR:
         return made_with
     others = {name: value for name, value in made_with.items() if name != "hints"}
@@ -180,19 +175,11 @@ class Choice:
 
 
 def choose(jobs, manifest, made_with, *, overwrite, skip_existing):
-    """Sorts photos by what is to be done about them.
+    """Sorts photos, an iterable of `Job`, by what is to be done about them: a `Choice`.
 
-    Args:
-        jobs: Iterable of `Job`.
-        manifest: `Manifest` of the output folder.
-        made_with: As in `Record`, for this run.
-        overwrite: Whether files that are there may be replaced.
-        skip_existing: Whether photos are passed over whose files are there. With `overwrite`, only
-            those are that the manifest shows to be made of the same file in the same way: so a run
-            that overwrites can go on after an interruption, too.
-
-    Returns:
-        `Choice`.
+    `made_with` is as in `Record`, for this run. `skip_existing` passes over photos whose files are
+    there; with `overwrite` only those that the manifest shows to be made of the same file in the
+    same way: so a run that overwrites can go on after an interruption, too.
     """
     choice = Choice([], [], [], [], [])
     for job in jobs:

@@ -29,12 +29,8 @@ _SIDE = 0.5
 def find_prints(rgb):
     """Finds the prints in a picture whose margins are plain: white, black, or paper.
 
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`, sRGB.
-
-    Returns:
-        List of boxes `(top, left, bottom, right)` in pixels, the latter two exclusive, from the top
-        and the left. A picture without margins is one box of all of it.
+    Returns boxes `(top, left, bottom, right)` in pixels, the latter two exclusive, from the top and
+    the left. A picture without margins is one box of all of it.
     """
     height, width = rgb.shape[:2]
     scale = min(1.0, _SIZE / max(height, width))
@@ -60,12 +56,8 @@ def _shrink(rgb, size):
 def within(box, shape):
     """The part of a print that is surely free of its margin, for a network to see.
 
-    Args:
-        box: One of `find_prints`.
-        shape: Height and width of the picture, at whose edges there is no margin.
-
-    Returns:
-        Pair of slices, of rows and of columns.
+    `box` is one of `find_prints`, `shape` height and width of the picture, at whose edges there is
+    no margin. Returns a pair of slices, of rows and of columns.
     """
     slices = []
     for start, stop, size in zip(box[:2], box[2:], shape, strict=True):

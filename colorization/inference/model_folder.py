@@ -23,17 +23,11 @@ class ModelError(UserError):
 
 
 def find(model=None):
-    """Finds the folder of a model's version.
+    """Finds the folder of a model's version: a `pathlib.Path`.
 
-    Args:
-        model: Path of an exported model, or of the folder that holds its numbered versions, of
-            which the highest is taken; `"released"` or None: the released model.
-
-    Returns:
-        `pathlib.Path`.
-
-    Raises:
-        ModelError: If there is no such folder.
+    `model` is the path of an exported model, or of the folder that holds its numbered versions, of
+    which the highest is taken; `"released"` or None: the released model. Raises `ModelError` if
+    there is none.
     """
     folder = pathlib.Path(resolve(model))
     if not folder.is_dir():
@@ -67,11 +61,8 @@ def resolve(model):
 def read_description(folder):
     """Reads what the exporter wrote; before the model, so that no stranger's graph is loaded.
 
-    Returns:
-        Dict of the model's name, version, sizes, codec and recipe.
-
-    Raises:
-        ModelError: If another program made the model, or it is damaged.
+    It is a dict of the model's name, version, sizes, codec and recipe. Raises `ModelError` if
+    another program made the model, or it is damaged.
     """
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))

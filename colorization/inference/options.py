@@ -161,14 +161,9 @@ class Options:
             )
 
     def load_files(self):
-        """Reads the files that options name, so that each is read once for many photos.
+        """Reads the mask, reference and hints that options name, once for many photos: `Options`.
 
-        Returns:
-            `Options` whose mask and reference are no paths, and neither are hints.
-
-        Raises:
-            OptionError: If the mask or the reference can't be read.
-            HintError: If the hints can't be read.
+        Raises `OptionError` and `HintError` if they can't be read.
         """
         loaded = {}
         for name in ("mask", "reference"):

@@ -20,16 +20,10 @@ def is_image(picture):
 
 
 def to_photo(image):
-    """Reads a Pillow image as its file would be read: turned upright, in sRGB.
+    """Reads a `PIL.Image.Image` as its file would be read: turned upright, in sRGB.
 
-    Args:
-        image: `PIL.Image.Image`. Levels of the mode I are scaled by what is in them.
-
-    Returns:
-        `Photo`: uint16 for the modes I, I;16 and F, else uint8.
-
-    Raises:
-        PictureError: If the levels of mode F have no common white.
+    The `Photo` is uint16 for the modes I, whose levels are scaled by what is in them, I;16 and F,
+    else uint8. Raises `PictureError` if the levels of mode F have no common white.
     """
     from PIL import ImageOps
 

@@ -59,16 +59,7 @@ class Report:
         return color_and_shrink
 
     def prepare(self, jobs, records, stop):
-        """Makes the small pictures that are missing, of earlier runs' photos.
-
-        Args:
-            jobs: Iterable of `Job`.
-            records: Dict of `Record`, by `Job.name`.
-            stop: `threads.Stop`.
-
-        Yields:
-            None for each job.
-        """
+        """Makes the small pictures that earlier runs' photos lack; yields None for each job."""
         return threads.run(
             lambda job: self._keep_thumbnails(job, self._outputs(job, records)), jobs, stop
         )
@@ -76,12 +67,8 @@ class Report:
     def write(self, jobs, records):
         """Writes all pages; the first, to which the others belong, comes last.
 
-        Args:
-            jobs: List of `Job`, in the order of the report, whose thumbnails are kept.
-            records: Dict of `Record`, by `Job.name`.
-
-        Raises:
-            OSError: If a page cannot be written. Each page is whole, or what it was before.
+        `jobs` are in the order of the report, and their thumbnails are kept. Raises `OSError` if a
+        page cannot be written. Each page is whole, or what it was before.
         """
         failures, rows = [], []
         for job in jobs:

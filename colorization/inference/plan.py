@@ -59,15 +59,9 @@ class Plan:
 
 
 def variant_paths(destination, num_variants):
-    """Names the files of a photo's variants.
+    """Names the files of `num_variants` variants: of one `destination` itself.
 
-    Args:
-        destination: Path of a picture to write.
-        num_variants: How many variants are asked for, 1 or more.
-
-    Returns:
-        List of `num_variants` paths: of one variant `destination` itself, else `photo.jpg` becomes
-        `photo_1.jpg`, `photo_2.jpg` and so on, padded with zeros to one width.
+    Else `photo.jpg` becomes `photo_1.jpg`, `photo_2.jpg` and so on, padded with zeros to one width.
     """
     path = pathlib.Path(destination)
     if num_variants == 1:
@@ -250,14 +244,7 @@ def _search(folder, below, own, exclude):
 
 
 def writable(path):
-    """Names the file that a photo goes to: as itself, or with .png if its kind is not written.
-
-    Args:
-        path: Path of the photo, or where its like is to lie.
-
-    Returns:
-        Path of the same type.
-    """
+    """Names the file that a photo goes to: as itself, or with .png if its kind is not written."""
     suffix = path.suffix.lower()
     if suffix in WRITABLE_SUFFIXES:
         return path

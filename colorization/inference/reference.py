@@ -45,13 +45,9 @@ class Reference:
         self._palette = _means(ab).reshape(-1, 2)
 
     def hints(self, lightness):
-        """Finds what it tells of a photo.
+        """Finds what it tells of a photo, L* of shape `(1, h, w, 1)` at the working size.
 
-        Args:
-            lightness: Float array of shape `(1, h, w, 1)`: L* of the photo, at the working size.
-
-        Returns:
-            Float32 array of shape `(1, h, w, 3)` for an engine: ab of small hints, and their mask.
+        Returns float32 of shape `(1, h, w, 3)` for an engine: ab of small hints, and their mask.
         """
         own, theirs = self._describe(lightness), self._cells
         shape = own.shape[:2]

@@ -62,20 +62,11 @@ class Allowance:
 
 
 def run(work, jobs, stop, num_threads=None):
-    """Does jobs in threads.
+    """Does jobs in threads, one for each processor unless given; yields what `work` returned.
 
-    No more jobs are taken than there are threads, so that an iterable of any length costs the
-    memory of the jobs in progress.
-
-    Args:
-        work: Function of a job. What it raises is raised here.
-        jobs: Iterable.
-        stop: `Stop`, obeyed between jobs.
-        num_threads: Default one for each processor.
-
-    Yields:
-        What `work` returned, in order of completion. When the generator is closed, the jobs in
-        progress are waited for.
+    That is in order of completion; what it raises is raised here. No more jobs are taken than there
+    are threads, so that an iterable of any length costs the memory of the jobs in progress. `stop`
+    is obeyed between jobs. When the generator is closed, the jobs in progress are waited for.
     """
     jobs, done, num_running = iter(jobs), queue.SimpleQueue(), 0
     num_threads = num_threads or num_processors()
@@ -100,9 +91,7 @@ def run(work, jobs, stop, num_threads=None):
 def stopped_by_signals(stop, message):
     """Lets Ctrl-C and SIGTERM request a stop while the context lasts; the second ends the process.
 
-    Args:
-        stop: `Stop`.
-        message: Line for standard error at the first signal.
+    At the first, `message` goes to standard error.
     """
 
     def handle(number, _):

@@ -29,11 +29,8 @@ _REACH = 0.5
 def working_shape(height, width, working_size, size_multiple):
     """Height and width that the network sees: never larger than the photo, save for rounding.
 
-    Args:
-        height: Rows of the photo.
-        width: Columns of the photo.
-        working_size: Short side of what the network sees, in pixels.
-        size_multiple: What both sides are rounded to a multiple of.
+    `working_size` is the short side of what it sees, in pixels; both sides are rounded to multiples
+    of `size_multiple`.
     """
     sides = np.array([height, width], np.float32)
     limit = np.float32(working_size)
@@ -44,31 +41,20 @@ def working_shape(height, width, working_size, size_multiple):
 
 
 def seen(rgb, description):
-    """What the network of a model sees of a photo.
+    """What the network of a model sees of a photo: L* of shape `(1, h, w, 1)`.
 
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`.
-        description: Of the model: its `working_size` and its `size_multiple`.
-
-    Returns:
-        Float array of shape `(1, h, w, 1)`: L*, the dots of a print blurred.
+    The dots of a print are blurred. `description` is the model's, with `working_size` and
+    `size_multiple`.
     """
     sizes = description["working_size"], description["size_multiple"]
     return smooth_screen(lightness(rgb, working_shape(*rgb.shape[:2], *sizes)))
 
 
 def lightness(rgb, shape):
-    """Lightness of a photo at the working size.
+    """Lightness of a photo at the working size: L* of shape `(1, h, w, 1)`.
 
     Averages as `tf.image.resize` does with `antialias`: by triangles as wide as two pixels of the
     result, of the gamma-encoded levels.
-
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`.
-        shape: `(h, w)`.
-
-    Returns:
-        Float array of shape `(1, h, w, 1)`: L*.
     """
     height, width = rgb.shape[:2]
     narrow = np.empty((3, shape[0], width), np.float32)
@@ -114,12 +100,7 @@ def _blocks(size, new_size):
 def smooth_screen(lightness):
     """Blurs a halftone screen away, and nothing where there is none.
 
-    Args:
-        lightness: Float array of shape `(1, height, width, 1)`, L*, at the size that the network
-            sees.
-
-    Returns:
-        Float array of the same shape.
+    L* is of shape `(1, height, width, 1)`, at the size that the network sees, and so is the result.
     """
     plane = lightness[0, ..., 0]
     pitch = measure_screen(plane)
@@ -129,13 +110,9 @@ def smooth_screen(lightness):
 
 
 def measure_screen(plane):
-    """Measures a halftone screen.
+    """Measures a halftone screen in L* of shape `(height, width)`: pixels from dot to dot.
 
-    Args:
-        plane: Float array of shape `(height, width)`, L*.
-
-    Returns:
-        Pixels from dot to dot; None where there is no screen, or too little of the picture.
+    None where there is no screen, or too little of the picture.
     """
     height, width = (min(side, _SIDE) for side in plane.shape)
     if min(height, width) < _LEAST:

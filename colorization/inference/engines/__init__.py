@@ -27,14 +27,9 @@ ENGINES = ("auto", "litert", "saved_model")
 def open_engine(folder, description, name="auto"):
     """Opens the engine for a model on this machine.
 
-    Args:
-        folder: What `model_folder.find` returned.
-        description: What `model_folder.read_description` returned.
-        name: One of `ENGINES`. `"litert"` starts ten times as fast; `"auto"` takes it where its
-            file lies beside the SavedModel and it is installed.
-
-    Raises:
-        ModelError: If the model is damaged, or lacks what that engine needs.
+    Folder and description are what `model_folder` finds and reads. Of `ENGINES`, `"litert"` starts
+    ten times as fast; `"auto"` takes it where its file lies beside the SavedModel and it is
+    installed. Raises `ModelError` if the model is damaged, or lacks what that engine needs.
     """
     has_lite = (folder / LITE).exists()
     is_installed = importlib.util.find_spec("ai_edge_litert") is not None

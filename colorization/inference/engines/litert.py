@@ -14,14 +14,9 @@ from pipelines.errors import first_line
 
 
 class LiteRTEngine:
-    """Runs a model that `colorization.export` wrote for LiteRT. See `engines`.
+    """Runs a file that `colorization.export` wrote for LiteRT. See `engines`.
 
-    Args:
-        path: Path of the file.
-        description: Dict of what the exporter wrote about the model.
-
-    Raises:
-        ModelError: If the file is damaged.
+    Raises `ModelError` if the file is damaged.
     """
 
     def __init__(self, path, description):

@@ -91,9 +91,8 @@ class RemoteEngine:
     def variants(self, lightness, seed, count, hints=None):
         """Predicts several colorings.
 
-        Raises:
-            PictureError: If the server refuses this photo.
-            ServerAway: If the server is away, or no longer serves the model.
+        Raises `PictureError` if the server refuses this photo, `ServerAway` if it is away, or no
+        longer serves the model.
         """
         inputs = saved_model.inputs(lightness, hints, self.description, seed, count)
         return full_size.fit(lightness, saved_model.ab(self._ask(saved_model.NAME, inputs)))

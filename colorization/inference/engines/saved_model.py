@@ -20,14 +20,8 @@ NAME, SUGGEST = "client", "suggest"
 class SavedModelEngine:
     """Runs an exported SavedModel. See `engines`.
 
-    Its code is its graph: load only models whose source you trust.
-
-    Args:
-        folder: Path of the version.
-        description: Dict of what the exporter wrote about the model.
-
-    Raises:
-        ModelError: If the model is damaged.
+    Its code is its graph: load only models whose source you trust. Raises `ModelError` if it is
+    damaged.
     """
 
     def __init__(self, folder, description):
@@ -79,18 +73,11 @@ class SavedModelEngine:
 
 
 def inputs(lightness, hints, description, seed=0, count=1, place=None):
-    """Makes the inputs for one photo.
+    """Makes the inputs for one photo: a dict of arrays, strings of type object.
 
-    Args:
-        lightness: Float array of shape `(1, h, w, 1)`.
-        hints: Float array of shape `(1, h, w, 3)`, or None.
-        description: Of the model, which says what of these it takes.
-        seed: Whole number.
-        count: Whole number.
-        place: Shares of height and width, for the signature `SUGGEST`; None for the other.
-
-    Returns:
-        Dict of arrays; strings are of type object.
+    `lightness` is of shape `(1, h, w, 1)`, `hints` are None or of shape `(1, h, w, 3)`;
+    `description` says what of the others the model takes. `place` has shares of height and width,
+    for the signature `SUGGEST`; None for the other.
     """
     import tensorflow as tf
 

@@ -40,9 +40,7 @@ class NotServed(Refused):
 class Unavailable(Exception):
     """The server is away, overloaded or too slow: why, in one line.
 
-    Args:
-        message: The line.
-        retry_after: Seconds after which the server asks to be tried again; None if it names none.
+    After `retry_after` seconds the server asks to be tried again; None if it names none.
     """
 
     def __init__(self, message, retry_after=None):
@@ -51,19 +49,10 @@ class Unavailable(Exception):
 
 
 def call(work, *, patience=PATIENCE, clock=time.monotonic, sleep=time.sleep):
-    """Calls until the server answers.
+    """Calls `work` until the server answers, and returns what it returned.
 
-    Args:
-        work: Function without arguments; what it raises other than `Unavailable` is raised here.
-        patience: Seconds from the first try after which no other is started.
-        clock: Function that tells seconds.
-        sleep: Function of seconds.
-
-    Returns:
-        What `work` returned.
-
-    Raises:
-        Unavailable: That of the last try.
+    Tries that begin `patience` seconds after the first are not made: the `Unavailable` of the last
+    is raised then. Other errors are raised at once.
     """
     end, wait = clock() + patience, FIRST_WAIT
     while True:
@@ -170,12 +159,10 @@ def _from_json(values):
 
 
 class GrpcTransport:
-    """Calls a server by gRPC. Threads may share it.
+    """Calls a server, `host:port`, by gRPC. Threads may share it.
 
-    Args:
-        target: `host:port`.
-        secure: Whether by TLS, with the certificates that gRPC knows, or those in the file that
-            `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` names.
+    TLS takes the certificates that gRPC knows, or those in the file that
+    `GRPC_DEFAULT_SSL_ROOTS_FILE_PATH` names.
     """
 
     def __init__(self, target, secure):
@@ -189,15 +176,10 @@ class GrpcTransport:
         self._service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
     def metadata(self, model, timeout):
-        """Asks which version of a model is served, and with which signatures.
+        """Asks which version of a model is served, and for each signature's set of inputs.
 
-        Returns:
-            The version, and a dict of each signature's set of inputs.
-
-        Raises:
-            NotServed: If there is no such model.
-            Refused: If the server refuses.
-            Unavailable: If it is away, overloaded or too slow.
+        Raises `NotServed` if there is no such model, `Refused` if the server refuses, and
+        `Unavailable` if it is away, overloaded or too slow.
         """
         from tensorflow_serving.apis import get_model_metadata_pb2
 
@@ -210,22 +192,9 @@ class GrpcTransport:
         return response.model_spec.version.value, inputs
 
     def predict(self, model, version, signature, inputs, timeout):
-        """Calls a signature.
+        """Calls a signature; inputs and outputs are dicts of arrays, strings of type object.
 
-        Args:
-            model: Name of the model.
-            version: Its number.
-            signature: Name of the signature.
-            inputs: Dict of arrays; strings are of type object.
-            timeout: Seconds.
-
-        Returns:
-            Dict of arrays.
-
-        Raises:
-            NotServed: If there is no such model or version.
-            Refused: If the server refuses.
-            Unavailable: If it is away, overloaded or too slow.
+        Raises as `metadata` does.
         """
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
