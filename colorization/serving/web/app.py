@@ -12,7 +12,7 @@ import werkzeug.exceptions
 
 from colorization.serving.web import coloring, openapi, problems, uploads
 from colorization.serving.web.problems import Problem
-from colorization.serving.web.service import Closed, Metrics, Service, WorkQueue, as_problem
+from colorization.serving.web.service import Metrics, Service, WorkQueue, as_problem, stopping
 from pipelines.photos import formats
 
 # What a form adds to its photo: boundaries, names, a few numbers.
@@ -118,7 +118,7 @@ def _add_pages(app, about, metrics, work):
     @app.get("/healthz")
     def health():
         if work.closed:
-            raise Closed
+            raise stopping()
         return {"status": "ok", **about["model"]}
 
     @app.get("/metrics")
@@ -167,13 +167,14 @@ def _add_answers(app, metrics):
         static = flask.request.endpoint in ("index", "api", "static")
         answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
         endpoint = flask.request.endpoint or "none"
-        metrics.count_request(endpoint, answer.status_code, time.monotonic() - flask.g.start)
+        metrics.requests.labels(endpoint, answer.status_code).inc()
+        metrics.seconds.labels(endpoint).observe(time.monotonic() - flask.g.start)
         return answer
 
     @app.errorhandler(Exception)
     def fail(error):
         problem = as_problem(error)
-        metrics.count_failure(problem.reason)
+        metrics.failures.labels(problem.reason).inc()
         answer = flask.Response(problem.document(), problem.status)
         answer.content_type = problems.MEDIA_TYPE
         if isinstance(error, werkzeug.exceptions.MethodNotAllowed):

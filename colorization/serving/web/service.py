@@ -26,31 +26,11 @@ _LONGEST_RETRY = 60
 _LOGGER = logging.getLogger(__name__)
 _BUSY = "The server is busy. The same request may succeed in {} s."
 _RETRY_AFTER_TIMEOUT = 10
+_WAITED = (
+    "The server is busy, and the photo's turn did not come in time. The same request may succeed "
+    f"in {_RETRY_AFTER_TIMEOUT} s."
+)
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-
-
-class Busy(Exception):
-    """The queue is full; after `retry_after` whole seconds there may be room."""
-
-    def __init__(self, retry_after):
-        super().__init__(f"full for about {retry_after} s")
-        self.retry_after = retry_after
-
-
-class Overdue(Exception):
-    """The answer did not come in time.
-
-    If the work was `started`, it continues, since a thread cannot be stopped, and its result is
-    dropped. Work that was not begun never is.
-    """
-
-    def __init__(self, started):
-        super().__init__("begun" if started else "not begun")
-        self.started = started
-
-
-class Closed(Exception):
-    """The queue takes no more work."""
 
 
 class WorkQueue:
@@ -87,14 +67,16 @@ class WorkQueue:
     def run(self, work):
         """Does work when its turn comes, and returns or raises what it does.
 
-        Raises `Busy` if the queue is full, `Closed` if it is closed, and `Overdue` if it takes
-        longer than the queue's timeout, waiting included.
+        Raises `Problem` if the queue is full or closed, or the timeout is over, waiting included.
+        Work that was begun then continues, since a thread cannot be stopped, and its result is
+        dropped; work that was not begun never is.
         """
         with self._lock:
             if self._closed:
-                raise Closed
+                raise stopping()
             if self._num_taken >= self._num_workers + self._max_waiting:
-                raise Busy(self._retry_after())
+                seconds = self._retry_after()
+                raise Problem("busy", _BUSY.format(seconds), seconds)
             self._num_taken += 1
         future = self._pool.submit(self._do, work)
         future.add_done_callback(self._leave)
@@ -104,7 +86,11 @@ class WorkQueue:
             # What `work` itself raised may be of this sort.
             if future.done() and not future.cancelled():
                 raise
-            raise Overdue(started=not future.cancel()) from error
+            if not future.cancel():
+                raise Problem(
+                    "worked-too-long", "Coloring this photo takes longer than this server allows."
+                ) from error
+            raise Problem("waited-too-long", _WAITED, _RETRY_AFTER_TIMEOUT) from error
 
     def close(self, wait=False):
         """Takes no more work; what was taken on is done, and with `wait` waited for."""
@@ -172,14 +158,12 @@ class Service:
                 limits.max_pixels,
             )
             result = self._work.run(work)
-        except Overdue as error:
-            if not error.started:
+        except BaseException as error:
+            # Work that takes too long continues, in its folder.
+            if getattr(error, "reason", "") != "worked-too-long":
                 folder.cleanup()
             raise
-        except BaseException:
-            folder.cleanup()
-            raise
-        self._metrics.count_pixels(upload.num_pixels)
+        self._metrics.pixels.inc(upload.num_pixels)
         return upload, result
 
 
@@ -201,12 +185,6 @@ def as_problem(error):
     """
     if isinstance(error, Problem):
         return error
-    if isinstance(error, Busy):
-        return Problem("busy", _BUSY.format(error.retry_after), error.retry_after)
-    if isinstance(error, Closed):
-        return Problem("stopping", "The server is being stopped.", _RETRY_AFTER_TIMEOUT)
-    if isinstance(error, Overdue):
-        return _overdue(error)
     if isinstance(error, werkzeug.exceptions.RequestEntityTooLarge):
         return Problem("too-many-bytes", "The photo, or what was sent with it, is too large here.")
     if isinstance(error, werkzeug.exceptions.HTTPException) and error.code:
@@ -220,17 +198,9 @@ def as_problem(error):
     return Problem("internal", "Something went wrong on the server. Its log says more.")
 
 
-def _overdue(error):
-    if error.started:
-        return Problem(
-            "worked-too-long", "Coloring this photo takes longer than this server allows."
-        )
-    return Problem(
-        "waited-too-long",
-        f"The server is busy, and the photo's turn did not come in time. The same request may "
-        f"succeed in {_RETRY_AFTER_TIMEOUT} s.",
-        _RETRY_AFTER_TIMEOUT,
-    )
+def stopping():
+    """The `Problem` of a server that takes no more work."""
+    return Problem("stopping", "The server is being stopped.", _RETRY_AFTER_TIMEOUT)
 
 
 class Metrics:
@@ -240,26 +210,26 @@ class Metrics:
 
     def __init__(self, work_queue):
         self._registry = prometheus.CollectorRegistry()
-        self._requests = prometheus.Counter(
+        self.requests = prometheus.Counter(
             "colorization_requests",
             "Requests answered.",
             ["endpoint", "status"],
             registry=self._registry,
         )
-        self._seconds = prometheus.Histogram(
+        self.seconds = prometheus.Histogram(
             "colorization_request_seconds",
             "Seconds from a request's receipt to its answer, waiting included.",
             ["endpoint"],
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self._failures = prometheus.Counter(
+        self.failures = prometheus.Counter(
             "colorization_failures",
             "Requests that were not fulfilled.",
             ["reason"],
             registry=self._registry,
         )
-        self._pixels = prometheus.Counter(
+        self.pixels = prometheus.Counter(
             "colorization_pixels", "Pixels of the photos colored.", registry=self._registry
         )
         for name, text, value in (
@@ -270,19 +240,6 @@ class Metrics:
             gauge.set_function(value)
         # Memory, processor time and open files.
         prometheus.ProcessCollector(registry=self._registry)
-
-    def count_request(self, endpoint, status, seconds):
-        """Counts an answer."""
-        self._requests.labels(endpoint, status).inc()
-        self._seconds.labels(endpoint).observe(seconds)
-
-    def count_failure(self, reason):
-        """Counts a `problems.Problem` by its reason."""
-        self._failures.labels(reason).inc()
-
-    def count_pixels(self, num_pixels):
-        """Counts the pixels of a photo that was colored."""
-        self._pixels.inc(num_pixels)
 
     def text(self):
         """All of them, in the text format of Prometheus."""

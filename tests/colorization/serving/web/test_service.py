@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from colorization.serving.web.service import Busy, Closed, Overdue, WorkQueue
+from colorization.serving.web.problems import Problem
+from colorization.serving.web.service import WorkQueue
 
 
 class Work:
@@ -56,8 +57,9 @@ def test_what_is_beyond_the_limit_is_told_when_to_come_again(subject):
     threads.append(in_thread(subject.run, second))
     wait_until(lambda: subject.num_waiting == 1)
     assert subject.num_running == 1
-    with pytest.raises(Busy) as caught:
+    with pytest.raises(Problem) as caught:
         subject.run(Work())
+    assert caught.value.reason == "busy"
     assert caught.value.retry_after in range(1, 61)
     for work in (first, second):
         work.go_on.set()
@@ -69,12 +71,12 @@ def test_what_is_beyond_the_limit_is_told_when_to_come_again(subject):
 
 def test_whoever_waits_too_long_is_let_go():
     subject, first, second = WorkQueue(1, 1, timeout=0.05), Work(), Work()
-    with pytest.raises(Overdue) as caught:
+    with pytest.raises(Problem) as caught:
         subject.run(first)
-    assert caught.value.started
-    with pytest.raises(Overdue) as caught:
+    assert caught.value.reason == "worked-too-long"
+    with pytest.raises(Problem) as caught:
         subject.run(second)
-    assert not caught.value.started
+    assert caught.value.reason == "waited-too-long"
     first.go_on.set()
     subject.close(wait=True)
     assert first.num_done == 1 and not second.begun.is_set()
@@ -86,8 +88,9 @@ def test_a_closed_queue_finishes_what_it_has_taken(subject):
     thread = in_thread(lambda: results.append(subject.run(work)))
     assert work.begun.wait(20)
     subject.close()
-    with pytest.raises(Closed):
+    with pytest.raises(Problem) as caught:
         subject.run(Work())
+    assert caught.value.reason == "stopping"
     work.go_on.set()
     thread.join()
     assert results == [work] and subject.closed
