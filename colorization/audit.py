@@ -49,8 +49,6 @@ def main(arguments):
             "Choose another."
         )
     console.import_quietly()
-    from tqdm import tqdm
-
     from colorization.auditing import findings
     from pipelines.sources import opener
 
@@ -61,8 +59,7 @@ def main(arguments):
             if options[flag].value
         ]
     total = sum(len(source.names) for source in opened)
-    # None: only on a terminal.
-    with tqdm(desc="Reading", total=total, unit="picture", disable=None, leave=False) as bar:
+    with console.progress("Reading", total, "picture") as bar:
         found = findings.audit(*opened, on_progress=bar.update)
     if folder:
         # First: whoever reads the tables may close the pipe.

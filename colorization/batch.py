@@ -98,12 +98,7 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
     for path in (*(glob.pattern for glob in globs), output):
         beam_setup.check_path(path)
     batch = steps.Batch(
-        globs=globs,
-        output=output,
-        model=model,
-        options=options,
-        since=None,
-        overwrite=overwrite,
+        globs=globs, output=output, model=model, options=options, since=None, overwrite=overwrite
     )
     batch, made_with = _checked(batch)
     batch = dataclasses.replace(batch, since=places.state(output, made_with))

@@ -79,18 +79,10 @@ class Config:
         of=("unet", "pretrained_unet", "colornet", "encoder_decoder", "residual"),
     )
     depth: int = knob(
-        8,
-        "Times that `unet` halves the picture.",
-        minimum=2,
-        maximum=12,
-        of=("unet",),
+        8, "Times that `unet` halves the picture.", minimum=2, maximum=12, of=("unet",)
     )
     dropout: float = knob(
-        0.5,
-        "Dropout rate in the coarse blocks of `unet`.",
-        minimum=0,
-        maximum=0.95,
-        of=("unet",),
+        0.5, "Dropout rate in the coarse blocks of `unet`.", minimum=0, maximum=0.95, of=("unet",)
     )
     encoder: str = knob(
         "mobilenet_v2",
@@ -137,10 +129,7 @@ class Config:
         choices.DISCRIMINATORS,
     )
     discriminator_filters: int = knob(
-        64,
-        "Width of the discriminator's first level.",
-        minimum=1,
-        of=("discriminator",),
+        64, "Width of the discriminator's first level.", minimum=1, of=("discriminator",)
     )
     discriminator_depth: int = knob(
         3,
@@ -150,16 +139,10 @@ class Config:
         of=("discriminator",),
     )
     discriminator_norm: bool = knob(
-        True,
-        "Use batch normalization in the discriminator.",
-        of=("discriminator",),
+        True, "Use batch normalization in the discriminator.", of=("discriminator",)
     )
     discriminator_dropout: float = knob(
-        0.0,
-        "Dropout rate of the discriminator `whole`.",
-        minimum=0,
-        maximum=0.95,
-        of=("whole",),
+        0.0, "Dropout rate of the discriminator `whole`.", minimum=0, maximum=0.95, of=("whole",)
     )
 
     loss: str = knob("l1", "Distance between prediction and target.", choices.LOSSES)
@@ -182,10 +165,7 @@ class Config:
         of=("discriminator",),
     )
     perceptual_weight: float = knob(
-        0.0,
-        "Weight of the perceptual distance beside --loss.",
-        minimum=0,
-        of=("discriminator",),
+        0.0, "Weight of the perceptual distance beside --loss.", minimum=0, of=("discriminator",)
     )
     feature_weights: str = knob(
         "",

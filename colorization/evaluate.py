@@ -211,13 +211,9 @@ def evaluate_films(films, model="", baseline=(), limit=0, output=""):
 
 def _measure(photos, systems, networks, num_variants, stop):
     """Measures systems on a set of photos, showing progress on a terminal."""
-    from tqdm import tqdm
-
     from colorization.evaluation.measure import measure_set
 
-    total = len(photos.positions)
-    # None: only on a terminal.
-    with tqdm(desc=photos.label, total=total, unit="photo", disable=None, leave=False) as bar:
+    with console.progress(photos.label, len(photos.positions), "photo") as bar:
         return measure_set(photos, systems, networks, num_variants, stop, bar.update)
 
 

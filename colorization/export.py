@@ -203,13 +203,7 @@ def export(model_dir, output, version=0, lite=False, **settings):
 
 
 def export_tflite(
-    model_dir,
-    output,
-    version=0,
-    quantize="none",
-    data="",
-    input_size="",
-    **settings,
+    model_dir, output, version=0, quantize="none", data="", input_size="", **settings
 ):
     """Writes a checkpoint of a run, with averaged weights, for LiteRT; returns its path.
 

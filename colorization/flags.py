@@ -106,16 +106,11 @@ def parse_flagfile(path):
 def define_option_flags(values):
     """Defines the flags."""
     for name in _OPTION_NAMES:
-        knob, shared = KNOBS[name], {"flag_values": values}
-        bounds = shared | {"lower_bound": knob.least, "upper_bound": knob.most}
-        if knob.kind is int:
-            flags.DEFINE_integer(name, knob.default, knob.help, **bounds)
-        elif knob.kind is float:
-            flags.DEFINE_float(name, knob.default, knob.help, **bounds)
-        elif knob.kind is bool:
-            flags.DEFINE_bool(name, knob.default, knob.help, **shared)
-        else:
-            flags.DEFINE_string(name, knob.default, knob.help, **shared)
+        knob, bounds = KNOBS[name], {}
+        if knob.least is not None:
+            bounds = {"lower_bound": knob.least, "upper_bound": knob.most}
+        define = _DEFINERS.get(knob.kind, flags.DEFINE_string)
+        define(name, knob.default, knob.help, flag_values=values, **bounds)
 
 
 def options_from_flags(values):

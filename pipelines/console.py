@@ -174,6 +174,14 @@ def _tick(what, terminal, done):
     terminal.flush()
 
 
+def progress(what, total, unit, is_hidden=False):
+    """A bar of `tqdm` on a terminal that goes at its end; nothing elsewhere, or if it is hidden."""
+    from tqdm import tqdm
+
+    # None: only on a terminal.
+    return tqdm(desc=what, total=total, unit=unit, disable=is_hidden or None, leave=False)
+
+
 def import_quietly(*others):
     """Imports TensorFlow without its notes about the machine, which no setting turns off.
 

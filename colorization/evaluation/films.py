@@ -10,12 +10,12 @@ import itertools
 import pathlib
 
 import numpy as np
-import tqdm
 
 from colorization.evaluation import EvaluationError, figures, protocol
 from colorization.evaluation.measure import Comparison, Picture
 from colorization.evaluation.metrics.steadiness import MIN_SIZE, Steadiness
 from colorization.film import film_coloring, film_pixels, film_plan, film_reader, import_av
+from pipelines import console
 from pipelines.color.gray import to_gray
 
 # Of photos; of a film, the mean over its frames.
@@ -113,8 +113,7 @@ def records(path, systems, limit, stop):
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     rows = []
     for coloring in colorings(systems):
-        # None: only on a terminal.
-        with tqdm.tqdm(desc=path.name, unit="frame", disable=None, leave=False) as bar:
+        with console.progress(path.name, None, "frame") as bar:
             values, count = measure(path, coloring, limit, stop, bar.update)
         seen = {"data": {"fingerprint": digest, "frames": count, "limit": limit}}
         told = seen | protocol.of_pixels(values)

@@ -97,7 +97,7 @@ def run(values, inputs, open_colorizer, say, tell):
         if (source, destination) not in todo:
             say(f"Skipped {source}: {destination} is there already.")
     colorizer, num_failed, stop = open_colorizer() if todo else None, 0, threads.Stop()
-    with film_run.stopped_by_signals(stop):
+    with threads.stopped_by_signals(stop, "Stopping. Run the same command to resume."):
         for source, destination in todo:
             try:
                 is_done = film_run.color_film(

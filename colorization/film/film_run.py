@@ -24,9 +24,9 @@ from colorization.film import (
     import_av,
     steady,
 )
-from colorization.inference import color_hints, threads
+from colorization.inference import color_hints
 from colorization.inference.options import Options, file_state
-from pipelines import files
+from pipelines import console, files
 from pipelines.photos import photo_files
 
 # To be raised with any change of what a film looks like.
@@ -226,16 +226,6 @@ def _segment(work, number):
 
 
 def _progress(film, span):
-    from tqdm import tqdm
-
     seconds = film.duration if span is None else min(span[1], film.duration) - span[0]
     total = max(1, round(seconds * film.rate)) if film.duration else None
-    # None: only on a terminal.
-    return tqdm(
-        desc=os.path.basename(film.path), total=total, unit="frame", disable=None, leave=False
-    )
-
-
-def stopped_by_signals(stop):
-    """Lets Ctrl-C and SIGTERM end a run; what is done stays."""
-    return threads.stopped_by_signals(stop, "Stopping. Run the same command to resume.")
+    return console.progress(os.path.basename(film.path), total, "frame")

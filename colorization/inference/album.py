@@ -13,6 +13,7 @@ import time
 
 from colorization.inference import threads
 from colorization.inference.manifest import Record, choose, of_photo
+from pipelines import console
 from pipelines.errors import UserError
 from pipelines.photos.photo import TakenError
 
@@ -99,7 +100,7 @@ def run(planned, records, open_colorizer, describe, options, settings, tell):
     with threads.stopped_by_signals(
         stop, "Stopping after the photos in progress. Repeat to stop at once."
     ):
-        with _progress("Coloring", len(chosen.todo)) as bar:
+        with console.progress("Coloring", len(chosen.todo), "photo", len(chosen.todo) < 2) as bar:
             todo = chosen.todo, color_one, records, made_with, stop, settings.num_threads
             for record in color(*todo):
                 counts[record.status] += 1
@@ -126,17 +127,8 @@ def _named(description):
     return {name: description.get(name) for name in ("name", "version")}
 
 
-def _progress(what, total):
-    from tqdm import tqdm
-
-    # None: only on a terminal.
-    return tqdm(
-        desc=what, total=total, unit="photo", disable=None if total > 1 else True, leave=False
-    )
-
-
 def _write_report(pages, jobs, records, stop):
-    with _progress("Report", len(jobs)) as bar:
+    with console.progress("Report", len(jobs), "photo", len(jobs) < 2) as bar:
         for _ in pages.prepare(jobs, records, stop):
             bar.update()
     if stop.requested:

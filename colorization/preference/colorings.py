@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from colorization.inference import threads
 from colorization.preference import standings
+from pipelines import console
 from pipelines.color.gray import has_colors
 from pipelines.errors import first_line
 from pipelines.photos import photo_files
@@ -80,15 +81,12 @@ def draw_and_color(source, limit, models, folder, seed):
     Of the source `limit` photos are drawn, all for 0; with one seed the same when a study is
     resumed. Returns a dict of the names of the usable photos, by their digests.
     """
-    from tqdm import tqdm
-
     positions = range(len(source.names))
     if 0 < limit < len(positions):
         positions = random.Random(seed).sample(positions, limit)
     usable, num_left_out, total = {}, 0, len(positions)
     made = prepare(source, set(positions), models, folder, TRUTH in models, threads.Stop())
-    # None: only on a terminal.
-    with tqdm(desc="Coloring", total=total, unit="photo", disable=None, leave=False) as bar:
+    with console.progress("Coloring", total, "photo") as bar:
         for photo in made:
             if photo.digest is None:
                 bar.write(f"Left out: {photo.problem}", file=sys.stderr)

@@ -30,7 +30,6 @@ from pipelines.files import atomic_write
 
 METADATA = "colorization"
 SIGNATURE = "serving_default"
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 # What of a network int8 arithmetic is for; the colors are computed from its answer in float.
 _INTEGER_OPERATIONS = (
     *("CONV_2D", "CONV_2D_TRANSPOSE", "FULLY_CONNECTED", "ADD", "MUL", "MEAN", "LOGISTIC", "RELU"),

@@ -27,7 +27,6 @@ _SHIFTS = np.arange(NUM_BITS, dtype=np.uint64)
 MIRROR = np.bitwise_or.reduce((_COLUMNS % 2).astype(np.uint64) << _SHIFTS)
 
 _BAND_BITS = NUM_BITS // NUM_BANDS
-_BAND_MASK = np.uint64(2**_BAND_BITS - 1)
 _MOST_CANDIDATES = 2**20
 
 

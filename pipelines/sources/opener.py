@@ -8,7 +8,7 @@ import os
 import re
 
 from pipelines.errors import UserError
-from pipelines.sources import listings, oxford, prepared_sets, records, samples, video
+from pipelines.sources import listings, oxford, records, samples, video
 from pipelines.sources.listings import Source, digest
 
 __all__ = ["Source", "digest", "open_source", "split_specifications"]
@@ -99,7 +99,7 @@ _OPENERS = {
     "pairs": listings.open_pairs,
     "records": records.open_records,
     "samples": _open_samples,
-    "tfds": prepared_sets.open_set,
+    "tfds": records.open_set,
     "video": video.open_videos,
 }
 _SOURCE_STARTS = r"samples\s*(?:,|$)|" + "|".join(f"{kind}:" for kind in _OPENERS)

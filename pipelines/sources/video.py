@@ -14,8 +14,8 @@ import os
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
+from pipelines import console
 from pipelines.errors import UserError
 from pipelines.files import atomic_path, name_first
 from pipelines.sources import hashing, listings
@@ -156,8 +156,7 @@ def distinct_frames(path, every, on_damage=logging.warning):
     hashes, number = [], -1
     with _quiet_capture(path) as capture:
         claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
-        name = os.path.basename(path)
-        with tqdm(desc=name, total=max(claimed, 0), unit="frame", disable=None, leave=False) as bar:
+        with console.progress(os.path.basename(path), max(claimed, 0), "frame") as bar:
             while capture.grab():
                 number += 1
                 bar.update()
