@@ -71,15 +71,8 @@ def problems(config):
         yield from group(config)
 
 
-def _misplaced(config):
-    """The first knob that is set and belongs to networks which are not there; None without one."""
-    for field in dataclasses.fields(config):
-        if getattr(config, field.name) != field.default and not config.takes(field.name):
-            return field
-    return None
-
-
 def _describe_misplaced(config, field):
+    """Says to which networks, which are not there, a knob belongs that is set."""
     owners = field.metadata["of"]
     if owners == ("discriminator",):
         return (
@@ -119,8 +112,9 @@ def _networks(c):
             f"A discriminator judges predictions at the picture's own size, and `{c.generator}` "
             "predicts at a quarter of it. Set --generator=unet, or --discriminator=none."
         )
-    if misplaced := _misplaced(c):
-        yield _describe_misplaced(c, misplaced)
+    for field in dataclasses.fields(c):
+        if getattr(c, field.name) != field.default and not c.takes(field.name):
+            yield _describe_misplaced(c, field)
     if c.start_from and c.encoder_weights:
         yield (
             "--start_from gives all weights of the generator, its encoder's too. Received: "

@@ -144,7 +144,6 @@ def evaluate(
     from colorization.evaluation import features as backends
     from colorization.evaluation import figures, protocol
     from colorization.evaluation.report import Report
-    from colorization.evaluation.systems import open_systems
     from colorization.inference import threads
     from pipelines.files import write_text
 
@@ -153,11 +152,7 @@ def evaluate(
         networks = backends.open_features(features)
     stop, lines, num_damaged = threads.Stop(), [], 0
     page = Report(report, model if export.is_run(model) else None) if report else None
-    with contextlib.ExitStack() as stack:
-        systems = open_systems(
-            model, baseline, num_variants, lambda path: stack.enter_context(export.exported(path))
-        )
-        stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Repeat to stop at once."))
+    with _systems(model, baseline, num_variants, stop) as systems:
         for one in sets:
             watched = page.watching(systems) if page else systems
             found = _measure(one, watched, networks, num_variants, stop)
@@ -185,19 +180,13 @@ def evaluate_films(films, model="", baseline=(), limit=0, output=""):
 
     Arguments, exit status and errors are as for `evaluate`; no frame is damaged.
     """
-    from colorization import export
     from colorization.evaluation import figures, protocol
     from colorization.evaluation import films as measuring
-    from colorization.evaluation.systems import open_systems
     from colorization.inference import threads
     from pipelines.files import write_text
 
     found, stop, lines = measuring.find(films), threads.Stop(), []
-    with contextlib.ExitStack() as stack:
-        systems = open_systems(
-            model, baseline, 1, lambda path: stack.enter_context(export.exported(path))
-        )
-        stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Again: at once."))
+    with _systems(model, baseline, 1, stop) as systems:
         for path in found:
             rows = measuring.records(path, systems, limit, stop)
             if stop.requested:
@@ -207,6 +196,21 @@ def evaluate_films(films, model="", baseline=(), limit=0, output=""):
             if output:
                 write_text(output, protocol.to_lines(lines))
     return 0
+
+
+@contextlib.contextmanager
+def _systems(model, baseline, num_variants, stop):
+    """Opens systems, and lets signals request a stop while they are used."""
+    from colorization import export
+    from colorization.evaluation.systems import open_systems
+    from colorization.inference import threads
+
+    with contextlib.ExitStack() as stack:
+        systems = open_systems(
+            model, baseline, num_variants, lambda path: stack.enter_context(export.exported(path))
+        )
+        stack.enter_context(threads.stopped_by_signals(stop, "Stopping. Repeat to stop at once."))
+        yield systems
 
 
 def _measure(photos, systems, networks, num_variants, stop):

@@ -139,10 +139,8 @@ def audit(data, val_data=None, on_progress=lambda num_pictures: None):
 def _why_damaged(source, measures):
     bad = np.ones(len(source.names), bool)
     bad[measures.positions] = False
-    elements = tf.data.Dataset.zip(source.elements, tf.data.Dataset.from_tensor_slices(bad))
-    elements = elements.filter(lambda _, is_bad: is_bad)
     found = {}
-    for position, (element, _) in zip(np.flatnonzero(bad), elements, strict=True):
+    for position, element in zip(np.flatnonzero(bad), source.taken(bad), strict=True):
         try:
             found[int(position)] = _what_is_wrong(source.read(element).numpy())
         except tf.errors.OpError as error:

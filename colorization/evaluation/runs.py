@@ -139,16 +139,10 @@ def nearest_recipe(flags, recipes):
 def page(facts, outcomes, differences, networks, folder=""):
     """Writes runs side by side as Markdown: a table of all, pairs, and a sheet of each.
 
-    Args:
-        facts: Dict of dicts of what is known of a run, by its name: `recipe`, `flags` (a dict of
-            text), `data`, `steps` and `seconds`.
-        outcomes: Dict of `Outcome`s, by name.
-        differences: Dict of dicts of `figures.Value`s, by pairs of tuples of names.
-        networks: List of `features.Features`.
-        folder: Folder of the sheets, relative to the page; empty for none.
-
-    Returns:
-        Text.
+    `facts` are dicts of what is known of a run, by its name: `recipe`, `flags` (a dict of text),
+    `data`, `steps` and `seconds`; `outcomes` are `Outcome`s by name, `differences` dicts of
+    `figures.Value`s by pairs of tuples of names. `folder` is that of the sheets, relative to the
+    page; empty for none.
     """
     first, *others = (fact["flags"] for fact in facts.values())
     common = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}

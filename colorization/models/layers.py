@@ -71,16 +71,10 @@ def noise_size(network):
 
 
 def generate(network, condition, noise=None, training=False):
-    """Calls a generator, with or without noise.
+    """Calls a generator, a model of `condition` or of `[condition, noise]`.
 
-    Args:
-        network: Functional model of `condition` or of `[condition, noise]`.
-        condition: Float tensor of shape `(batch, height, width, 1)`.
-        noise: Float tensor of shape `(batch, noise_size)`; None stands for zeros.
-        training: Whether dropout and batch statistics are in use.
-
-    Returns:
-        The prediction.
+    The condition is of shape `(batch, height, width, 1)`, the noise of `(batch, noise_size)`; None
+    stands for zeros.
     """
     size = noise_size(network)
     if not size:

@@ -88,18 +88,11 @@ def resize(picture, size):
 def jitter_lightness(condition, seed, amount, codec, shard=(0, 1)):
     """Changes gamma and range of lightness, a random one for each picture. Chroma has no part.
 
-    Args:
-        condition: Float tensor of shape `(batch, height, width, condition_channels)`, as `codec`
-            makes it.
-        seed: Integer tensor of shape `(2,)`.
-        amount: Largest change, as a share: 0.1 draws gammas in `[0.9, 1.1]` and keeps at least 90 %
-            of the range.
-        codec: The `Codec` of the condition.
-        shard: Pair `(number, count)`: which of so many equal shares of a batch this is. A picture
-            gets the same change in a share as in the whole batch.
-
-    Returns:
-        Float tensor of the same shape, in the same range.
+    `condition` is of shape `(batch, height, width, condition_channels)`, as `codec` makes it, and
+    so is the result; `seed` is of shape `(2,)`. `amount` is the largest change, as a share: 0.1
+    draws gammas in `[0.9, 1.1]` and keeps at least 90 % of the range. `shard` is a pair `(number,
+    count)`: which of so many equal shares of a batch this is. A picture gets the same change in a
+    share as in the whole batch.
     """
     (number, count), size = shard, tf.shape(condition)[0]
     draws = tf.random.stateless_uniform([3, size * count, 1, 1, 1], seed)
@@ -120,14 +113,9 @@ def age(picture, seed, share=1.0):
     JPEG, and film before the 1930s saw red as dark. A network trained on clean lightness alone
     takes all of this for what the picture shows.
 
-    Args:
-        picture: uint8 tensor of shape `(size, size, 3)`.
-        seed: Integer tensor of shape `(2,)`.
-        share: Share of crops that are aged at all, in `[0, 1]`; the others give their own gray.
-
-    Returns:
-        uint8 tensor of shape `(size, size, 4)`: the picture, gray where a border hides it, and the
-        gray level of its print behind it.
+    The picture is uint8 of shape `(size, size, 3)`, `seed` of shape `(2,)`; `share` of crops, in
+    `[0, 1]`, are aged at all, the others give their own gray. Returns uint8 of shape `(size, size,
+    4)`: the picture, gray where a border hides it, and the gray level of its print behind it.
     """
     picture = tf.convert_to_tensor(picture)
     size = picture.shape[0]

@@ -31,26 +31,18 @@ def check_cache(where):
 
 
 def training_batches(source, found, codec, options, start_step=0, shard=(0, 1), service=None):
-    """Builds the endless training chain.
+    """Builds the endless training chain, from the batch of `start_step` on.
 
-    Args:
-        source: A `Source`.
-        found: Its `Survey`.
-        codec: The `Codec` that splits pictures.
-        options: Any object with `image_size`, `crop_area`, `flip`, `lightness_jitter`, `aging`,
-            `cache`, `shuffle_buffer`, `batch_size` and `seed`.
-        start_step: Step of the run whose batch comes first.
-        shard: Pair `(number, count)`: which of so many equal shares of every batch. No picture of
-            another share is decoded; together they are the batches of `(0, 1)`.
-        service: `distributed.Service` whose workers read and cut the pictures; None: this process.
+    `options` is any object with `image_size`, `crop_area`, `flip`, `lightness_jitter`, `aging`,
+    `cache`, `shuffle_buffer`, `batch_size` and `seed`. `shard` is a pair `(number, count)`: which
+    of so many equal shares of every batch. No picture of another share is decoded; together they
+    are the batches of `(0, 1)`. The workers of a `service` read and cut the pictures; None: this
+    process.
 
-    Returns:
-        Dataset of pairs `(condition, target)`, float32, of shapes `(batch_size / count,
-        image_size, image_size, channels)`.
-
-    Raises:
-        UserError: If `options.cache` is a folder that does not exist or can't be written, or if
-            `options.aging` is asked of pairs, which have gray pictures of their own.
+    Returns a dataset of pairs `(condition, target)`, float32, of shapes `(batch_size / count,
+    image_size, image_size, channels)`. Raises `UserError` if `options.cache` is a folder that does
+    not exist or can't be written, or if `options.aging` is asked of pairs, which have gray pictures
+    of their own.
     """
     check_cache(options.cache)
     if options.aging and source.read_gray:
@@ -174,16 +166,9 @@ def _read_pair(pair):
 def center_batches(source, found, size, batch_size, shard=(0, 1)):
     """Builds one pass over the pictures in order, cut to their centers.
 
-    Args:
-        source: A `Source`.
-        found: Its `Survey`.
-        size: Height and width of the crops, in pixels.
-        batch_size: Pictures in a batch; the last may hold fewer.
-        shard: Pair `(number, count)`: the batches `number`, `number + count` and so on alone.
-
-    Returns:
-        Dataset of uint8 tensors of shape `(batch, size, size, 3)`, or of pairs `(batch, size, size,
-        6)`.
+    The last batch may hold fewer pictures. `shard`, a pair `(number, count)`, takes the batches
+    `number`, `number + count` and so on alone. Returns a dataset of uint8 of shape `(batch, size,
+    size, 3)`, or of pairs `(batch, size, size, 6)`.
     """
 
     def crop(element):

@@ -211,10 +211,7 @@ def usable(source, found):
     """Dataset of the elements of a source that its survey found usable."""
     keep = np.ones(found.num_pictures, bool)
     keep[found.skipped] = False
-    kept = tf.data.Dataset.zip(source.elements, tf.data.Dataset.from_tensor_slices(keep))
-    kept = kept.filter(lambda element, usable: usable)
-    kept = kept.map(lambda element, usable: element)
-    return kept.apply(tf.data.experimental.assert_cardinality(found.num_usable))
+    return source.taken(keep)
 
 
 def usable_turns(found, is_paired):

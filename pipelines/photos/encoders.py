@@ -31,7 +31,7 @@ _MOST = {
 
 
 def encode(kind, pages, note=None):
-    """Encodes photos.
+    """Encodes pages, one unless the format has several, with a `Note` for the XMP of each, or None.
 
     - JPEG: chroma at full size, no transparency; Exif, XMP and IPTC of up to 64 KB each.
     - PNG: exact; all metadata.
@@ -40,19 +40,9 @@ def encode(kind, pages, note=None):
     - WebP: exact transparency; no IPTC, and a resolution in Exif alone.
     - AVIF: chroma at full size; no IPTC, and Exif tags that libexif knows.
 
-    `FORMATS` says the rest. Sixteen bits become eight where a format holds no more.
-
-    Args:
-        kind: A `Format` that is written.
-        pages: List of `Photo`, of one unless the format has pages.
-        note: A `Note` for the XMP of every page, or None.
-
-    Returns:
-        `(pieces, remarks)`: list of bytes, the pieces of the file; and strings that say what of the
-        metadata it cannot hold.
-
-    Raises:
-        PictureError: If the format cannot hold the photos.
+    `FORMATS` says the rest. Sixteen bits become eight where a format holds no more. Returns
+    `(pieces, remarks)`: list of bytes, the pieces of the file; and strings that say what of the
+    metadata it cannot hold. Raises `PictureError` if the format cannot hold the photos.
     """
     _check(kind, pages)
     abouts, lost = zip(*(_fitted(kind, page, note) for page in pages), strict=True)

@@ -11,7 +11,6 @@ import logging
 import os
 
 import numpy as np
-import tensorflow as tf
 
 from pipelines.errors import UserError
 from pipelines.files import name_first
@@ -47,11 +46,9 @@ def exclude(source, path):
         )
     names = [name for name, keep in zip(source.names, kept, strict=True) if keep]
     excluded = [name for name, keep in zip(source.names, kept, strict=True) if not keep]
-    elements = tf.data.Dataset.zip(source.elements, tf.data.Dataset.from_tensor_slices(kept))
-    elements = elements.filter(lambda _, keep: keep).map(lambda element, _: element)
     return dataclasses.replace(
         source,
-        elements=elements.apply(tf.data.experimental.assert_cardinality(len(names))),
+        elements=source.taken(kept),
         names=names,
         listing=digest([source.listing, *excluded]),
         excluded=source.excluded + excluded,

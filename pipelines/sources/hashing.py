@@ -47,15 +47,12 @@ def close_pairs(hashes, radius):
     """Finds all pairs of hashes that differ in few bits, as they are or with one mirrored.
 
     Two hashes that differ in 7 bits at most agree, but for one bit, in one of four bands of 16. So
-    only those are compared that do, in time that grows little faster than the number of hashes.
+    only those are compared that do, in time that grows little faster than the number of hashes. The
+    hashes are uint64 of shape `(num_pictures,)`; `radius` bits may differ, at most
+    `LARGEST_RADIUS`.
 
-    Args:
-        hashes: uint64 array of shape `(num_pictures,)`.
-        radius: Bits that may differ, at most `LARGEST_RADIUS`.
-
-    Yields:
-        Triples `(first, second, mirrored)`: int arrays of positions, each first before its second,
-        and whether these pairs are close once one is mirrored. A pair may come more than once.
+    Yields triples `(first, second, mirrored)`: int arrays of positions, each first before its
+    second, and whether these pairs are close once one is mirrored. A pair may come more than once.
     """
     if not 0 <= radius <= LARGEST_RADIUS:
         raise ValueError(f"`radius` is 0 to {LARGEST_RADIUS}. Received: {radius}.")

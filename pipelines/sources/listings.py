@@ -63,6 +63,12 @@ class Source:
         encoded = self.read(element)
         return encoded if self.read_gray is None else tf.stack([encoded, self.read_gray(element)])
 
+    def taken(self, keep):
+        """Dataset of the elements where an array of bools is true."""
+        kept = tf.data.Dataset.zip(self.elements, tf.data.Dataset.from_tensor_slices(keep))
+        kept = kept.filter(lambda _, keep: keep).map(lambda element, _: element)
+        return kept.apply(tf.data.experimental.assert_cardinality(int(keep.sum())))
+
 
 def read_first_file(paths):
     """Reads the picture in color of a pair of paths."""

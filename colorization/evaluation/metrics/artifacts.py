@@ -61,18 +61,12 @@ def bleeding(truth, picture):
     Color that runs over an edge ends somewhere on the other side of it, with no reason in the
     photo. So: among the pixels within 4 of an edge in the true lightness, those where both
     lightness and true chroma are flat, and there the change of chroma in excess of the truth's.
-
-    Args:
-        truth: Float array of shape `(height, width, 3)`, Lab, at least 3 on a side.
-        picture: Float array of the same shape.
-
-    Returns:
-        Mean over these pixels, ab units per pixel; 0 for the truth, for gray, and where there is
-        no edge.
+    Both are Lab of shape `(height, width, 3)`, at least 3 on a side. Returns the mean over these
+    pixels, ab units per pixel; 0 for the truth, for gray, and where there is no edge.
 
     Source: this project. Published is the Cluster Discrepancy Ratio (Kim et al., "Deep edge-aware
-    interactive colorization against color-bleeding effects", 2021), which rests on superpixels
-    and on clusters of random start.
+    interactive colorization against color-bleeding effects", 2021), which rests on superpixels and
+    on clusters of random start.
     """
     light, true_change, change = (
         _change(truth[..., :1]),
@@ -98,14 +92,9 @@ def blotches(truth, picture):
     dropped. The spread of a region is the root mean square distance of its blocks' ab from their
     mean; the figure is its mean over all regions, each weighted by its area.
 
-    Where lightness is flat photos do change color, so that the truth has some blotches too.
-
-    Args:
-        truth: Float array of shape `(height, width, 3)`, Lab; a* and b* are ignored.
-        picture: Float array of the same shape.
-
-    Returns:
-        CIE units; 0 where ab is constant in every region, and where there is no region.
+    Where lightness is flat photos do change color, so that the truth has some blotches too. Both
+    are Lab of shape `(height, width, 3)`. Returns CIE units; 0 where ab is constant in every
+    region, and where there is no region.
 
     Source: this project.
     """

@@ -41,14 +41,9 @@ def colorfulness(picture, absolute=False):
 def count_cells(truth, error):
     """Counts pixels and their closeness for each true color of one picture.
 
-    Args:
-        truth: Float array of shape `(height, width, 3)`, Lab.
-        error: Float array of shape `(height, width)`, of `fidelity.ab_error`.
-
-    Returns:
-        Float32 array of shape `(3, num_colors)`: the cells that the true colors lie in; the share
-        of pixels in each; and that share times their mean AuC. Every picture counts the same,
-        at any size.
+    `truth` is Lab of shape `(height, width, 3)`, `error` of `fidelity.ab_error`. Returns float32 of
+    shape `(3, num_colors)`: the cells that the true colors lie in; the share of pixels in each; and
+    that share times their mean AuC. Every picture counts the same, at any size.
     """
     cells = np.clip(np.round(truth[..., 1:] * (1 / STEP)), -REACH, REACH).astype(np.int32) + REACH
     cells = (cells[..., 0] * _SIDE + cells[..., 1]).ravel()
@@ -63,11 +58,7 @@ def count_cells(truth, error):
 def lay_out(counted):
     """Lays what `count_cells` found of each photo out over all cells.
 
-    Args:
-        counted: List of float32 arrays of shape `(3, num_colors)`.
-
-    Returns:
-        Float32 array of shape `(num_photos, 2 * num_cells)`: shares, then closeness.
+    Returns float32 of shape `(num_photos, 2 * num_cells)`: shares, then closeness.
     """
     spread = np.zeros((len(counted), 2, _SIDE**2), np.float32)
     for row, one in zip(spread, counted, strict=True):
@@ -79,15 +70,10 @@ def balanced_auc(spread, frequencies):
     """Class-balanced AuC: every color that occurs counts the same, however rare.
 
     Pixels are weighted by one over the frequency of their true color. With the frequencies of the
-    same photos it is the mean over the occurring cells of each one's mean closeness.
-
-    Args:
-        spread: Float array of shape `(..., 2 * num_cells)`, of `lay_out`, averaged over photos.
-        frequencies: Float array of shape `(2 * num_cells,)`, of the same kind: that of all photos,
-            of which `spread` may hold a part.
-
-    Returns:
-        Float array of shape `(...)`, percent.
+    same photos it is the mean over the occurring cells of each one's mean closeness. `spread` is of
+    shape `(..., 2 * num_cells)`, of `lay_out`, averaged over photos; `frequencies`, `(2 *
+    num_cells,)`, is that of all photos, of which `spread` may hold a part. Returns percent, of
+    shape `(...)`.
 
     Source: as `fidelity.auc`; there the frequencies are those of ImageNet.
     """
@@ -98,13 +84,9 @@ def balanced_auc(spread, frequencies):
 
 
 def hue_shares(spread):
-    """How much of the truth is of each hue.
+    """How much of the truth is of each hue: shares of the pixels, `(..., num_hues)`, as in `HUES`.
 
-    Args:
-        spread: Float array of shape `(..., 2 * num_cells)`, of `lay_out`, or its mean.
-
-    Returns:
-        Float array of shape `(..., num_hues)`: shares of the pixels, in the order of `HUES`.
+    `spread` is of `lay_out`, `(..., 2 * num_cells)`, or its mean.
     """
     return np.split(np.asarray(spread, np.float64), 2, axis=-1)[0] @ _GROUPS.T
 

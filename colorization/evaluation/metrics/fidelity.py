@@ -82,14 +82,8 @@ def auc(error):
     """Area under the cumulative curve of ab errors, by pixel: its mean is Zhang's AuC.
 
     The curve says which share of pixels is at most `t` away, for `t` from 0 to `AUC_LIMIT`. A pixel
-    enters it at its error, so that its share of the area, exactly and not by steps of `t`, is
-    `1 - error / AUC_LIMIT`.
-
-    Args:
-        error: Float array of any shape, ab distances.
-
-    Returns:
-        Float array of the same shape, percent: 100 where there is no error.
+    enters it at its error, so that its share of the area, exactly and not by steps of `t`, is `1 -
+    error / AUC_LIMIT`. Returns percent for ab distances of any shape: 100 where there is no error.
 
     Source: Zhang, Isola, Efros, "Colorful Image Colorization", 2016, section 3.1.
     """

@@ -24,18 +24,12 @@ class Steadiness:
         self._shares = []
 
     def add(self, rgb, lab, lightness):
-        """Takes the next frame.
+        """Takes the next frame, uint8 sRGB of shape `(height, width, 3)`, and the same in Lab.
 
-        Args:
-            rgb: uint8 array of shape `(height, width, 3)`, sRGB.
-            lab: Float array of the same shape, the same colors in Lab.
-            lightness: Float array of shape `(height, width)`: L* of the gray film, in which the
-                motion is found, so that all colorings are measured at the same pixels. A pixel is
-                followed where the motion forward and backward agree within a pixel, and L* at both
-                ends within 10.
-
-        Raises:
-            ValueError: If a side is shorter than 64.
+        `lightness` is L* of the gray film, `(height, width)`, in which the motion is found, so that
+        all colorings are measured at the same pixels. A pixel is followed where the motion forward
+        and backward agree within a pixel, and L* at both ends within 10. Raises `ValueError` if a
+        side is shorter than 64.
         """
         if min(lightness.shape) < MIN_SIZE:
             raise ValueError(

@@ -1,1 +1,0 @@
-"""Coloring of more photos than one machine holds, as a pipeline of Apache Beam."""

@@ -1,1 +1,0 @@
-"""Photo in, colored photo out: any size, its own lightness kept."""

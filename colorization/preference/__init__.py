@@ -1,1 +1,0 @@
-"""Preference studies: people compare colorings without knowing whose they are."""

@@ -1,1 +1,0 @@
-"""Training: adversarial steps, phases, callbacks, checkpoints and run directories."""
