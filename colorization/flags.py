@@ -89,8 +89,8 @@ def format_flags(settings):
 
 def parse_flagfile(path):
     """Reads a file that `format_flags` wrote; `ConfigError` for what `Config` does not know."""
-    values, own = {}, flags.FlagValues()
-    for field in dataclasses.fields(config.Config):
+    fields, own = dataclasses.fields(config.Config), flags.FlagValues()
+    for field in fields:
         _DEFINERS[field.type](field.name, field.default, "", flag_values=own)
     try:
         _, *words = own(["recipe", f"--flagfile={path}"])
@@ -98,9 +98,7 @@ def parse_flagfile(path):
         raise config.ConfigError(f"{path} is not a recipe of this version: {error}") from error
     if words:
         raise config.ConfigError(f"{path} holds flags only. Received: {' '.join(words)}.")
-    for field in dataclasses.fields(config.Config):
-        values[field.name] = own[field.name].value
-    return config.Config(**values)
+    return config.Config(**{field.name: own[field.name].value for field in fields})
 
 
 def define_option_flags(values):

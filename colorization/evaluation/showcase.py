@@ -60,10 +60,9 @@ def choose(values):
 
 
 def show(data, found, system):
-    """Reads and colors the chosen photos again.
+    """Reads and colors the chosen photos again: a list of `Shown`, the best first.
 
-    Returns:
-        List of `Shown`, the best first. A photo that changed meanwhile is left out.
+    A photo that changed meanwhile is left out.
     """
     measured = found.measured[system.name]
     chosen = choose([one.values[FIGURE] for one in measured])

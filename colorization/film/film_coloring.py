@@ -57,8 +57,7 @@ class _Item:
 def find_picture(film):
     """Finds a film's picture between black bars, which are dark all through the film.
 
-    Returns:
-        `(top, left, bottom, right)` in pixels, the latter two exclusive.
+    Returns `(top, left, bottom, right)` in pixels, the latter two exclusive.
     """
     shape = film.height, film.width
     scale = min(1, _SAMPLE_SIZE / max(shape))

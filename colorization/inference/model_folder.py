@@ -45,8 +45,7 @@ def find(model=None):
 def resolve(model):
     """The folder that a model's name stands for: of the released one for `"released"` and None.
 
-    Raises:
-        ModelError: If the released model is missing.
+    Raises `ModelError` if that is missing.
     """
     if model and model != RELEASED:
         return model

@@ -67,14 +67,9 @@ def lightness(picture):
 
 
 def luminance(picture):
-    """Luminance of each pixel.
+    """Luminance of each pixel: Y as a share of white, and `f` of it, the cube root of L*a*b*.
 
-    Args:
-        picture: As above.
-
-    Returns:
-        Pair of float32 arrays of shape `(height, width)`: Y as a share of white, and `f` of it, the
-        cube root of L*a*b*.
+    Both are float32 of shape `(height, width)`.
     """
     planes = cv2.split(picture)
     if are_equal(planes):

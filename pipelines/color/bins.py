@@ -22,8 +22,7 @@ REACH = 115  # The table below covers |a|, |b| up to this; sRGB ends at 108.
 def bin_centers():
     """Centers of the ab cells of side `STEP` that hold at least one sRGB color.
 
-    Returns:
-        Read-only float32 array of shape `(num_bins, 2)`, ordered by a, then b.
+    They are read-only float32 of shape `(num_bins, 2)`, ordered by a, then b.
     """
     # A line of constant ab leaves the solid of all colors through its surface, so that the six
     # faces of the RGB cube reach every cell that the cube reaches.
@@ -43,13 +42,10 @@ def bin_centers():
 def soft_encoding_table():
     """Soft assignment of every whole-numbered ab to its nearest bins.
 
-    Eight-bit pictures hold chroma to about one unit, so a table of whole numbers loses nothing
-    and turns the search for neighbors into one look-up.
-
-    Returns:
-        A pair of read-only arrays with `(2 * REACH + 1) ** 2` rows, a-major, and `NUM_NEAREST`
-        columns: int32 bin indices, and float32 weights proportional to a Gaussian of width
-        `SIGMA` of the distance, each row summing to 1.
+    Eight-bit pictures hold chroma to about one unit, so a table of whole numbers loses nothing and
+    turns the search for neighbors into one look-up. Returns a pair of read-only arrays with `(2 *
+    REACH + 1) ** 2` rows, a-major, and `NUM_NEAREST` columns: int32 bin indices, and float32
+    weights proportional to a Gaussian of width `SIGMA` of the distance, each row summing to 1.
     """
     ramp = np.arange(-REACH, REACH + 1, dtype=np.float32)
     points = np.stack(np.meshgrid(ramp, ramp, indexing="ij"), axis=-1).reshape(-1, 1, 2)
@@ -62,13 +58,9 @@ def soft_encoding_table():
 
 
 def measure_prior(lab_batches):
-    """Measures how often each bin occurs.
+    """Measures how often each bin occurs in batches of Lab, of shape `(..., 3)`.
 
-    Args:
-        lab_batches: Iterable of float arrays of shape `(..., 3)` in Lab.
-
-    Returns:
-        Float64 array of shape `(num_bins,)` that sums to 1.
+    Returns float64 of shape `(num_bins,)` that sums to 1.
     """
     indices, weights = soft_encoding_table()
     num_bins = len(bin_centers())
@@ -91,13 +83,9 @@ def table_rows(ab):
 def class_weights(prior, uniform_share=0.5):
     """Weights that make rare colors count, from how often they occur.
 
-    Args:
-        prior: Array of shape `(num_bins,)` that sums to 1.
-        uniform_share: Share of the uniform distribution mixed into the prior, in `[0, 1]`: at 1
-            all weights are 1, at 0 a color weighs as much as it is rare.
-
-    Returns:
-        Float32 array of shape `(num_bins,)` whose mean under the prior is 1.
+    `prior` is of shape `(num_bins,)` and sums to 1. `uniform_share` of the uniform distribution is
+    mixed into it, in `[0, 1]`: at 1 all weights are 1, at 0 a color weighs as much as it is rare.
+    Returns float32 of shape `(num_bins,)` whose mean under the prior is 1.
     """
     prior = np.asarray(prior, np.float64)
     mixed = (1 - uniform_share) * prior + uniform_share / len(prior)
@@ -109,12 +97,8 @@ def class_weights(prior, uniform_share=0.5):
 def annealed_mean(logits, temperature):
     """Takes one color from a distribution over bins: between its mean and its mode.
 
-    Args:
-        logits: Float tensor of shape `(..., num_bins)`.
-        temperature: In `(0, 1]`: 1 gives the mean (dull), toward 0 the mode (vivid, patchy).
-
-    Returns:
-        Float tensor of shape `(..., 2)`: ab.
+    Of logits of shape `(..., num_bins)` it returns ab, `(..., 2)`. The temperature is in `(0, 1]`:
+    1 gives the mean (dull), toward 0 the mode (vivid, patchy).
     """
     # Whoever only colors photos does without.
     import tensorflow as tf

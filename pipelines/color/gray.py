@@ -27,14 +27,10 @@ _STRIP_PIXELS = 2**20
 
 
 def is_gray(picture):
-    """Whether a picture has no colors.
+    """Whether a uint8 picture, an array or a tensor of shape `(height, width, 3)`, has no colors.
 
-    Args:
-        picture: uint8 array or tensor of shape `(height, width, 3)`, sRGB.
-
-    Returns:
-        Scalar bool tensor: whether the channels of at most a thousandth of the pixels are more than
-        10 levels apart.
+    Returns a scalar bool tensor: whether the channels of at most a thousandth of the pixels are
+    more than 10 levels apart.
     """
     # Whoever only colors photos does without.
     import tensorflow as tf
@@ -49,11 +45,7 @@ def is_gray(picture):
 def to_gray(picture):
     """Takes a picture's colors away and keeps its luminance, to within half a level.
 
-    Args:
-        picture: uint8 or uint16 array of shape `(height, width, 3)`, sRGB levels.
-
-    Returns:
-        Array of the same type and shape, with three equal channels.
+    The picture is uint8 or uint16 sRGB of shape `(height, width, 3)`, and so is the result.
     """
     gray, full = np.empty_like(picture), np.iinfo(picture.dtype).max
     light = arrays.srgb_to_linear(np.arange(full + 1) / full).astype(np.float32)
@@ -67,17 +59,12 @@ def to_gray(picture):
 
 
 def has_colors(rgb):
-    """Whether a photo is in color, rather than gray or toned.
+    """Whether a photo, uint8 or uint16 sRGB, is in color, rather than gray or toned.
 
     A sepia or faded print has one color for each lightness; colors show as chroma that parts from
-    the median of its lightness. Uneven stains stronger than 8 units of ab count as colors.
-
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`, sRGB.
-
-    Returns:
-        Whether over 2 % of the pixels, at 128 pixels a side, are more than 8 units of ab away from
-        the median ab of the pixels about as light.
+    the median of its lightness: whether over 2 % of the pixels, at 128 pixels a side, are more than
+    8 units of ab away from the median ab of the pixels about as light. Uneven stains stronger than
+    that count as colors.
     """
     height, width = rgb.shape[:2]
     shrink = min(1.0, _SIDE / max(height, width))
@@ -93,11 +80,7 @@ def has_colors(rgb):
 
 
 def is_bilevel(rgb):
-    """Whether a picture is of black and white pixels alone, with no gray between.
-
-    Args:
-        rgb: uint8 or uint16 array of shape `(height, width, 3)`.
-    """
+    """Whether a picture, uint8 or uint16, is of black and white pixels alone, without gray."""
     white = np.iinfo(rgb.dtype).max
     # Most pictures are known after a few pixels.
     for step in (64, 1):

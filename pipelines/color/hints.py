@@ -16,17 +16,12 @@ _GEOMETRIC = 1 / 8
 
 
 def draw_hints(ab, seed, shard=(0, 1)):
-    """Draws hints for a batch.
+    """Draws hints for a batch of true colors, ab in CIE units of shape `(batch, height, width, 2)`.
 
-    Args:
-        ab: Float tensor of shape `(batch, height, width, 2)`: the true colors, in CIE units.
-        seed: Integer tensor of shape `(2,)`.
-        shard: Pair `(number, count)`: which of so many equal shares of a batch this is. A picture
-            gets the same hints in a share as in the whole batch.
-
-    Returns:
-        Pair of float tensors: ab of the hints, `(batch, height, width, 2)`, and where there are
-        any, `(batch, height, width, 1)`, 0 or 1. The former is 0 where the latter is.
+    `seed` is of shape `(2,)`. `shard` is a pair `(number, count)`: which of so many equal shares of
+    a batch this is. A picture gets the same hints in a share as in the whole batch. Returns ab of
+    the hints, `(batch, height, width, 2)`, and where there are any, `(batch, height, width, 1)`, 0
+    or 1. The former is 0 where the latter is.
     """
     (number, count), size = shard, tf.shape(ab)[0]
 

@@ -62,9 +62,7 @@ def strict_jpeg(data):
 
     And three oddities of whole files, of which libjpeg warns, are set right: an unknown revision of
     JFIF, scans that name other coefficients than sequential coding has, and a missing end marker.
-
-    Returns:
-        `(altered, num_rows)`: bytes, and how many rows of pixels at the end mean nothing.
+    Returns `(altered, num_rows)`: bytes, and how many rows of pixels at the end mean nothing.
     """
     altered, num_rows, frame = bytearray(data), 0, None
     for marker, start, end in _jpeg_segments(data):
