@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from pipelines.batches import distributed, input_chain
+from pipelines.batches.survey import plain
 from pipelines.sources import exclusions, opener
 
 NUM_SHOWN = 8
@@ -60,7 +61,7 @@ class Pictures:
         """One pass over the validation pictures, in whole batches."""
         size = self.config.image_size
         cut = input_chain.center_batches(*self.validation, size, self.config.batch_size, shard)
-        return cut.map(codec.encode)
+        return cut.map(plain(codec.encode))
 
     def shown(self):
         """The first pictures of the validation, or else of the training, uint8."""

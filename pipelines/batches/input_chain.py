@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.batches import augment, distributed
-from pipelines.batches.survey import PARALLEL, usable, usable_turns
+from pipelines.batches.survey import PARALLEL, plain, usable, usable_turns
 from pipelines.color import bins, hints
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.errors import UserError, first_line
@@ -80,6 +80,7 @@ def _order(elements, num_elements, options, start):
     first_epoch, position = divmod(start, num_elements)
     buffer = min(num_elements, options.shuffle_buffer)
 
+    @plain
     def one_pass(epoch):
         # Sets the seed of this function's graph alone: the order follows from it and the epoch.
         tf.random.set_seed(options.seed + 1)
@@ -91,6 +92,7 @@ def _order(elements, num_elements, options, start):
 def _cropper(read, options):
     """Function of the number of a picture in the run, and of its element, to a crop of it."""
 
+    @plain
     def crop(index, element):
         seed = tf.stack([tf.cast(options.seed, tf.int64), index])
         picture = augment.random_resized_crop(
@@ -112,6 +114,7 @@ def _cropper(read, options):
 def _encoder(codec, options, shard):
     """Function of a step and of its crops to what the networks take and should predict."""
 
+    @plain
     def encode(step, pictures):
         condition, target = codec.encode(pictures)
         if options.lightness_jitter:
@@ -171,6 +174,7 @@ def center_batches(source, found, size, batch_size, shard=(0, 1)):
     size, 3)`, or of pairs `(batch, size, size, 6)`.
     """
 
+    @plain
     def crop(element):
         picture = source.read_all(element["picture"])
         return augment.center_crop(picture, size, element.get("turn"))
@@ -196,5 +200,5 @@ def measure_prior(source, found, size=64):
     Returns float64 of shape `(num_bins,)` that sums to 1.
     """
     pictures = center_batches(source, found, size, batch_size=64)
-    batches = pictures.map(lambda rgb: rgb_to_lab(rgb[..., :3]))
+    batches = pictures.map(plain(lambda rgb: rgb_to_lab(rgb[..., :3])))
     return bins.measure_prior(batches.as_numpy_iterator())

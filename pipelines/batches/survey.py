@@ -24,6 +24,9 @@ BORDER = 0.04
 WHITE = 240
 # Fixed, since autotuning makes an iterator take seconds to go away.
 PARALLEL = os.cpu_count() or 1
+# For what a chain computes: no Python statement of it depends on a tensor, and to rewrite all of it
+# as if one did takes seconds.
+plain = tf.autograph.experimental.do_not_convert
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +77,7 @@ def survey(source, white_background=0.0):
     pictures are damaged, or of the pairs differ in size; or if nothing is left.
     """
 
+    @plain
     def inspect(position, element):
         encoded = source.read(element)
         picture, turn = _decode_upright(encoded)
