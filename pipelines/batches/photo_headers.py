@@ -49,6 +49,8 @@ def read_header(encoded):
     return Header(kind, height, width, depth == 16, _turn_if_any(encoded, exif), problem)
 
 
+# Traced once for all chains, of which a run has several.
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 def read_orientation(encoded):
     """Reads the Exif orientation of a JPEG, PNG or WebP file: int64 from 1 to 8, 1 if none."""
     starts = tf.stack([_starts_with(encoded, start) for start in _STARTS[:2]])
