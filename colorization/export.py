@@ -131,6 +131,15 @@ def _define_graph_flags(flags):
         lower_bound=0,
         upper_bound=1,
     )
+    flags.DEFINE_float(
+        "smoothing",
+        0.0,
+        "How far, as a share of the short side, predictions are averaged over places of like "
+        "lightness and texture, so that a wall has no patches. Makes paler: raise --saturation. "
+        "0: not at all.",
+        lower_bound=0,
+        upper_bound=1,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +153,8 @@ class Settings:
         saturation: What predicted chroma is multiplied by. Hints are kept as they are.
         second_scale: Share of the working size at which the network sees a photo once more; 0 for
             one view.
+        smoothing: How far, as a share of the short side, predictions are averaged over places that
+            look alike; 0 for not at all.
         checkpoint: One of `CHECKPOINTS`.
     """
 
@@ -152,6 +163,7 @@ class Settings:
     rarity: float = 1.0
     saturation: float = 1.0
     second_scale: float = 0.0
+    smoothing: float = 0.0
     checkpoint: str = "latest"
 
 
@@ -290,11 +302,12 @@ def open_run(model_dir, settings=Settings(), input_size=None):
                 f"{flag} is a multiple of {config.size_multiple} for `{config.generator}`. "
                 f"Received: {'x'.join(map(str, lengths))}."
             )
-    if settings.second_scale and config.noise_size:
-        raise ConfigError(
-            "--second_scale is for networks that take no noise. Received: --second_scale="
-            f"{settings.second_scale:g} for a run of --noise_size={config.noise_size}. Set it to 0."
-        )
+    for name in ("second_scale", "smoothing"):
+        if config.noise_size and (value := getattr(settings, name)):
+            raise ConfigError(
+                f"--{name} is for networks that take no noise. Received: --{name}={value:g} for a "
+                f"run of --noise_size={config.noise_size}. Set it to 0."
+            )
     rarity, checkpoint = settings.rarity, settings.checkpoint
     network, epoch = restore.trained_generator(config, model_dir, rarity, checkpoint)
     graph = ColorizationGraph(
@@ -304,6 +317,7 @@ def open_run(model_dir, settings=Settings(), input_size=None):
         config.size_multiple,
         settings.saturation,
         settings.second_scale,
+        settings.smoothing,
     )
     # What lies on the run's machine means nothing elsewhere.
     local = tuple(f"--{name}=" for name in knobs(local=True))
@@ -316,6 +330,7 @@ def open_run(model_dir, settings=Settings(), input_size=None):
         "rarity": rarity if config.is_quantized else None,
         "saturation": settings.saturation,
         "second_scale": settings.second_scale,
+        "smoothing": settings.smoothing,
         "recipe": [
             line for line in flags.format_flags(config).splitlines() if not line.startswith(local)
         ],

@@ -33,6 +33,8 @@ class ColorizationGraph(tf.Module):
             network sees them, so that their colors come back as they are.
         second_scale: Share of the working size at which the network, which takes no noise, sees
             the photo once more; its two answers are averaged. 0 for one view.
+        smoothing: How far, as a share of the short side, what the network, which takes no noise,
+            says is averaged over places that look alike. 0 for not at all.
 
     Raises:
         ValueError: If the network's channels are not the codec's, or `working_size` is not a
@@ -40,7 +42,14 @@ class ColorizationGraph(tf.Module):
     """
 
     def __init__(
-        self, network, codec, working_size, size_multiple, saturation=1.0, second_scale=0.0
+        self,
+        network,
+        codec,
+        working_size,
+        size_multiple,
+        saturation=1.0,
+        second_scale=0.0,
+        smoothing=0.0,
     ):
         super().__init__()
         channels = network.output_shape[-1]
@@ -61,6 +70,7 @@ class ColorizationGraph(tf.Module):
         self._codec = codec
         self._saturation = saturation
         self._second_scale = second_scale
+        self._smoothing = smoothing
         self.working_size = working_size
         self.size_multiple = size_multiple
         condition = tf.TensorSpec((None, None, None, codec.condition_channels), tf.float32)
@@ -328,15 +338,22 @@ class ColorizationGraph(tf.Module):
     def _say(self, lightness, hints=None):
         """What the network says of photos of this lightness, at the working size."""
         prediction = self._infer(self._condition(lightness, hints))
-        if not self._second_scale:
+        if self._second_scale:
+            second = self._say_again(lightness, hints)
+            prediction = (prediction + tf.image.resize(second, tf.shape(prediction)[1:3])) / 2
+        if not self._smoothing:
             return prediction
-        sides = tf.cast(tf.shape(lightness)[1:3], tf.float32) * self._second_scale
-        size = self._round(sides)
+        seen = graph_steps.restore_contrast(lightness)
+        ab = self._codec.ab(prediction)
+        return graph_steps.average_alike(seen, ab, prediction, self._smoothing)
+
+    def _say_again(self, lightness, hints):
+        """What the network says of the second view."""
+        size = self._round(tf.cast(tf.shape(lightness)[1:3], tf.float32) * self._second_scale)
         if hints is not None:
             # A hint is meant for its own pixels: nothing between it and its surroundings.
             hints = tf.image.resize(hints, size, "nearest")
-        second = self._infer(self._condition(_shrink(lightness, size), hints))
-        return (prediction + tf.image.resize(second, tf.shape(prediction)[1:3])) / 2
+        return self._infer(self._condition(graph_steps.shrink(lightness, size), hints))
 
     def _condition(self, lightness, hints=None):
         """What the network sees of photos of this lightness."""
@@ -375,27 +392,6 @@ class ColorizationGraph(tf.Module):
 def strip_rows(batch, width):
     """Rows of a strip that holds about `STRIP_PIXELS` pixels, for integers or int32 tensors."""
     return STRIP_PIXELS // (batch * width) + 1
-
-
-def _shrink(images, size):
-    """Averages as `tf.image.resize` does with `antialias`, by operations that LiteRT has."""
-    batch, height, width, channels = tf.unstack(tf.shape(images))
-    rows = tf.reshape(images, [batch, height, width * channels])
-    narrow = tf.reshape(
-        tf.matmul(_shrinking_weights(height, size[0]), rows), [batch, size[0], width, channels]
-    )
-    small = tf.matmul(_shrinking_weights(width, size[1]), narrow)
-    small.set_shape([None, None, None, images.shape[-1]])
-    return small
-
-
-def _shrinking_weights(length, new_length):
-    """Shares of `length` values in each of fewer: triangles as wide as two of the new ones."""
-    step = tf.cast(length, tf.float32) / tf.cast(new_length, tf.float32)
-    centers = (tf.range(tf.cast(new_length, tf.float32)) + 0.5) * step - 0.5
-    distances = tf.abs(centers[:, None] - tf.range(tf.cast(length, tf.float32)))
-    weights = tf.nn.relu(1 - distances / step)
-    return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
 
 
 def _fit(lightness, ab):

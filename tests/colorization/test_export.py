@@ -57,11 +57,12 @@ def test_a_tflite_export_that_cannot_be_is_refused(options, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_networks_of_noise_have_one_view(tmp_path):
+@pytest.mark.parametrize("option", ["second_scale", "smoothing"])
+def test_networks_of_noise_are_asked_once_and_as_they_are(option, tmp_path):
     recipe = "--generator=colornet\n--codec=lab\n--noise_size=6\n"
     (tmp_path / "recipe.flags").write_text(recipe)
-    with pytest.raises(ConfigError, match="second_scale=0.5 for a run of --noise_size=6"):
-        export.open_run(str(tmp_path), export.Settings(second_scale=0.5))
+    with pytest.raises(ConfigError, match=f"{option}=0.5 for a run of --noise_size=6"):
+        export.open_run(str(tmp_path), export.Settings(**{option: 0.5}))
 
 
 @pytest.mark.slow

@@ -38,8 +38,9 @@ sys.exit(status or (f"imported: {found[:5]}" if found else 0))
 def folder(tmp_path_factory):
     """A model that sees several choices and takes hints, for both engines."""
     path = tmp_path_factory.mktemp("models")
+    knobs = {"second_scale": 0.5, "smoothing": 0.2}
     # Most of the time goes into saving: one for all tests.
-    return small_models.save(path, "hinted_ab", kernel=0.5, size=64, lite=True, second_scale=0.5)
+    return small_models.save(path, "hinted_ab", kernel=0.5, size=64, lite=True, **knobs)
 
 
 @pytest.fixture(scope="module")

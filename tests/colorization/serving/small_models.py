@@ -22,7 +22,7 @@ def save(
     size=32,
     lite=False,
     noise=False,
-    second_scale=0.0,
+    **knobs,
 ):
     """Saves a model `chroma` of random weights for local and remote use.
 
@@ -34,7 +34,7 @@ def save(
         size: Working size.
         lite: Whether the same model for LiteRT is saved beside it.
         noise: Whether the network takes noise, and makes variants from it.
-        second_scale: Of its second view.
+        **knobs: Further arguments of `graph.ColorizationGraph`.
 
     Returns:
         Path of the version.
@@ -49,7 +49,7 @@ def save(
     network = keras.Model(inputs, keras.layers.Conv2D(codec.num_outputs, 1)(x))
     for weight in network.weights:
         weight.assign(np.random.default_rng(version).normal(0, kernel, weight.shape))
-    subject = graph.ColorizationGraph(network, codec, size, 16, second_scale=second_scale)
+    subject = graph.ColorizationGraph(network, codec, size, 16, **knobs)
     subject.trace()
     path = folder / "chroma" / str(version)
     # Of all signatures only those that the tests of the client need, to save time.
