@@ -283,6 +283,6 @@ def test_the_command_evaluates_the_released_model(tmp_path, picture_folder):
     arguments = ["--data=folder:album", "--baseline=truth", "--output=found.jsonl"]
     status, output, errors = call("colorization.evaluate", *arguments, cwd=tmp_path)
     assert (status, errors) == (0, "")
-    assert list(columns(output))[2:] == ["chroma 3", "truth"]
+    assert list(columns(output))[2:] == ["chroma 4", "truth"]
     first = json.loads((tmp_path / "found.jsonl").read_text().splitlines()[0])
     assert first["system"]["name"] == "chroma"
