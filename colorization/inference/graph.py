@@ -4,6 +4,8 @@ Photos are uint8 or uint16 sRGB of shape `(batch, height, width, 3)`, of any siz
 from one pixel up; only their lightness is used, and it is kept to within one unit of L*. The
 network sees a smaller copy, and everything of full size is done strip by strip, so that memory
 holds the photo, its result and one strip of floats.
+
+No Python statement depends on a tensor: `autograph=False` saves seconds of rewriting them.
 """
 
 import tensorflow as tf
@@ -15,6 +17,8 @@ from pipelines.color import codecs, spaces
 
 STRIP_PIXELS = 2**18
 DEPTHS = (tf.uint8, tf.uint16)
+_PHOTOS = tf.TensorSpec((None, None, None, 3), tf.uint8)
+_LIGHTNESS = tf.TensorSpec((None, None, None, 1), tf.float32)
 
 
 class ColorizationGraph(tf.Module):
@@ -75,7 +79,7 @@ class ColorizationGraph(tf.Module):
         self.size_multiple = size_multiple
         condition = tf.TensorSpec((None, None, None, codec.condition_channels), tf.float32)
         # A function of its own, so that a saved copy holds the network once.
-        self._infer = tf.function(self._generate, input_signature=[condition])
+        self._infer = tf.function(self._generate, [condition], autograph=False)
 
     def trace(self):
         """Traces every function for every depth of photos, so that a saved copy holds them all."""
@@ -123,7 +127,7 @@ class ColorizationGraph(tf.Module):
         """Whether the network predicts a distribution over bins."""
         return isinstance(self._codec, codecs.QuantizedCodec)
 
-    @tf.function
+    @tf.function(autograph=False)
     def predict(self, images):
         """Predicts the color of whole photos, as coefficients that `apply` turns into ab.
 
@@ -136,7 +140,7 @@ class ColorizationGraph(tf.Module):
         lightness, prediction = self._look(images)
         return _fit(lightness, self._ab(prediction))
 
-    @tf.function
+    @tf.function(autograph=False)
     def variants(self, image, seed, count):
         """Predicts several colorings of one photo: see `colorings`.
 
@@ -152,7 +156,7 @@ class ColorizationGraph(tf.Module):
         ab = self.colorings(lightness, seed, count)
         return _fit(tf.repeat(lightness, tf.shape(ab)[0], axis=0), ab)
 
-    @tf.function
+    @tf.function(autograph=False)
     def apply(self, rows, coefficients, top, height, amount):
         """Colors some rows of photos.
 
@@ -174,7 +178,7 @@ class ColorizationGraph(tf.Module):
         lab = tf.concat([lightness, graph_steps.apply(lightness, local) * amount], axis=-1)
         return _to_rgb(lab, rows.dtype)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
+    @tf.function(autograph=False, input_signature=[_PHOTOS])
     def arrays(self, images):
         """Colors whole photos.
 
@@ -186,7 +190,7 @@ class ColorizationGraph(tf.Module):
         """
         return self.whole(images, self.predict(images))
 
-    @tf.function
+    @tf.function(autograph=False)
     def whole(self, images, coefficients):
         """Colors whole photos, strip by strip.
 
@@ -216,7 +220,7 @@ class ColorizationGraph(tf.Module):
         )
         return tf.reshape(tf.transpose(strips.concat(), [1, 0, 2, 3]), shape)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    @tf.function(autograph=False, input_signature=[_LIGHTNESS])
     def chroma(self, lightness):
         """Predicts the color of photos of which only the lightness is known.
 
@@ -364,7 +368,7 @@ class ColorizationGraph(tf.Module):
             return condition
         return self._codec.hint(condition, hints[..., :2] / self._saturation, hints[..., 2:])
 
-    @tf.function
+    @tf.function(autograph=False)
     def _sample(self, lightness, logits, seed, count):
         # One for both depths.
         small = tf.image.resize(lightness, tf.shape(logits)[1:3])[0]
@@ -373,7 +377,7 @@ class ColorizationGraph(tf.Module):
     def _generate(self, condition):
         return layers.generate(self.network, condition)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _vary(self, condition, drawn):
         return layers.generate(self.network, condition, drawn)
 

@@ -51,7 +51,7 @@ def signatures(graph):
 
 
 def _signature(graph, specs, answer):
-    @tf.function(input_signature=specs)
+    @tf.function(autograph=False, input_signature=specs)
     def answering(*inputs):
         # Before the first call, which would have functions traced for its own shapes.
         graph.trace()
@@ -178,7 +178,7 @@ def _recolor(graph):
     """Makes the function that colors one file, which several signatures share."""
     text, number = tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int32)
 
-    @tf.function(input_signature=[text, text, number, number])
+    @tf.function(autograph=False, input_signature=[text, text, number, number])
     def recolor(encoded, item, seed, count):
         header = photo_headers.read_header(encoded)
         problem = tf.strings.join([item, ": ", header.problem])

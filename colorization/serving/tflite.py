@@ -84,11 +84,11 @@ def convert(graph, description, size=None, logits=False):
         specs.append(tf.TensorSpec((1, height, width, 3), tf.float32, "hints"))
     logits = logits and graph.is_quantized
     answer = graph.coefficients_and_logits if logits else lambda *see: [graph.coefficients(*see)]
-    variable = tf.function(answer, input_signature=specs).get_concrete_function()
+    variable = tf.function(answer, specs, autograph=False).get_concrete_function()
     # Else the variables would stay variables, which LiteRT has no values for.
     constant = convert_to_constants.convert_variables_to_constants_v2(variable)
 
-    @tf.function(input_signature=specs)
+    @tf.function(autograph=False, input_signature=specs)
     def coefficients(*inputs):
         # Fewer values than names: without logits.
         return dict(zip(("coefficients", "logits"), constant(*inputs), strict=False))
