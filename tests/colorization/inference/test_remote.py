@@ -266,7 +266,7 @@ class TestCall:
 
 def test_a_server_that_hangs_is_given_up(double, subject, monkeypatch):
     monkeypatch.setattr(subject._engine, "_timeout", 0.1)
-    monkeypatch.setattr(subject._engine, "_patience", 0.2)
+    monkeypatch.setattr(subject._engine, "_patience", 1.0)
     double.gate.clear()
     with pytest.raises(remote.ServerAway, match="does not answer"):
         subject.colorize(PHOTO)
