@@ -1,4 +1,4 @@
-"""What a graph does around the network: contrast before it; patches and the size of chroma after.
+"""What a graph does around the network: restores contrast before it, smooths and enlarges after it.
 
 Tensors are float32, `(batch, height, width, channels)`; L* is in `[0, 100]`, ab in CIE units. Pure
 functions that run in a graph, for any height and width from 1 up. `full_size` is the twin of the
@@ -95,6 +95,12 @@ def _shrinking_weights(length, new_length):
     return weights / tf.reduce_sum(weights, axis=-1, keepdims=True)
 
 
+def places(height, width):
+    """Row and column of each place: a float tensor of shape `(height, width, 2)`."""
+    grid = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
+    return tf.cast(tf.stack(grid, axis=-1), tf.float32)
+
+
 def average_alike(lightness, ab, prediction, reach):
     """Averages predictions over the places of a photo that look alike.
 
@@ -119,11 +125,9 @@ def average_alike(lightness, ab, prediction, reach):
     moments = shrink(moments, [height, width])
     mean, square = tf.split(box_mean(moments, 1), 2, axis=-1)
     texture = tf.sqrt(tf.nn.relu(square - mean**2))
-    rows = tf.range(tf.cast(height, tf.float32))[:, None, None] + tf.zeros([1, width, 1])
-    columns = tf.range(tf.cast(width, tf.float32))[None, :, None] + tf.zeros([height, 1, 1])
     step = reach * tf.cast(tf.minimum(height, width), tf.float32)
-    places = tf.concat([rows, columns], axis=-1)[None] / step + tf.zeros([batch, 1, 1, 1])
-    looks = [moments[..., :1] / LIGHTNESS_STEP, texture / TEXTURE_STEP, ab / AB_STEP, places]
+    place = tf.repeat(places(height, width)[None] / step, batch, axis=0)
+    looks = [moments[..., :1] / LIGHTNESS_STEP, texture / TEXTURE_STEP, ab / AB_STEP, place]
     looks = tf.concat(looks, axis=-1)
     others, said = (
         tf.nn.avg_pool2d(image, 2, strides=2, padding="SAME") for image in (looks, prediction)

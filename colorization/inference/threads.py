@@ -62,11 +62,12 @@ class Allowance:
 
 
 def run(work, jobs, stop, num_threads=None):
-    """Does jobs in threads, one for each processor unless given; yields what `work` returned.
+    """Does jobs in threads; yields what `work` returns for each, in order of completion.
 
-    That is in order of completion; what it raises is raised here. No more jobs are taken than there
-    are threads, so that an iterable of any length costs the memory of the jobs in progress. `stop`
-    is obeyed between jobs. When the generator is closed, the jobs in progress are waited for.
+    There is a thread for each processor unless `num_threads` says otherwise. No more jobs are taken
+    than there are threads, so that an iterable of any length costs the memory of the jobs in
+    progress. What `work` raises is raised here. `stop` is obeyed between jobs. When the generator
+    is closed, the jobs in progress are waited for.
     """
     jobs, done, num_running = iter(jobs), queue.SimpleQueue(), 0
     num_threads = num_threads or num_processors()

@@ -11,6 +11,7 @@ toward that color as far as their own distributions allow.
 
 import tensorflow as tf
 
+from colorization.inference import graph_steps
 from colorization.inference.drawing import (
     CALM,
     CHROMA_SCALE,
@@ -87,8 +88,7 @@ def _features(lightness, ab):
     """What regions are formed by, in steps: `(height * width, 5)`."""
     shape = tf.shape(ab)
     longer = tf.cast(tf.maximum(shape[0], shape[1]), tf.float32)
-    rows, columns = tf.meshgrid(tf.range(shape[0]), tf.range(shape[1]), indexing="ij")
-    place = tf.cast(tf.stack([rows, columns], axis=-1), tf.float32) / (longer * PLACE_SCALE)
+    place = graph_steps.places(shape[0], shape[1]) / (longer * PLACE_SCALE)
     features = [lightness / LIGHTNESS_SCALE, ab / CHROMA_SCALE, place]
     return tf.reshape(tf.concat(features, axis=-1), [-1, 5])
 
