@@ -43,7 +43,7 @@ ENCODERS = ("mobilenet_v2", "resnet50")
 DOWNSAMPLINGS = ("max_pool", "strided")
 UPSAMPLINGS = ("transposed", "resize")
 NOISE_INJECTIONS = ("modulation", "map")
-DISCRIMINATORS = ("none", "patch", "whole")
+DISCRIMINATORS = ("none", "patch", "whole", "features")
 LOSSES = ("l1", "huber", "mse", "quantized_crossentropy")
 ADVERSARIAL_LOSSES = ("cross_entropy", "least_squares", "hinge", "wasserstein")
 SCHEDULES = ("constant", "cosine", "step", "plateau")
@@ -77,7 +77,8 @@ def _describe_misplaced(config, field):
     if owners == ("discriminator",):
         return (
             f"--{field.name} belongs to adversarial training, and there is none. "
-            "Set --discriminator=patch or whole, or leave it out."
+            f"Set --discriminator={', '.join(DISCRIMINATORS[1:-1])} or {DISCRIMINATORS[-1]}, or "
+            "leave it out."
         )
     names = " and ".join(f"`{owner}`" for owner in owners)
     kind = "discriminator" if owners[0] in DISCRIMINATORS else "generator"
@@ -101,16 +102,15 @@ def _networks(c):
             f"--codec={' or '.join(BINS)} and --loss=quantized_crossentropy go "
             f"together. Received: --codec={c.codec} --loss={c.loss}. Set both, or neither."
         )
-    if c.is_quantized and (c.is_adversarial or c.generator != BINS[c.codec]):
+    if c.is_quantized and c.generator != BINS[c.codec]:
         yield (
-            f"--codec={c.codec} predicts bins: it takes "
-            f"--generator={BINS[c.codec]} and --discriminator=none. Received: "
-            f"--generator={c.generator} --discriminator={c.discriminator}."
+            f"--codec={c.codec} predicts bins: it takes --generator={BINS[c.codec]}. Received: "
+            f"--generator={c.generator}."
         )
-    if c.is_adversarial and GENERATORS[c.generator].codec:
+    if c.discriminator in ("patch", "whole") and GENERATORS[c.generator].codec:
         yield (
-            f"A discriminator judges predictions at the picture's own size, and `{c.generator}` "
-            "predicts at a quarter of it. Set --generator=unet, or --discriminator=none."
+            f"`{c.discriminator}` judges predictions at the picture's own size, and "
+            f"`{c.generator}` predicts at a quarter of it. Set --discriminator=features or none."
         )
     for field in dataclasses.fields(c):
         if getattr(c, field.name) != field.default and not c.takes(field.name):
@@ -185,7 +185,7 @@ def _course(c):
             "One of --generator_every and --discriminator_every is 1. Received: "
             f"{c.generator_every} and {c.discriminator_every}."
         )
-    if c.discriminator != "none" and c.image_size < 2 ** (c.discriminator_depth + 1):
+    if c.takes("discriminator_depth") and c.image_size < 2 ** (c.discriminator_depth + 1):
         yield (
             f"A discriminator that halves the picture {c.discriminator_depth} times needs "
             f"{2 ** (c.discriminator_depth + 1)} pixels. Received: --image_size={c.image_size}. "

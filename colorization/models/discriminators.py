@@ -1,4 +1,8 @@
-"""Discriminators: `patch` judges overlapping patches of a picture, `whole` the picture as one."""
+"""Discriminators.
+
+`patch` judges overlapping patches of a picture, `whole` the picture as one, and `features` what
+another network, which is not trained, sees in it.
+"""
 
 import keras
 
@@ -95,3 +99,38 @@ def whole(
         x = encode(x, filters, leaky_slope=0.2, normalization=normalization, dropout=dropout)
     logits = keras.layers.Dense(1, dtype="float32", name="logits")(keras.layers.Flatten()(x))
     return keras.Model([condition, target], logits, name=name)
+
+
+def features(channels, base_filters=64, name="features"):
+    """Builds a discriminator of the feature maps that a pretrained network has of a picture.
+
+    What a picture shows is known from the start, so that a few hundred steps teach it which colors
+    don't belong there; one that starts from pixels needs many thousands. Each map has convolutions
+    of its own, down to the size of the coarsest.
+
+    Args:
+        channels: Of each map, the finest first; each is half the size of the one before.
+        base_filters: Width of the convolutions.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from a list of maps of shapes `(batch, height, width, channels)`
+        to logits of shape `(batch, h, w, len(channels))`, of the size of the coarsest map, in
+        float32.
+
+    Source: Sauer et al., "Projected GANs Converge Faster", 2021, section 3.2, without its random
+    projections.
+    """
+    maps = [keras.Input((None, None, count)) for count in channels]
+    logits = []
+    for level, x in enumerate(maps):
+        # Maps differ in scale, and so do their channels' means between pictures.
+        x = keras.layers.LayerNormalization(center=False, scale=False)(x)
+        x = keras.layers.LeakyReLU(0.2)(keras.layers.Conv2D(base_filters, 1)(x))
+        for _ in range(len(maps) - 1 - level):
+            x = keras.layers.Conv2D(base_filters, 4, strides=2, padding="same")(x)
+            x = keras.layers.LeakyReLU(0.2)(x)
+        x = keras.layers.Conv2D(base_filters, 3, padding="same")(x)
+        x = keras.layers.LeakyReLU(0.2)(x)
+        logits.append(keras.layers.Conv2D(1, 1, dtype="float32", name=f"logits{level}")(x))
+    return keras.Model(maps, keras.layers.Concatenate(dtype="float32")(logits), name=name)

@@ -15,6 +15,8 @@ _STAGES = (
 _STEM_WIDTH = 32
 # Stages after which the picture is at a half, a quarter, ... and a thirty-second of its size.
 _TAPS = (0, 1, 2, 4, 6)
+# Of the features there.
+CHANNELS = tuple(_STAGES[tap][-1] for tap in _TAPS)
 
 
 @keras.saving.register_keras_serializable("colorization")

@@ -26,7 +26,8 @@ class AdversarialModel(keras.Model):
     Args:
         generator: Model from `condition`, or `[condition, noise]`, to a prediction in the target's
             space.
-        discriminator: Model from `[condition, target]` to logits of any shape.
+        discriminator: Model from `[condition, target]`, or from what `shown` of `compile` makes of
+            them, to logits of any shape.
 
     Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", 2017.
     """
@@ -50,6 +51,7 @@ class AdversarialModel(keras.Model):
         distance,
         weight,
         *,
+        shown=None,
         extra=None,
         penalty_weight=0.0,
         label_smoothing=0.0,
@@ -65,6 +67,9 @@ class AdversarialModel(keras.Model):
                 `generator(fake_logits)`.
             distance: Function of `(target, prediction)`.
             weight: Weight of the distance beside the adversarial loss of the generator.
+            shown: Function of `(condition, target, prediction)` to a pair: what the discriminator
+                takes for the target, and what for the prediction. Default: `[condition, target]`
+                and `[condition, prediction]`.
             extra: Function of `(condition, target, prediction)`: a further term of the
                 generator's loss, such as a perceptual one.
             penalty_weight: Weight of the gradient penalty of the discriminator.
@@ -78,6 +83,7 @@ class AdversarialModel(keras.Model):
         self.discriminator_optimizer = discriminator_optimizer
         self.discriminator_loss, self.generator_loss = adversarial_loss
         self.distance, self.weight, self.extra = distance, weight, extra
+        self.shown = shown or _beside_condition
         self.penalty_weight, self.label_smoothing = penalty_weight, label_smoothing
         self.seed = seed
         self.optimizer.build(self.generator.trainable_variables)
@@ -120,11 +126,13 @@ class AdversarialModel(keras.Model):
         with tf.GradientTape() as tape:
             drawn = self._noise(condition)
             prediction = layers.generate(self.generator, condition, drawn, training=True)
+            batch = condition, target, prediction
+            shown = None if self.phase == "pretraining" else self.shown(*batch)
             if updates_discriminator:
                 with tape.stop_recording():
-                    losses |= self._update_discriminator(condition, target, prediction)
+                    losses |= self._update_discriminator(*shown, *batch)
             if updates_generator:
-                losses |= self._generator_losses(condition, target, prediction)
+                losses |= self._generator_losses(shown, *batch)
                 scaled = self.optimizer.scale_loss(_share_of_replica(losses["loss"]))
         if updates_generator:
             self.optimizer.apply(tape.gradient(scaled, variables), variables)
@@ -137,23 +145,23 @@ class AdversarialModel(keras.Model):
         self._record(loss=distance, distance=distance)
         return {name: self._means[name].result() for name in ("loss", "distance")}
 
-    def _generator_losses(self, condition, target, prediction):
+    def _generator_losses(self, shown, condition, target, prediction):
         distance = tf.reduce_mean(self.distance(target, prediction))
         losses = {"distance": distance, "loss": self.weight * distance}
         if self.extra is not None:
             losses["extra"] = self.extra(condition, target, prediction)
             losses["loss"] += losses["extra"]
         if self.phase != "pretraining":
-            fake_logits = self.discriminator([condition, prediction], training=True)
+            fake_logits = self.discriminator(shown[1], training=True)
             losses["generator_loss"] = self.generator_loss(fake_logits)
             losses["loss"] += losses["generator_loss"]
         return losses
 
-    def _update_discriminator(self, condition, target, prediction):
+    def _update_discriminator(self, real, fake, condition, target, prediction):
         variables = self.discriminator.trainable_variables
         with tf.GradientTape() as tape:
-            real_logits = self.discriminator([condition, target], training=True)
-            fake_logits = self.discriminator([condition, prediction], training=True)
+            real_logits = self.discriminator(real, training=True)
+            fake_logits = self.discriminator(fake, training=True)
             labels = self._labels(real_logits) if self.label_smoothing else {}
             loss = self.discriminator_loss(real_logits, fake_logits, **labels)
             losses = {"discriminator_loss": loss}
@@ -200,6 +208,10 @@ class AdversarialModel(keras.Model):
 def assemble_model(generator, discriminator=None):
     """The model that trains a generator, against a discriminator if there is one."""
     return generator if discriminator is None else AdversarialModel(generator, discriminator)
+
+
+def _beside_condition(condition, target, prediction):
+    return [condition, target], [condition, prediction]
 
 
 def _share_of_replica(loss):

@@ -22,6 +22,7 @@ from colorization.losses import (
     feature_distance,
     quantized_crossentropy,
 )
+from colorization.models.efficientnet_lite import CHANNELS, efficientnet_lite0
 from colorization.models.layers import precision
 from colorization.training.adversarial import assemble_model
 from colorization.training.optimizer import build_optimizer
@@ -67,10 +68,8 @@ def build_generator(config, pretrained=True):
         "encoder_weights": weights or None,
     }
     builder = models.builder(config.generator)
-    taken = inspect.signature(builder).parameters
-    options = {name: value for name, value in offered.items() if name in taken}
     try:
-        generator = builder(**options)
+        generator = _build(builder, offered)
     except Exception as error:
         # A download or a file of weights can raise anything.
         if not weights:
@@ -80,7 +79,7 @@ def build_generator(config, pretrained=True):
             f"--encoder_weights is imagenet, or a file of weights of {config.encoder} without its "
             f"top. Received: {weights}, which can't be read ({reason})."
         ) from error
-    if weights and "encoder_weights" not in taken:
+    if weights and config.generator == "chroma":
         load_imagenet_weights(generator.get_layer("efficientnet_lite0"), weights)
     return generator
 
@@ -88,16 +87,23 @@ def build_generator(config, pretrained=True):
 def build_discriminator(config):
     """Builds the discriminator of a run, in the precision of Keras' policy."""
     codec = build_codec(config)
-    options = {
+    offered = {
         "condition_channels": codec.condition_channels,
         "target_channels": codec.num_outputs,
         "base_filters": config.discriminator_filters,
         "num_layers": config.discriminator_depth,
         "normalization": config.discriminator_norm,
+        "size": config.image_size,
+        "dropout": config.discriminator_dropout,
+        "channels": CHANNELS[1:],
     }
-    if config.discriminator == "whole":
-        options |= {"size": config.image_size, "dropout": config.discriminator_dropout}
-    return models.builder(config.discriminator)(**options)
+    return _build(models.builder(config.discriminator), offered)
+
+
+def _build(builder, offered):
+    """Calls a builder with those of the options that it takes."""
+    taken = inspect.signature(builder).parameters
+    return builder(**{name: value for name, value in offered.items() if name in taken})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,10 +135,10 @@ def build_networks(config, steps_per_epoch, prior=None, assemble=assemble_model)
         )
         model = assemble(*networks)
     optimizer = build_optimizer(config, steps_per_epoch)
+    loss = RECONSTRUCTION_LOSSES.get(config.loss)
+    if config.is_quantized:
+        loss = quantized_crossentropy(bins.class_weights(prior, config.uniform_share))
     if not config.is_adversarial:
-        loss = RECONSTRUCTION_LOSSES.get(config.loss)
-        if config.is_quantized:
-            loss = quantized_crossentropy(bins.class_weights(prior, config.uniform_share))
         model.compile(optimizer, loss, jit_compile=config.xla)
         model.optimizer.build(model.trainable_variables)
         return Networks(build_codec(config), generator, model)
@@ -140,8 +146,9 @@ def build_networks(config, steps_per_epoch, prior=None, assemble=assemble_model)
         optimizer,
         build_optimizer(config, steps_per_epoch, of_discriminator=True),
         ADVERSARIAL_LOSSES[config.adversarial_loss],
-        RECONSTRUCTION_LOSSES[config.loss],
+        loss,
         config.loss_weight,
+        shown=_judged_features(config),
         extra=_perceptual_term(config),
         penalty_weight=config.gradient_penalty,
         label_smoothing=config.label_smoothing,
@@ -159,10 +166,26 @@ def _perceptual_term(config):
     codec = build_codec(config)
 
     def term(condition, target, prediction):
-        pictures = (codec.decode(condition, part) for part in (target, prediction))
+        pictures = codec.pictures(condition, target, prediction)
         return config.perceptual_weight * feature_distance(features, *pictures)
 
     return term
+
+
+def _judged_features(config):
+    """What the discriminator `features` judges, for `AdversarialModel`; None for the others."""
+    if config.discriminator != "features":
+        return None
+    encoder = efficientnet_lite0()
+    load_imagenet_weights(encoder)
+    encoder.trainable = False
+    codec = build_codec(config)
+
+    def judged(condition, target, prediction):
+        pictures = codec.pictures(condition, target, prediction)
+        return tuple(encoder(255 * picture)[1:] for picture in pictures)
+
+    return judged
 
 
 class WeightsError(TrainingError):

@@ -151,9 +151,34 @@ class Codec:
         if self.target == "rgb":
             rgb = self.target_scaling.invert(tf.cast(prediction, tf.float32))
             return tf.clip_by_value(tf.image.resize(rgb, size), 0.0, 1.0)
-        ab = tf.image.resize(self.ab(prediction), size)
         lightness = self.lightness(condition) if lightness is None else lightness
-        lab = tf.concat([lightness, ab], axis=-1)
+        return self._compose(lightness, self.ab(prediction))
+
+    def pictures(self, condition, target, prediction):
+        """Makes pictures of targets and of predictions, for whoever compares the two.
+
+        Of a target no finer than the prediction: that would tell them apart by itself.
+
+        Args:
+            condition: As for `decode`.
+            target: Float tensor as `encode` returns it, of known size.
+            prediction: As for `decode`, of a size that divides the target's.
+
+        Returns:
+            Two float tensors of shape `(batch, height, width, 3)`: sRGB in `[0, 1]`.
+        """
+        factor = target.shape[1] // prediction.shape[1]
+        target = tf.nn.avg_pool2d(target, factor, factor, "VALID")
+        predicted = self.decode(condition, prediction)
+        if self.target == "rgb":
+            return self.decode(condition, target), predicted
+        ab = self.target_scaling.invert(target)
+        return self._compose(self.lightness(condition), ab), predicted
+
+    @staticmethod
+    def _compose(lightness, ab):
+        """Makes pictures of L* and of ab, at its size or smaller."""
+        lab = tf.concat([lightness, tf.image.resize(ab, tf.shape(lightness)[1:3])], axis=-1)
         linear = spaces.reduce_chroma_to_gamut(spaces.lab_to_linear(lab))
         return tf.clip_by_value(spaces.linear_to_srgb(linear), 0.0, 1.0)
 

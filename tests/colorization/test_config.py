@@ -87,18 +87,18 @@ CROSS_CHECKS = {
     ),
     "bins of a unet": (
         QUANTIZED | {"generator": "unet"},
-        "takes --generator=residual .* Received: --generator=unet",
+        "takes --generator=residual. Received: --generator=unet",
         QUANTIZED,
     ),
-    "bins before an adversary": (
+    "bins before a judge of pixels": (
         QUANTIZED | {"discriminator": "patch"},
-        "--discriminator=none. Received: --generator=residual --discriminator=patch",
-        QUANTIZED,
+        "`patch` judges .* `residual` predicts at a quarter .* Set --discriminator=features or",
+        QUANTIZED | {"discriminator": "features"},
     ),
-    "residual before an adversary": (
-        {"generator": "residual", "discriminator": "patch"},
-        "Set --generator=unet, or --discriminator=none",
-        {"discriminator": "patch"},
+    "a depth of features": (
+        {"discriminator": "features", "discriminator_depth": 2},
+        "belongs to `patch` and `whole`. Received: --discriminator=features",
+        {"discriminator": "patch", "discriminator_depth": 2},
     ),
     "pretraining for nothing": (
         {"pretrain_epochs": 2},

@@ -24,7 +24,7 @@ def test_there_are_recipes():
         "anime_wgan_gp",
         "cgan_rgb",
     }
-    assert {path.stem for path in RECIPES} == {"chroma", "finetune"} | systems
+    assert {path.stem for path in RECIPES} == {"chroma", "chroma_finish", "finetune"} | systems
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization.models.discriminators import patch, whole
+from colorization.models.discriminators import features, patch, whole
 
 
 @pytest.mark.parametrize(("num_layers", "side"), [(1, 16), (2, 34), (3, 70), (4, 142)])
@@ -97,3 +97,25 @@ def test_the_place_matters():
     pictures = inputs(1)
     moved = [np.roll(part, 8, axis=1) for part in pictures]
     assert abs(float(model(pictures)[0, 0]) - float(model(moved)[0, 0])) > 1e-3
+
+
+def maps(batch=2, side=8, channels=(3, 5, 7)):
+    random = np.random.default_rng(0)
+    shapes = [(batch, side >> level, side >> level, count) for level, count in enumerate(channels)]
+    return [random.normal(size=shape).astype(np.float32) for shape in shapes]
+
+
+def test_each_map_of_features_is_judged_by_itself_at_the_size_of_the_coarsest():
+    model, seen = features((3, 5, 7), base_filters=4), maps()
+    before = model(seen).numpy()
+    assert before.shape == (2, 2, 2, 3)
+    for level in range(3):
+        other = [part + (index == level) * part**2 for index, part in enumerate(seen)]
+        changed = np.abs(model(other) - before).max(axis=(0, 1, 2)) > 0
+        assert changed.tolist() == [index == level for index in range(3)]
+
+
+def test_features_are_judged_whatever_their_scale():
+    model = features((3, 5, 7), base_filters=4)
+    loud, louder = ([scale * part for part in maps()] for scale in (1e3, 1e4))
+    np.testing.assert_allclose(model(louder), model(loud), rtol=1e-3, atol=1e-3)

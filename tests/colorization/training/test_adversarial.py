@@ -112,6 +112,25 @@ def test_the_penalty_is_weighted_into_the_loss_of_the_critic():
     np.testing.assert_allclose(losses[1] - losses[0], [0, -0.1 * 10 * 16 * 7], rtol=1e-4)
 
 
+def test_the_discriminator_takes_what_it_is_shown():
+    condition, target = _batch()
+
+    def shown(condition, target, prediction):
+        return [0 * condition, target + 3], [0 * condition, 2 * prediction]
+
+    model = _model(shown=shown)
+    logs = model.train_on_batch(condition, target, return_dict=True)
+    # All weights are 1: the prediction is the condition.
+    gap = 2 * condition.mean() - (target + 3).mean()
+    assert logs["discriminator_loss"] == pytest.approx(gap, rel=1e-4)
+    critic = 1 - 0.1 * gap
+    assert logs["generator_loss"] == pytest.approx(-critic * 2 * condition.mean(), rel=1e-4)
+    gradient = 2.0 * np.mean(2 * (condition - target) * condition) - critic * 2 * condition.mean()
+    np.testing.assert_allclose(
+        model.generator.get_weights()[0].item(), 1 - 0.1 * gradient, rtol=1e-5
+    )
+
+
 def test_labels_are_smoothed_within_their_bounds():
     condition, target = _batch()
     seen = []

@@ -107,6 +107,33 @@ def test_smaller_chroma_is_enlarged(name):
     np.testing.assert_allclose(small, large, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", [n for n in CODECS if CODECS[n].target == "ab"])
+def test_a_true_picture_is_as_coarse_as_the_prediction_beside_it(name):
+    codec = CODECS[name]
+    # Stripes of two chromas, whose mean is a bin.
+    lab = np.zeros((1, 8, 8, 3), np.float32) + [60, 20, -10]
+    lab[:, :, ::2, 1:] += [4, 2]
+    lab[:, :, 1::2, 1:] -= [4, 2]
+    condition, target = codec.encode(spaces.lab_to_rgb(lab))
+    if name in PREDICT_BINS:
+        is_color = np.all(bins.bin_centers() == [20, -10], axis=-1)
+        prediction = np.broadcast_to(np.where(is_color, 50.0, 0.0), (1, 2, 2, codec.num_outputs))
+    else:
+        prediction = tf.nn.avg_pool2d(target, 4, 4, "VALID")
+    true, predicted = codec.pictures(condition, target, prediction)
+    np.testing.assert_allclose(true, predicted, atol=2e-3)
+    np.testing.assert_allclose(spaces.rgb_to_lab(true)[..., 1:], [[[[20, -10]] * 8] * 8], atol=1)
+
+
+@pytest.mark.parametrize("name", [n for n in CODECS if CODECS[n].target == "rgb"])
+def test_of_rgb_the_true_picture_is_the_target(name, rgb):
+    codec = CODECS[name]
+    condition, target = codec.encode(rgb)
+    true, predicted = codec.pictures(condition, target, 0 * target)
+    np.testing.assert_allclose(true, rgb, atol=1e-5)
+    np.testing.assert_allclose(predicted, codec.decode(condition, 0 * target), atol=1e-6)
+
+
 @pytest.mark.parametrize("name", CODECS)
 def test_wild_predictions_decode_into_range(name):
     codec = CODECS[name]
