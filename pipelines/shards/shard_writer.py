@@ -105,7 +105,7 @@ def _write_shard(part, folder, read, read_gray):
     import tensorflow as tf
     from apache_beam.io.filesystems import FileSystems
 
-    from pipelines.sources import record_places
+    from pipelines.sources import records
 
     kept = {"positions": [], "names": [], "offsets": [], "lengths": []}
     damaged, offset = [], 0
@@ -122,7 +122,7 @@ def _write_shard(part, folder, read, read_gray):
                     damaged.append(name)
                     continue
                 writer.write(record)
-                length = record_places.BEFORE + len(record) + record_places.BEHIND
+                length = records.BEFORE + len(record) + records.BEHIND
                 for key, value in zip(kept, (position, name, offset, length), strict=True):
                     kept[key].append(value)
                 offset += length

@@ -19,7 +19,6 @@ import tensorflow as tf
 from pipelines.errors import UserError
 from pipelines.files import is_passed_over, name_first
 from pipelines.photos import formats
-from pipelines.sources import record_places
 
 MOST_UNMATCHED = 0.1
 
@@ -110,11 +109,17 @@ def find_pictures(specification, path):
     return pictures
 
 
+def everywhere(path):
+    """A path that holds in any working directory, as that of a tf.data service's worker.
+
+    As bytes: names in a file system need not be UTF-8.
+    """
+    return os.fsencode(path if "://" in path else os.path.abspath(path))
+
+
 def from_files(specification, paths):
     """Makes a source of the files at some paths, in their order."""
-    elements = tf.data.Dataset.from_tensor_slices(
-        [record_places.everywhere(path) for path in paths]
-    )
+    elements = tf.data.Dataset.from_tensor_slices([everywhere(path) for path in paths])
     return Source(specification, elements, paths, tf.io.read_file, digest_files(paths))
 
 
@@ -148,7 +153,7 @@ def open_pairs(specification, rest):
         )
     matched = match_folders(folders["color"], folders["gray"], specification)
     elements = tf.data.Dataset.from_tensor_slices(
-        [[record_places.everywhere(path) for path in pair] for pair in matched]
+        [[everywhere(path) for path in pair] for pair in matched]
     )
     return Source(
         specification,
