@@ -150,10 +150,11 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
 def _validation(config, folder):
     """A run's validation pictures, cut to the size of its crops, and a digest of them."""
     from colorization.training import pictures, state
+    from pipelines.sources import opener
 
     if not config.val_data:
         raise EvaluationError(f"compare measures runs that have --val_data. Received: {folder}.")
-    source = pictures.open_source(config.val_data, flag="--val_data")
+    source = opener.open_source(config.val_data, "--val_data")
     found = state.Run(folder).survey(source, "val_survey", config.white_background)
     if found.num_usable < 2:
         raise EvaluationError(f"compare needs at least 2 pictures. Received: {source.name}.")

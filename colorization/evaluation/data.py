@@ -15,7 +15,7 @@ from colorization.evaluation.metrics.artifacts import MIN_SIZE
 from pipelines.color.gray import is_gray
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
-from pipelines.sources import exclusions, opener
+from pipelines.sources import opener
 
 REASONS = ("damaged", "gray", "small")
 
@@ -55,16 +55,13 @@ class LeftOutError(Exception):
 def open_data(specifications, limit=0, exclude=""):
     """Opens sets of photos, as of `--data`, each of which is evaluated by itself.
 
-    Of each set `limit` photos are taken, evenly over its list; 0 takes all. `exclude` is the path
-    of a list of photos to leave out, see `pipelines.sources.exclusions`; empty for none. Raises
-    `UserError` if a specification names nothing usable, `EvaluationError` if two sets would have
-    the same name.
+    Of each set `limit` photos are taken, evenly over its list; 0 takes all. `exclude` is as
+    for `opener.open_source`. Raises `UserError` if a specification names nothing usable,
+    `EvaluationError` if two sets would have the same name.
     """
     opened = []
     for specification in opener.split_specifications(specifications):
-        source = opener.open_source(specification)
-        if exclude:
-            source = exclusions.exclude(source, exclude)
+        source = opener.open_source(specification, exclude=exclude)
         total = len(source.names)
         taken = min(total, limit or total)
         positions = np.round(np.linspace(0, total - 1, taken)).astype(int).tolist()

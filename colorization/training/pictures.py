@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.batches import distributed, input_chain
 from pipelines.batches.survey import plain
-from pipelines.sources import exclusions, opener
+from pipelines.sources import opener
 
 NUM_SHOWN = 8
 
@@ -19,12 +19,12 @@ class Pictures:
 
     def __init__(self, config):
         self.config = config
-        self.source = open_source(config.data, config.exclude)
+        self.source = opener.open_source(config.data, exclude=config.exclude)
         input_chain.check_cache(config.cache)
         self.service = distributed.connect(config.data_service) if config.data_service else None
         # Opened before the run's directory is made, which a mistyped folder must not cost.
         self._val_source = (
-            open_source(config.val_data, flag="--val_data") if config.val_data else None
+            opener.open_source(config.val_data, "--val_data") if config.val_data else None
         )
         self.survey, self.validation = None, None
 
@@ -77,12 +77,6 @@ class Pictures:
         skipped = np.setdiff1d(np.arange(kept.num_pictures), taken)
         chosen = dataclasses.replace(kept, skipped=skipped.tolist())
         return cut_centers(source, chosen, self.config.image_size, number)
-
-
-def open_source(specification, exclude="", flag="--data"):
-    """Opens a source, without the pictures that the list `exclude` names if one is given."""
-    source = opener.open_source(specification, flag)
-    return exclusions.exclude(source, exclude) if exclude else source
 
 
 def cut_centers(source, survey, size, number):

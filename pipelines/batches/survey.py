@@ -40,7 +40,7 @@ class Survey:
         damaged: Names of elements that hold no readable picture.
         gray: Names of pictures without color.
         skipped: Positions of all that are not usable in the source.
-        excluded: Names that `exclusions.exclude` had left out of the source.
+        excluded: Names that `listings.exclude` had left out of the source.
         mismatched: Names of pairs whose two pictures differ in size.
         not_white: Names of pictures whose border is less white than required.
         turned: Lists of a position and the Exif orientation of its picture, of a pair those of

@@ -23,7 +23,7 @@ from pipelines.files import name_first
 from pipelines.photos import formats
 from pipelines.shards import beam_files, beam_runner, beam_setup, shard_index, shard_writer
 from pipelines.shards.shard_writer import Part
-from pipelines.sources import exclusions, listings, opener, records
+from pipelines.sources import listings, opener, records
 
 # What TensorFlow's guides call for: enough for any file system to be quick.
 MEGABYTES = 100
@@ -65,7 +65,7 @@ def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
     source = opener.open_source(data)
     shorten = _shortener(source)
     if exclude:
-        source = exclusions.exclude(source, exclude)
+        source = listings.exclude(source, exclude)
     handles = [_handle(element) for element in source.elements.as_numpy_iterator()]
     names = [shorten(name) for name in source.names]
     sizes = [_picture_size(source, handle) for handle in handles]

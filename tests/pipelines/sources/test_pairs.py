@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipelines.batches import input_chain, pixels, survey
 from pipelines.color import codecs
 from pipelines.errors import UserError
-from pipelines.sources import exclusions, listings
+from pipelines.sources import listings
 from pipelines.sources.opener import open_source, split_specifications
 from tests.pipelines import training_chain
 
@@ -288,11 +288,11 @@ def test_pairs_are_joined_with_pairs_alone(opened, paired):
 def test_pairs_are_excluded_by_the_color_picture(opened, tmp_path):
     source = opened[0]
     (tmp_path / "list").write_text(f"{source.names[3]}\tugly\n")
-    left = exclusions.exclude(source, tmp_path / "list")
+    left = listings.exclude(source, tmp_path / "list")
     assert left.names == source.names[:3] + source.names[4:]
     found = survey.survey(left)
     assert found.num_usable == 7 and train(left, found, 1)[0].shape == (4, 32, 32, 4)
-    assert exclusions.full_name(dataclasses.replace(source), "a.png") != "a.png"
+    assert listings.full_name(dataclasses.replace(source), "a.png") != "a.png"
 
 
 def test_reading_once_of_a_file_alone_gives_a_scalar(tmp_path):
