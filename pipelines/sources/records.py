@@ -17,7 +17,7 @@ import struct
 import tensorflow as tf
 
 from pipelines.errors import UserError, first_line
-from pipelines.shards import shard_index
+from pipelines.shards import shard_files
 from pipelines.sources import listings
 from pipelines.sources.listings import Source
 
@@ -73,12 +73,12 @@ def open_records(specification, rest):
 
 def read_picture(place):
     """Reads the encoded picture of a record, in color."""
-    return read_feature(place, shard_index.PICTURE)
+    return read_feature(place, shard_files.PICTURE)
 
 
 def read_gray_picture(place):
     """Reads the encoded gray picture of a record of a pair."""
-    return read_feature(place, shard_index.GRAY)
+    return read_feature(place, shard_files.GRAY)
 
 
 def length(place):
@@ -97,12 +97,12 @@ def _rows(path, listing):
 
 
 def _read_index(specification, folder):
-    path = os.path.join(folder, shard_index.INDEX)
+    path = os.path.join(folder, shard_files.INDEX)
     try:
-        return shard_index.load_index(_read(path))
+        return shard_files.load_index(_read(path))
     except tf.errors.NotFoundError as error:
         raise UserError(
-            f"{specification} needs shards with their {shard_index.INDEX}, as pipelines.shard "
+            f"{specification} needs shards with their {shard_files.INDEX}, as pipelines.shard "
             f"writes them. Received: {folder}, which has none. Check the path; if the command was "
             "stopped, run it again."
         ) from error
@@ -111,12 +111,12 @@ def _read_index(specification, folder):
 
 
 def _read_listing(specification, folder, entry):
-    path = os.path.join(folder, shard_index.listing_name(entry.shard))
+    path = os.path.join(folder, shard_files.listing_name(entry.shard))
     try:
         data = _read(path)
         if hashlib.sha256(data).hexdigest() != entry.listing_sha256:
             raise ValueError("its SHA-256 is not that of the index")
-        return shard_index.load_listing(data)
+        return shard_files.load_listing(data)
     except (ValueError, tf.errors.OpError) as error:
         raise UserError(
             f"{specification}: {path} can't be read: {first_line(error)}. {_AGAIN}"

@@ -17,7 +17,7 @@ import tensorflow as tf
 pytest.importorskip("apache_beam")
 
 from pipelines.errors import UserError
-from pipelines.shards import beam_pipeline, shard_index
+from pipelines.shards import beam_pipeline, shard_files
 from pipelines.sources import listings, records
 from pipelines.sources.opener import open_source
 
@@ -315,7 +315,7 @@ def test_beam_itself_reads_the_shards(shards):
 
     def name_of(record):
         feature = tf.train.Example.FromString(record).features.feature
-        return os.fsdecode(feature[shard_index.FILENAME].bytes_list.value[0])
+        return os.fsdecode(feature[shard_files.FILENAME].bytes_list.value[0])
 
     with TestPipeline(runner="FnApiRunner") as pipeline:
         found = pipeline | apache_beam.io.ReadFromTFRecord(f"{shards}/*.tfrecord")
