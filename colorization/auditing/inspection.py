@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.auditing.tinting import Tints, measure_tints
-from pipelines.batches import pixels, survey
+from pipelines.batches import decoding, survey
 from pipelines.color.gray import is_gray
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.sources import hashing
@@ -133,7 +133,7 @@ def decode_small(encoded):
         return shape, tf.switch_case(tf.reduce_sum(tf.cast(coarse, tf.int32)), branches)
 
     def other():
-        picture = pixels.decode_in_graph(encoded)
+        picture = decoding.decode_in_graph(encoded)
         return tf.shape(picture)[:2], picture
 
     shape, picture = tf.cond(tf.io.is_jpeg(encoded), jpeg, other)

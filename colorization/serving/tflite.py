@@ -25,7 +25,7 @@ from tensorflow.python.framework import convert_to_constants
 
 from colorization.inference.working_size import MAX_ASPECT
 from colorization.serving import ExportError
-from pipelines.batches import pixels
+from pipelines.batches import decoding
 from pipelines.files import atomic_write
 
 METADATA = "colorization"
@@ -163,7 +163,7 @@ def examples(graph, source, count, size=None):
     """
     step = math.ceil(len(source.names) / count)
     elements = source.elements.shard(step, 0).map(source.read)
-    pictures = elements.map(pixels.decode_in_graph).ignore_errors()
+    pictures = elements.map(decoding.decode_in_graph).ignore_errors()
     found = [graph.seen(picture[None], size).numpy() for picture in pictures]
     if not found:
         raise ExportError(f"{source.name}: expected a picture. Received: none that can be read.")

@@ -266,12 +266,12 @@ def _record(name, handle, read, read_gray):
     """The bytes of the example of a picture; `tf.errors.OpError` if it can't be read or decoded."""
     import tensorflow as tf
 
-    from pipelines.batches import pixels
+    from pipelines.batches import decoding
     from pipelines.photos import formats
 
     element = tf.constant(tf.nest.map_structure(os.fsencode, handle))
     encoded = read(element).numpy()
-    height, width, _ = pixels.decode_in_graph(encoded).shape
+    height, width, _ = decoding.decode_in_graph(encoded).shape
     kind = formats.identify(encoded)
     features = {
         PICTURE: [encoded],
@@ -282,7 +282,7 @@ def _record(name, handle, read, read_gray):
     }
     if read_gray:
         gray = read_gray(element).numpy()
-        pixels.decode_in_graph(gray)
+        decoding.decode_in_graph(gray)
         features[GRAY] = [gray]
     example = tf.train.Example()
     for key, values in features.items():

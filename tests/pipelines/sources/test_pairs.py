@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.batches import input_chain, pixels, survey
+from pipelines.batches import decoding, input_chain, survey
 from pipelines.color import codecs
 from pipelines.errors import UserError
 from pipelines.sources import listings
@@ -300,4 +300,4 @@ def test_reading_once_of_a_file_alone_gives_a_scalar(tmp_path):
     source = listings.from_files("a", [str(tmp_path / "a.png")])
     (element,) = source.elements
     assert source.read_all(element).shape == () and source.holds_files
-    assert pixels.decode_in_graph(source.read_all(element)).shape == (2, 2, 3)
+    assert decoding.decode_in_graph(source.read_all(element)).shape == (2, 2, 3)
