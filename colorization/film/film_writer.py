@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from colorization.film import FilmError, film_pixels, import_av
+from colorization.film import FilmError, film_reader, import_av
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265"}
 # Suffixes of films that are written, and their containers.
@@ -56,7 +56,7 @@ class SegmentWriter:
         """Encodes a frame of the film's type, at a time in units of the film's `time_base`."""
         if any(self._pad):
             rgb = np.pad(rgb, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), "edge")
-        picture = film_pixels.to_yuv(rgb, self._stream.pix_fmt, self._film.tags)
+        picture = film_reader.to_yuv(rgb, self._stream.pix_fmt, self._film.tags)
         picture.pts, picture.time_base = time, self._film.time_base
         self._container.mux(self._stream.encode(picture))
 
