@@ -27,12 +27,12 @@ from colorization.inference import (
 )
 from colorization.inference.color_hints import HintError
 from colorization.inference.options import OptionError, Options
-from colorization.inference.photo_inputs import as_photo
 from colorization.inference.reference import Reference
 from colorization.pages import sheet, shrink
 from pipelines.color.gray import has_colors, is_bilevel
 from pipelines.photos import photo_files
-from pipelines.photos.photo_files import PictureError
+from pipelines.photos.photo import Note
+from pipelines.photos.photo_files import PictureError, as_photo
 
 _LOGGER = logging.getLogger(__name__)
 Picture = str | os.PathLike | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -351,7 +351,7 @@ class Colorizer:
             ]
 
     def _note(self):
-        return photo_files.Note(str(self.description["name"]), str(self.description["version"]))
+        return Note(str(self.description["name"]), str(self.description["version"]))
 
     def _colorings(self, rgb, options, mask, onto=None) -> Iterator[np.ndarray]:
         """Yields a photo's colorings, likeliest first, or one; `onto` is what gets the colors."""
