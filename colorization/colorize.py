@@ -39,7 +39,6 @@ from colorization import __version__, export
 from colorization.film import film_command
 from colorization.flags import define_option_flags, options_from_flags
 from colorization.inference import album, color_hints, manifest, model_folder, plan, threads
-from colorization.inference.engines import ENGINES
 from pipelines import console
 from pipelines.errors import UserError
 
@@ -93,7 +92,7 @@ def _define_model_flags(values):
     flags.DEFINE_enum(
         "engine",
         "auto",
-        ENGINES,
+        model_folder.ENGINES,
         "What runs the network: litert, which starts sooner, or saved_model, which uses "
         "TensorFlow; auto uses litert where possible. Both give the same colors.",
         flag_values=values,

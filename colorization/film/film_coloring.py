@@ -94,7 +94,7 @@ class FilmColoring:
 
     Args:
         film: `film_reader.Film`.
-        engine: Of `inference.engines`.
+        engine: As of `inference.model_folder`.
         saturation: What colors are multiplied by.
         box: `(top, left, bottom, right)` of the picture within its margins, which stay gray.
         hints: List of `TimedHint`.

@@ -17,7 +17,6 @@ import numpy.typing as npt
 from colorization.inference import (
     color_hints,
     drawing,
-    engines,
     full_size,
     hint_reach,
     margins,
@@ -44,8 +43,8 @@ class Colorizer:
     Args:
         model: Folder of an exported model, or the folder that holds its numbered versions, of which
             the highest is taken; default the released model. With `server`, the model's name there.
-        engine: What runs the network: one of `engines.ENGINES`, or an engine itself. `"auto"` takes
-            LiteRT, which starts ten times as fast, where the model has a file for it, and
+        engine: What runs the network: one of `model_folder.ENGINES`, or an engine itself. `"auto"`
+            takes LiteRT, which starts ten times as fast, where the model has a file for it, and
             TensorFlow for what LiteRT cannot do: several variants of a network that makes them from
             noise.
         server: Address of a TF Serving that runs the network, such as `grpc://host:8500`; default
@@ -79,13 +78,13 @@ class Colorizer:
             description = model_folder.read_description(folder)
             if engine == "auto":
                 self._folder = folder
-            engine = engines.open_engine(folder, description, engine)
+            engine = model_folder.open_engine(folder, description, engine)
         self._engine = engine
         self.description = engine.description
 
     @property
     def engine(self):
-        """What runs the network for one coloring; see `engines`."""
+        """What runs the network for one coloring; see `model_folder`."""
         return self._engine
 
     def colorize(
@@ -423,7 +422,7 @@ class Colorizer:
         """The engine for what LiteRT can't do, opened when that is first asked for."""
         with self._lock:
             if self._many is None:
-                self._many = engines.open_engine(self._folder, self.description, "saved_model")
+                self._many = model_folder.open_engine(self._folder, self.description, "saved_model")
             return self._many
 
 

@@ -31,7 +31,7 @@ class Reference:
     """A photo in color that others take colors from. Threads may share it.
 
     Args:
-        engine: Of `engines`, of a model that takes hints.
+        engine: As of `model_folder`, of a model that takes hints.
         rgb: uint8 or uint16 array of shape `(height, width, 3)`.
     """
 

@@ -1,4 +1,4 @@
-"""Photo files in, pixels and metadata out, and back.
+"""Photo files in, pixels and metadata out, and back; and photos of pictures as callers pass them.
 
 A photo is uint8 or uint16 sRGB of shape `(height, width, 3)`, upright. A file that is missing,
 truncated, damaged or no picture raises one line. A file is written whole or not at all. Any number
@@ -7,8 +7,6 @@ of threads may call at once.
 The format of a file is identified by its first bytes, and only that decoder is called: libvips
 itself would try far more formats than these. Reading: `decoders`, with `bitmaps` for what libvips
 doesn't read. Writing: `encoders`, with `tiff`. Both: `metadata`, `exif`, `icc`.
-
-@@@ Pictures as callers pass them, made photos: paths, arrays, and Pillow's images of any mode.
 """
 
 import io

@@ -33,7 +33,7 @@ class ServerAway(CannotGoOn):
 
 
 class RemoteEngine:
-    """Asks a model that TF Serving runs. See `engines`.
+    """Asks a model that TF Serving runs. See `model_folder`.
 
     Only the lightness of a photo is sent, at the size that the network sees: so photos of all
     kinds and sizes can be colored, and a hundred megapixels send no more than one.
