@@ -164,7 +164,7 @@ def _validation(config, folder):
 
 def _facts(config, folder, epoch):
     """What stands beside a run's figures."""
-    from colorization.evaluation import data
+    from colorization.evaluation import measure
     from colorization.training import state
     from pipelines.batches import survey
     from pipelines.sources import opener
@@ -177,7 +177,7 @@ def _facts(config, folder, epoch):
     return {
         "recipe": recipe,
         "flags": differing,
-        "data": ", ".join(map(data.label, opener.split_specifications(config.data))),
+        "data": ", ".join(map(measure.data_label, opener.split_specifications(config.data))),
         "steps": epoch * steps,
         "seconds": state.total_seconds(folder, epoch),
     }

@@ -19,8 +19,7 @@ import numpy as np
 
 from colorization import pages
 from colorization.auditing import inspection
-from colorization.evaluation import REPORT, figures
-from colorization.evaluation import data as photos
+from colorization.evaluation import REPORT, figures, measure
 from colorization.evaluation.metrics import colors, distances
 from pipelines.color.gray import to_gray
 from pipelines.color.spaces import rgb_to_lab
@@ -296,8 +295,8 @@ def show(data, found, system):
         if name not in names:
             continue
         try:
-            photo, digest = photos.read(data.source, name, element)
-        except photos.LeftOutError:
+            photo, digest = measure.read_photo(data.source, name, element)
+        except measure.LeftOutError:
             continue
         if digest in kinds:
             position, kind = kinds[digest]

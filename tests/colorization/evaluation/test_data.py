@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from colorization.evaluation import EvaluationError, data
+from colorization.evaluation import EvaluationError, measure
 from pipelines.photos.photo_files import write_picture
 
 
@@ -26,9 +26,9 @@ def folder(tmp_path):
 
 
 def read(folder, name):
-    (found,) = data.open_data(f"folder:{folder}")
+    (found,) = measure.open_data(f"folder:{folder}")
     jobs = {path.rpartition("/")[2]: (path, element) for path, element in found.jobs()}
-    return data.read(found.source, *jobs[name])
+    return measure.read_photo(found.source, *jobs[name])
 
 
 def test_pixels_come_as_they_are_with_the_digest_of_the_file(folder):
@@ -54,34 +54,34 @@ def test_sixteen_bits_become_the_nearest_eight(folder):
     ],
 )
 def test_what_is_no_measure_is_left_out_and_named(folder, name, reason):
-    with pytest.raises(data.LeftOutError, match=name) as caught:
+    with pytest.raises(measure.LeftOutError, match=name) as caught:
         read(folder, name)
     assert caught.value.reason == reason and "\n" not in str(caught.value)
 
 
 def test_a_limit_is_spread_evenly(folder):
-    (found,) = data.open_data(f"folder:{folder}", limit=3)
+    (found,) = measure.open_data(f"folder:{folder}", limit=3)
     assert [name.rpartition("/")[2] for name, _ in found.jobs()] == [
         "a.png",
         "gray.png",
         "void.jpg",
     ]
-    assert len(list(data.open_data(f"folder:{folder}", limit=99)[0].jobs())) == 7
+    assert len(list(measure.open_data(f"folder:{folder}", limit=99)[0].jobs())) == 7
 
 
 def test_sets_are_called_by_their_last_two_folders(folder):
-    one, two = data.open_data(f"folder:{folder}, samples")
+    one, two = measure.open_data(f"folder:{folder}, samples")
     assert (one.label, two.label) == ("album/val", "samples")
 
 
 def test_sets_of_one_name_are_refused(folder):
     with pytest.raises(EvaluationError, match="last two folders.*album/val, album/val"):
-        data.open_data(f"folder:{folder},folder:{folder}/.")
+        measure.open_data(f"folder:{folder},folder:{folder}/.")
 
 
 def test_what_is_excluded_is_not_read(folder, tmp_path):
     listed = tmp_path / "exclude.txt"
     listed.write_text(f"{folder}/a.png\tduplicate\n{folder}/void.jpg\n")
-    (found,) = data.open_data(f"folder:{folder}", exclude=str(listed))
+    (found,) = measure.open_data(f"folder:{folder}", exclude=str(listed))
     names = [name.rpartition("/")[2] for name, _ in found.jobs()]
     assert names == ["deep.png", "gone.jpg", "gray.png", "small.png", "torn.png"]

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorization.evaluation import data, features, measure, systems
+from colorization.evaluation import features, measure, systems
 from colorization.evaluation import figures as table
 from colorization.evaluation.metrics import distances
 from colorization.inference import threads
@@ -36,7 +36,7 @@ PLAIN = features.Features("plain", {}, None, lambda one, two: float(one[0, 0, 0]
 
 
 def evaluate(folder, networks=(TINY,), num_variants=1, stop=None):
-    (found,) = data.open_data(f"folder:{folder}")
+    (found,) = measure.open_data(f"folder:{folder}")
     return measure.measure_set(found, SYSTEMS, networks, num_variants, stop or threads.Stop())
 
 
@@ -151,7 +151,7 @@ def test_variants_are_told_about_of_models_only(picture_folder):
 def test_a_stop_takes_no_more_photos(picture_folder, monkeypatch):
     monkeypatch.setattr(threads, "num_processors", lambda: 1)
     stop, lock = threads.Stop(), threading.Lock()
-    (found,) = data.open_data(f"folder:{picture_folder}")
+    (found,) = measure.open_data(f"folder:{picture_folder}")
 
     def request():
         with lock:

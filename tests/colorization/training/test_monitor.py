@@ -8,7 +8,7 @@ import pytest
 import skimage.metrics
 
 from colorization import choices
-from colorization.evaluation import data, features
+from colorization.evaluation import features, measure
 from colorization.training import monitor
 from colorization.training.monitor import Figures, KeepBest, StopEarly, badness
 from pipelines.color import codecs, spaces
@@ -63,7 +63,7 @@ def test_every_figure_that_can_be_monitored_is_measured(pictures):
 
 
 def test_the_smallest_size_is_that_of_the_evaluation():
-    assert choices.MIN_MONITORED_SIZE == data.MIN_SIZE
+    assert choices.MIN_MONITORED_SIZE == measure.MIN_SIZE
 
 
 def test_gray_has_the_psnr_of_gray_and_lacks_all_colorfulness(pictures):
