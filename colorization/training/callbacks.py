@@ -8,7 +8,7 @@ import time
 import keras
 import tensorflow as tf
 
-from colorization.evaluation import outputs
+from colorization.evaluation import runs
 from colorization.training.monitor import Following, StopEarly
 from colorization.training.optimizer import averaged_weights
 from colorization.training.state import TrainingError
@@ -195,9 +195,9 @@ class SampleSheet(keras.callbacks.Callback):
             console.doing("Coloring samples"),
             averaged_weights(self.network, self.model.optimizer),
         ):
-            colored = outputs.color(self.network, self.codec, self.pictures)
+            colored = runs.color_pictures(self.network, self.codec, self.pictures)
         path = os.path.join(self.directory, f"epoch_{epoch + 1:04d}.png")
-        photo_files.write_picture(path, outputs.sheet(self.pictures, colored), overwrite=True)
+        photo_files.write_picture(path, runs.sheet(self.pictures, colored), overwrite=True)
 
 
 def build_followers(config):

@@ -7,7 +7,7 @@ name; inside, it is turned so that less always is.
 import keras
 
 from colorization.config import ConfigError
-from colorization.evaluation import measure, outputs
+from colorization.evaluation import measure, runs
 from colorization.evaluation.features import open_squeezenet
 from colorization.evaluation.figures import FIGURES, summarize
 from colorization.training.optimizer import averaged_weights
@@ -51,7 +51,7 @@ class Figures(keras.callbacks.Callback):
 
     def measure(self):
         """Colors and measures the pictures: figures by name, kernel distances not times 1,000."""
-        colored = outputs.color(self.network, self.codec, self.pictures)
+        colored = runs.color_pictures(self.network, self.codec, self.pictures)
         measured = [
             measure.measure(measure.Picture(truth), [measure.Picture(rgb)], self.networks)
             for truth, rgb in zip(self.pictures[..., :3], colored, strict=True)
