@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from colorization.flags import format_flags
-from colorization.training import callbacks, monitor, networks, restore, state
+from colorization.training import callbacks, networks, restore, state
 from colorization.training.pictures import Pictures
 from pipelines import console
 from pipelines.batches import distributed, survey
@@ -22,7 +22,7 @@ def train(config, workers):
     run = state.Run("" if config.dry_run else config.model_dir, workers.is_chief)
     # Opened first: a flag that names nothing usable leaves no directory behind.
     with console.doing("Opening the pictures"):
-        pictures, features = Pictures(config), monitor.open_features(config)
+        pictures, features = Pictures(config), callbacks.open_features(config)
     weights, origin = None, None
     if not run.has_checkpoint:
         with console.doing("Reading the weights to start from"):
@@ -44,7 +44,7 @@ def train(config, workers):
         built = networks.build_networks(config, pictures.steps_per_epoch, prior, workers.assemble)
         if weights is not None:
             built.generator.set_weights(weights)
-    figures = monitor.build_figures(config, built, pictures, features)
+    figures = callbacks.build_figures(config, built, pictures, features)
     if workers.is_chief:
         _print_plan(config, workers, pictures, built)
     with distributed.guard(pictures.service), contextlib.ExitStack() as first_step:
@@ -85,7 +85,7 @@ def _fit(config, workers, run, pictures, built, figures):
         around.insert(0, callbacks.Phases(config.pretrain_epochs, *every, steps))
     if workers.is_chief:
         sheet = callbacks.SampleSheet(built, pictures.shown(), run.path("samples"))
-        best = monitor.build_best(config, run, built.model, history)
+        best = callbacks.build_best(config, run, built.model, history)
         around += [sheet, *best, checkpoints]
 
     batches = pictures.training_batches(built.codec, epoch * steps, workers.shard)

@@ -9,8 +9,8 @@ import skimage.metrics
 
 from colorization import choices
 from colorization.evaluation import features, measure
-from colorization.training import monitor
-from colorization.training.monitor import Figures, KeepBest, StopEarly, badness
+from colorization.training import callbacks
+from colorization.training.callbacks import Figures, KeepBest, StopEarly, badness
 from pipelines.color import codecs, spaces
 
 KID = features.Features(
@@ -101,7 +101,7 @@ def test_averaged_weights_are_measured(pictures, monkeypatch):
 
         __enter__ = __exit__ = lambda *_: None
 
-    monkeypatch.setattr(monitor, "averaged_weights", Lent)
+    monkeypatch.setattr(callbacks, "averaged_weights", Lent)
     watched.on_epoch_end(0, {})
     assert seen == [(watched.network, watched.model.optimizer)]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization.training.cluster.synchronized import SynchronizedModel
+from colorization.training.cluster.workers import SynchronizedModel
 from colorization.training.optimizer import AdamW
 
 RANDOM = np.random.default_rng(0)

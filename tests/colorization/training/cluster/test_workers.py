@@ -6,12 +6,7 @@ import tensorflow as tf
 
 from colorization.config import Config
 from colorization.training.cluster.membership import Cluster, ClusterError, LostWorkerError
-from colorization.training.cluster.workers import (
-    ChiefsLogs,
-    Workers,
-    join,
-    reporting_losses,
-)
+from colorization.training.cluster.workers import ChiefsLogs, Workers, join, reporting_losses
 from colorization.training.process import Process
 
 pytestmark = pytest.mark.xdist_group("processes")
