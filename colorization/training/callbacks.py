@@ -1,6 +1,4 @@
-"""What happens around steps and epochs: phases, history, sample sheets, a stop at bad losses.
-
-@@@ Metrics of the evaluation during training, and the callbacks that follow them.
+"""What happens around steps and epochs: phases, history, metrics, samples, a stop at bad losses.
 
 An epoch either measures a metric or does not log it. Whether more of it is better follows from its
 name; inside, it is turned so that less always is.
