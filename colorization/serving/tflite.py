@@ -24,8 +24,8 @@ from tensorflow.lite.tools import flatbuffer_utils
 from tensorflow.python.framework import convert_to_constants
 
 from colorization.inference.working_size import MAX_ASPECT
-from colorization.serving import ExportError
 from pipelines.batches import decoding
+from pipelines.errors import UserError
 from pipelines.files import atomic_write
 
 METADATA = "colorization"
@@ -35,6 +35,10 @@ _INTEGER_OPERATIONS = (
     *("CONV_2D", "CONV_2D_TRANSPOSE", "FULLY_CONNECTED", "ADD", "MUL", "MEAN", "LOGISTIC", "RELU"),
     *("CONCATENATION", "PACK", "STRIDED_SLICE", "RESHAPE", "TRANSPOSE", "TANH"),
 )
+
+
+class ExportError(UserError):
+    """A model that can't be exported. The message says how to fix it."""
 
 
 def check_place(path, how):

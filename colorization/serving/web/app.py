@@ -10,9 +10,8 @@ import time
 import flask
 import werkzeug.exceptions
 
-from colorization.serving.web import coloring, openapi, problems, uploads
-from colorization.serving.web.problems import Problem
-from colorization.serving.web.service import Metrics, Service, WorkQueue, as_problem, stopping
+from colorization.serving.web import openapi, service, uploads
+from colorization.serving.web.uploads import Problem
 from pipelines.photos import formats
 
 # What a form adds to its photo: boundaries, names, a few numbers.
@@ -30,8 +29,6 @@ _SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
 # Names and descriptions of the gray photos that the empty page offers; docs/web.md says whose.
 _SAMPLES = (
     ("astronaut", "An astronaut in front of a flag"),
@@ -74,12 +71,12 @@ def create_app(colorizer, limits=None):
         MAX_FORM_PARTS=20,
     )
     app.json.sort_keys = False
-    work = WorkQueue(limits.workers, limits.max_queue, limits.timeout)
-    metrics = Metrics(work)
+    work = service.WorkQueue(limits.workers, limits.max_queue, limits.timeout)
+    metrics = service.Metrics(work)
     app.extensions["work_queue"] = work
     _add_pages(app, _about(colorizer, limits), metrics, work)
     knobs = uploads.knobs(uploads.max_variants(colorizer))
-    _add_api(app, Service(colorizer, limits, work, metrics), knobs)
+    _add_api(app, service.Service(colorizer, limits, work, metrics), knobs)
     _add_answers(app, metrics)
     return app
 
@@ -105,7 +102,7 @@ def _add_pages(app, about, metrics, work):
 
     @app.get("/api")
     def api():
-        return flask.render_template("api.html", document=document, reasons=problems.REASONS)
+        return flask.render_template("api.html", document=document, reasons=uploads.REASONS)
 
     @app.get("/api/about")
     def api_about():
@@ -118,7 +115,7 @@ def _add_pages(app, about, metrics, work):
     @app.get("/healthz")
     def health():
         if work.closed:
-            raise stopping()
+            raise service.stopping()
         return {"status": "ok", **about["model"]}
 
     @app.get("/metrics")
@@ -126,20 +123,20 @@ def _add_pages(app, about, metrics, work):
         return flask.Response(metrics.text(), content_type=metrics.media_type)
 
 
-def _add_api(app, service, knobs):
+def _add_api(app, served, knobs):
     @app.post("/api/preview")
     def preview():
-        _, answer = service.color(coloring.preview, knobs)
+        _, answer = served.color(service.preview, knobs)
         return answer
 
     @app.post("/api/suggest")
     def suggest():
-        _, answer = service.color(coloring.suggest, uploads.PLACE)
+        _, answer = served.color(service.suggest, uploads.PLACE)
         return answer
 
     @app.post("/api/colorize")
     def colorize():
-        upload, file = service.color(coloring.colorize, knobs)
+        upload, file = served.color(service.colorize, knobs)
         answer = flask.send_file(
             file,
             mimetype=formats.by_suffix(upload.name).media_type,
@@ -173,10 +170,10 @@ def _add_answers(app, metrics):
 
     @app.errorhandler(Exception)
     def fail(error):
-        problem = as_problem(error)
+        problem = service.as_problem(error)
         metrics.failures.labels(problem.reason).inc()
         answer = flask.Response(problem.document(), problem.status)
-        answer.content_type = problems.MEDIA_TYPE
+        answer.content_type = uploads.MEDIA_TYPE
         if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
             answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         if problem.retry_after is not None:
