@@ -14,7 +14,7 @@ import flask
 import waitress
 import werkzeug.exceptions
 
-from colorization.preference.votes import CHOICES
+from colorization.preference.study import CHOICES
 from colorization.serving.web.server import address
 
 _DAYS = 90

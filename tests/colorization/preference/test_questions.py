@@ -3,8 +3,8 @@ import dataclasses
 
 import pytest
 
-from colorization.preference import questions
-from colorization.preference.questions import PREFERENCE, TRUTH, Plan, Question
+from colorization.preference import study
+from colorization.preference.study import PREFERENCE, TRUTH, Plan, Question
 
 PLAN = Plan(models=(1, 2, 3), photos=tuple(range(10, 22)), truth=9, num_questions=40, seed=5)
 
@@ -12,7 +12,7 @@ PLAN = Plan(models=(1, 2, 3), photos=tuple(range(10, 22)), truth=9, num_question
 def ask_all(plan, voter="v", counts=None):
     """A voter who answers everything; gives the questions by key, and counts the votes."""
     asked, counts = {}, {} if counts is None else counts
-    while (question := questions.next_question(plan, voter, asked, counts)) is not None:
+    while (question := study.next_question(plan, voter, asked, counts)) is not None:
         asked[len(asked) + 1] = question
         if question.repeats is None:
             cell = question.photo, question.pair
@@ -76,7 +76,7 @@ def test_a_voter_sees_all_photos_before_one_comes_again():
 def test_the_pair_with_the_fewest_votes_comes_first():
     behind = 12, (1, 3)
     counts = {(p, pair): 5 for p in PLAN.photos for pair in PLAN.pairs(PREFERENCE)} | {behind: 2}
-    question = questions.next_question(PLAN, "v", {}, counts)
+    question = study.next_question(PLAN, "v", {}, counts)
     assert (question.photo, question.pair) == behind
 
 
@@ -86,7 +86,7 @@ def test_every_tenth_question_is_an_earlier_one_with_sides_changed():
     assert list(repeats) == [10, 20, 30, 40]
     for key, question in repeats.items():
         earlier = asked[question.repeats]
-        assert question.repeats < key - questions.REPEAT_AFTER
+        assert question.repeats < key - study.REPEAT_AFTER
         assert (question.photo, question.left, question.right) == (
             earlier.photo,
             earlier.right,
@@ -99,5 +99,5 @@ def test_what_is_no_longer_in_the_study_does_not_count():
     asked = {1: Question(10, 1, 2), 2: Question(99, 1, 2), 3: Question(10, 7, 2)}
     assert [PLAN.covers(question) for question in asked.values()] == [True, False, False]
     small = dataclasses.replace(PLAN, models=(1, 2), photos=(10, 11), truth=None)
-    question = questions.next_question(small, "v", asked, {})
+    question = study.next_question(small, "v", asked, {})
     assert (question.photo, question.pair) == (11, (1, 2))

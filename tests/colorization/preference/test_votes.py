@@ -10,8 +10,7 @@ import threading
 
 import pytest
 
-from colorization.preference.questions import Plan
-from colorization.preference.votes import Votes, VotesError
+from colorization.preference.study import Plan, Votes, VotesError
 
 ROOT = pathlib.Path(__file__).parents[3]
 
