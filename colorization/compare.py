@@ -149,7 +149,8 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
 
 def _validation(config, folder):
     """A run's validation pictures, cut to the size of its crops, and a digest of them."""
-    from colorization.training import pictures, state
+    from colorization.training import state
+    from pipelines.batches import input_chain
     from pipelines.sources import opener
 
     if not config.val_data:
@@ -158,7 +159,7 @@ def _validation(config, folder):
     found = state.Run(folder).survey(source, "val_survey", config.white_background)
     if found.num_usable < 2:
         raise EvaluationError(f"compare needs at least 2 pictures. Received: {source.name}.")
-    cut = pictures.cut_centers(source, found, config.image_size, found.num_usable)
+    cut = input_chain.cut_centers(source, found, config.image_size, found.num_usable)
     return cut, f"{found.fingerprint} {config.image_size}"
 
 

@@ -187,6 +187,11 @@ def center_batches(source, found, size, batch_size, shard=(0, 1)):
     return _prefetch(pictures.map(crop, PARALLEL).batch(batch_size))
 
 
+def cut_centers(source, found, size, number):
+    """The first usable pictures of a source, cut to their centers, as one uint8 array."""
+    return next(center_batches(source, found, size, number).as_numpy_iterator())
+
+
 def _prefetch(batches):
     # With autotuning an iterator takes seconds to go away, at the end of every validation.
     options = tf.data.Options()
