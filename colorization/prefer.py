@@ -68,7 +68,7 @@ def main(arguments):
         raise ConfigError("--data is needed. Received: nothing. See --help.")
     try:
         from colorization.preference import voting_page
-        from colorization.serving.web.server import listen
+        from colorization.serving.web.app import listen
     except ImportError as error:
         raise ConfigError(
             f"The page needs the package {error.name}. Install it: "

@@ -15,7 +15,7 @@ import waitress
 import werkzeug.exceptions
 
 from colorization.preference.study import CHOICES
-from colorization.serving.web.server import address
+from colorization.serving.web.app import address
 
 _DAYS = 90
 _LONGEST_NAME = 64
