@@ -86,8 +86,7 @@ class Manifest:
     def add(self, record):
         """Appends a record, in one piece that outlives the process.
 
-        Raises:
-            OSError: If it cannot be stored. `records` holds it all the same.
+        Raises `OSError` if it cannot be stored; `records` holds it all the same.
         """
         self.records[record.source] = record
         if self.path is None:

@@ -193,11 +193,7 @@ def parse_json(text, name, parse=parse_hints):
 
 
 def read_json(path, parse=parse_hints):
-    """Reads a JSON file of hints; `parse` is that of `parse_json`.
-
-    Raises:
-        HintError: As for `read_hints`.
-    """
+    """Reads a JSON file of hints, with errors as `read_hints`; `parse` is that of `parse_json`."""
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:

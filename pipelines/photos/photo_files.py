@@ -34,9 +34,7 @@ def read_photo(path, salvage=False):
     Colors are converted to sRGB by the file's ICC profile, if it has one that is whole; CMYK
     without one is taken for a common press. The photo is turned the way up that its orientation
     asks for, and the orientation is then 1. Floating-point, signed and 32-bit levels of TIFF become
-    uint16 (`levels`).
-
-    Its `remarks` are logged as warnings.
+    uint16 (`tiff.to_sixteen_bits`). Its `remarks` are logged as warnings.
 
     Not kept: thumbnails, which would show the old picture; of Photoshop's own data everything but
     IPTC; XMP beyond the first 64 KB of a JPEG file; tags of a TIFF page that describe its storage
