@@ -386,11 +386,7 @@ def reason(source, error):
 
 
 def is_disk_full(error):
-    """Tells whether an error, or one that it came of, is the system's word that there is no room.
-
-    Args:
-        error: An exception or None.
-    """
+    """Whether an error, or one that it came of, is the system's word that there is no room."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             return True
