@@ -126,24 +126,14 @@ class Colorizer:
         onto: Picture | None = None,
         **knobs: typing.Any,
     ) -> list[np.ndarray]:
-        """Colors one photo in several ways.
+        """Colors one photo in several ways. Other arguments and errors are those of `colorize`.
 
-        Args:
-            picture: As for `colorize`.
-            count: How many colorings are wanted, in place of `num_variants`.
-            options: As for `colorize`.
-            onto: The same photo at another size, which is then what is returned in color: a small
-                one gives previews of large photos, at little cost.
-            knobs: As for `colorize`.
+        `count` colorings are wanted, in place of `num_variants`. `onto` is the same photo at
+        another size, which is then what is returned in color: a small one gives previews of large
+        photos, at little cost.
 
-        Returns:
-            List of up to `count` arrays, the likeliest first, which is what `colorize` returns;
-            fewer where the model sees no other choice.
-
-        Raises:
-            PictureError: As for `colorize`.
-            OptionError: As for `colorize`.
-            HintError: As for `colorize`.
+        Returns a list of up to `count` arrays, the likeliest first, which is what `colorize`
+        returns; fewer where the model sees no other choice.
         """
         options = self._ready(options, {"num_variants": count} | knobs, picture)
         photo = as_photo(picture)
@@ -171,17 +161,15 @@ class Colorizer:
                 `plan.sheet_path(destination)`. A `variant` that was chosen goes to `destination`
                 itself.
             options: As for `colorize`.
-            overwrite: Whether files that are there already are replaced.
             knobs: As for `colorize`.
+            overwrite: Whether files that are there already are replaced.
 
         Returns:
             Paths of the colorings, each whole: none if the photo was left alone, fewer than
             `num_variants` where the model sees no other choice.
 
         Raises:
-            PictureError: As for `colorize`, and if a file cannot be written.
-            OptionError: As for `colorize`.
-            HintError: As for `colorize`.
+            PictureError: If a file cannot be read or written; other errors are those of `colorize`.
         """
         options = self._ready(options, knobs, source)
         pages, written = photo_files.read_photo(source, options.salvage), []
@@ -214,9 +202,7 @@ class Colorizer:
             them: none if the photo was left alone.
 
         Raises:
-            PictureError: As for `colorize_file`, but for what has to do with storing.
-            OptionError: As for `colorize`.
-            HintError: As for `colorize`.
+            PictureError: If the bytes cannot be read; other errors are those of `colorize`.
         """
         options = self._ready(options, knobs)
         # Paths of this machine would make one slash of two.
@@ -249,9 +235,8 @@ class Colorizer:
             it can be told from others, and the share of the model's belief that it stands for.
 
         Raises:
-            PictureError: As for `colorize`.
             OptionError: If the model can't tell.
-            HintError: As for `colorize`, and if the place lies outside the photo or on its margin.
+            HintError: As `colorize`, and if the place lies outside the photo or on its margin.
         """
         options = self._ready(options, knobs, picture)
         if not self.description.get("gives_suggestions"):
@@ -300,17 +285,10 @@ class Colorizer:
             )
 
     def open_reference(self, picture: Picture) -> Reference:
-        """Opens a photo in color that others take colors from, once for many of them.
+        """Opens a photo in color, as for `colorize`, that others take colors from, once for many.
 
-        Args:
-            picture: As for `colorize`.
-
-        Returns:
-            What the option `reference` takes in place of that picture, with this model.
-
-        Raises:
-            PictureError: As for `colorize`.
-            OptionError: If it has no colors.
+        Returns what the option `reference` takes in place of that picture, with this model. Raises
+        `PictureError` as `colorize`, and `OptionError` if it has no colors.
         """
         if isinstance(picture, Reference):
             return picture
