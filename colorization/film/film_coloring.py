@@ -123,9 +123,10 @@ class FilmColoring:
         with concurrent.futures.ThreadPoolExecutor(threads.num_processors()) as pool:
             for items, is_end in self._stretches(frames, memory, before, pool):
                 count = len(items) if is_end else STRETCH
-                for item in items:
-                    item.seen.coefficients = _result(item.seen.coefficients)
                 seen = [item.seen for item in items]
+                for one in seen:
+                    if isinstance(one.coefficients, concurrent.futures.Future):
+                        one.coefficients = one.coefficients.result()
                 settled, past = steady.settle(seen, count, memory.past)
                 colored = pool.map(self._apply, [item.frame for item in items], settled)
                 pairs = list(zip([item.frame for item in items], colored, strict=False))
@@ -227,10 +228,6 @@ class FilmColoring:
 
 def _motion(pair):
     return None if pair[0] is None else steady.find_motions(*pair)
-
-
-def _result(predicted):
-    return predicted.result() if hasattr(predicted, "result") else predicted
 
 
 def _batched(things, size):

@@ -71,7 +71,7 @@ def check_container(source, path):
 
     Raises `FilmError` if it can't hold them.
     """
-    av, container = import_av(), CONTAINERS[_suffix(path)]
+    av, container = import_av(), CONTAINERS[os.path.splitext(path)[1].lower()]
     with av.open(os.path.abspath(source), metadata_errors="replace") as film:
         with av.open(io.BytesIO(), "w", format=container) as output:
             try:
@@ -123,10 +123,6 @@ def _mux(film, segments, video, output, span, note):
             _shift(packet, span[0])
         packet.stream = stream
         output.mux_one(packet)
-
-
-def _suffix(path):
-    return os.path.splitext(path)[1].lower()
 
 
 def _add_copies(film, output):

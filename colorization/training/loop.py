@@ -32,7 +32,8 @@ def train(config, workers):
     if not run.has_checkpoint:
         with console.doing("Reading the weights to start from"):
             weights, origin = restore.starting_weights(config)
-    _agree_on_inputs(config, workers, pictures)
+    facts = {"flags": format_flags(config), "pictures": pictures.source.listing}
+    workers.agree(facts | {"versions": f"{tf.__version__} {keras.__version__}"})
     with workers.chief_first(), console.doing("Looking at every picture"):
         run.open(config)
         pictures.look(run)
@@ -61,11 +62,6 @@ def train(config, workers):
             on_train_end=lambda logs: first_step.close(),
         )
         return _fit(config, workers, run, pictures, built, [until, *figures])
-
-
-def _agree_on_inputs(config, workers, pictures):
-    facts = {"flags": format_flags(config), "pictures": pictures.source.listing}
-    workers.agree(facts | {"versions": f"{tf.__version__} {keras.__version__}"})
 
 
 def _fit(config, workers, run, pictures, built, figures):
