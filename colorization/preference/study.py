@@ -190,7 +190,7 @@ class Standing:
     Args:
         answered: Number of votes.
         token: Text that names the open question, or None if all are answered.
-        question: The open `questions.Question`, or None.
+        question: The open `Question`, or None.
         last: Token of the question of the last vote, which can be taken back, or None.
     """
 
@@ -205,7 +205,7 @@ class Vote:
     """One vote.
 
     Args:
-        question: The `questions.Question`.
+        question: The `Question`.
         choice: `"left"`, `"right"` or `"tie"`.
         voter: The voter's text.
         repeated: For a question that repeats one, the choice then, as seen from these sides; None
