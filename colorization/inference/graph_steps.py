@@ -14,9 +14,9 @@ Guided Filter", arXiv:1505.00996.
 
 import tensorflow as tf
 
+from colorization.inference.full_size import EPSILON, RADIUS
+
 COMMON_RANGE, FLAT_RANGE = 80.0, 10.0
-RADIUS = 8
-EPSILON = 20.0
 LIGHTNESS_STEP, TEXTURE_STEP, AB_STEP = 3.0, 1.0, 12.0
 
 
