@@ -10,24 +10,12 @@ _OTHER_FILM, _CONTRAST, _BLUR, _GRAIN, _DUST, _JPEG, _BORDER = 0.6, 0.6, 0.3, 0.
 
 
 def random_resized_crop(encoded, seed, size, smallest_area, flip, turn=None):
-    """Cuts a random part of a picture and resizes it.
+    """Cuts a random part of a picture, or alike of a pair, and resizes it to `size` by `size`.
 
-    Args:
-        encoded: Scalar string tensor: a picture file's bytes, as for `decoding.decode_in_graph`. Or
-            those of a pair of one size, of shape `(2,)`, which are cut and mirrored alike.
-        seed: Integer tensor of shape `(2,)`.
-        size: Height and width of the result, in pixels.
-        smallest_area: Share of the picture's area that is drawn at least, in `(0, 1]`. What of the
-            drawn window lies outside the picture, or makes it longer than 4:3, is cut away.
-        flip: Whether to mirror half of the results.
-        turn: The Exif orientation of the picture or of each of the pair, as for
-            `decoding.decode_window`.
-
-    Returns:
-        uint8 tensor of shape `(size, size, 3)`, or of a pair `(size, size, 6)`.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the crop is.
+    The picture's bytes and `turn` are as for `decoding.decode_window`, and so are the result and
+    errors; `seed` is of shape `(2,)`. `smallest_area` is the share of the picture's area that is
+    drawn at least, in `(0, 1]`: what of the drawn window lies outside the picture, or makes it
+    longer than 4:3, is cut away. `flip` mirrors half of the results.
 
     Source: Szegedy et al., "Going Deeper with Convolutions", 2015, section 6.
     """

@@ -41,23 +41,16 @@ def decode_window(encoded, choose_window, size, turn=None):
     """Decodes a part of an upright picture inside a graph, no finer than a crop needs it.
 
     Of a JPEG only the rows and columns of the window are decoded, and at a half, a quarter or an
-    eighth of the size if the window's shorter side is then still `size` or more.
+    eighth of the size if the window's shorter side is then still `size`, that of the crop, or more.
+    Of a pair, two files of shape `(2,)`, the same window of both is decoded; upright they must be
+    of one size.
 
-    Of a pair the same window of both is decoded; upright they must be of one size.
+    `choose_window` is a function from a picture's int32 `[height, width]` to its window's int32
+    `[top, left, height, width]`, in pixels of the whole, upright picture. `turn` is the Exif
+    orientation, of a pair both; None: the pictures are stored upright.
 
-    Args:
-        encoded: Scalar string tensor, as for `decode_in_graph`, or two of them, of shape `(2,)`.
-        choose_window: Function from a picture's int32 `[height, width]` to its window's int32
-            `[top, left, height, width]`, in pixels of the whole, upright picture.
-        size: Height and width that the window will be resized to, in pixels.
-        turn: Integer tensor: the Exif orientation, 1 to 8; of a pair both, of shape `(2,)`. None:
-            the pictures are stored upright.
-
-    Returns:
-        uint8 tensor of shape `(height, width, 3)`, or of a pair `(height, width, 6)`.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the window is.
+    Returns uint8 of shape `(height, width, 3)`, or of a pair `(height, width, 6)`. Raises
+    `tf.errors.InvalidArgumentError` if the bytes are no picture, or damaged where the window is.
     """
     if getattr(encoded, "shape", ()) == (2,):
         return _decode_windows(encoded, choose_window, size, turn)
