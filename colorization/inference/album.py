@@ -31,6 +31,209 @@ MAX_PIXELS = 100_000_000
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
+class CannotGoOn(Exception):
+    """Why none of the photos that are left can be colored either; the message is one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+        counts: `collections.Counter` of photos by `Record.status`, and of those not reached.
+        seconds: How long coloring took.
+        report: Path of the page that shows photos before and after, None without one.
+        stop: `threads.Stop`, requested if the run was ended early.
+    """
+
+    counts: dict
+    seconds: float
+    report: object
+    stop: threads.Stop
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How a run treats files.
+
+    Args:
+        overwrite: Whether files that are there may be replaced.
+        skip_existing: Whether photos are passed over whose files are there; see `choose`.
+        keep_times: Whether colored files get the dates of their photos' files.
+        report: Whether a page shows photos before and after.
+        num_threads: Photos in progress, at most.
+    """
+
+    overwrite: bool
+    skip_existing: bool
+    keep_times: bool
+    report: bool
+    num_threads: int
+
+
+def run(planned, records, open_colorizer, describe, options, settings, tell):
+    """Colors what is to be colored of a plan, showing progress on a terminal: an `Outcome`.
+
+    `open_colorizer` loads the model, if it is needed; `describe` tells its `description`, which
+    needs no model to be loaded. `options` are `Options`, and what the records say of them; `tell`
+    is a function of a line about what does not go well.
+    """
+    (options, made_with), color_one = options, None
+    overwrite, skip_existing = settings.overwrite, settings.skip_existing
+    if skip_existing and records.records:
+        made_with = _named(describe()) | made_with
+    chosen = choose(
+        planned.jobs, records, made_with, overwrite=overwrite, skip_existing=skip_existing
+    )
+    # With nothing to do, no model is loaded.
+    if chosen.todo:
+        model = open_colorizer()
+        model.check(options)
+        if options.reference is not None:
+            opened = model.open_reference(options.reference)
+            options = dataclasses.replace(options, reference=opened)
+        made_with = _named(model.description) | made_with
+        color_one = functools.partial(_color_file, model, options, settings)
+    for line in chosen.lines():
+        tell(line)
+    pages = None
+    if settings.report:
+        # This takes a part of a second.
+        from colorization.inference import photo_pages
+
+        pages = photo_pages.Report(planned.folder)
+        color_one = pages.following(color_one)
+    counts, start, stop = chosen.counts(), time.monotonic(), threads.Stop()
+    with threads.stopped_by_signals(
+        stop, "Stopping after the photos in progress. Repeat to stop at once."
+    ):
+        with console.progress("Coloring", len(chosen.todo), "photo", len(chosen.todo) < 2) as bar:
+            todo = chosen.todo, color_one, records, made_with, stop, settings.num_threads
+            for record in color(*todo):
+                counts[record.status] += 1
+                if record.message:
+                    bar.write(record.message, file=sys.stderr)
+                bar.update()
+        seconds = time.monotonic() - start
+        if pages is not None and not stop.requested:
+            _write_report(pages, planned.jobs, records.records, stop)
+    counts["not reached"] = len(planned.jobs) - counts.total()
+    shown = None if pages is None or stop.requested else pages.path
+    return Outcome(counts, seconds, shown, stop)
+
+
+def _color_file(model, options, settings, job):
+    found = os.stat(job.source)
+    made = model.colorize_file(job.source, job.destination, options, overwrite=settings.overwrite)
+    for path in made if settings.keep_times else ():
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return made
+
+
+def _named(description):
+    return {name: description.get(name) for name in ("name", "version")}
+
+
+def _write_report(pages, jobs, records, stop):
+    with console.progress("Report", len(jobs), "photo", len(jobs) < 2) as bar:
+        for _ in pages.prepare(jobs, records, stop):
+            bar.update()
+    if stop.requested:
+        return
+    try:
+        pages.write(jobs, records)
+    except OSError as error:
+        stop.reason = f"{pages.path}: cannot be written: {error.strerror or error}."
+
+
+def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
+    """Colors photos, `num_threads` at a time, unless they have more than `MAX_PIXELS` together.
+
+    `color_one` is a function of a `Job`, called in threads, that writes whole files and returns
+    their paths, none if the photo has colors and was left alone. A stop is requested here, too,
+    when the disk is full or `color_one` raised `CannotGoOn`: thousands of photos would fail one
+    after the other.
+
+    Yields the `Record` of each photo, which the `Manifest` is given too, in order of completion.
+    One whose file another run wrote in the meantime is `"skipped"`, and not recorded there.
+    """
+    allowance = threads.Allowance(MAX_PIXELS)
+
+    def color_in_turn(job):
+        # Not above: a run that finds nothing to do needs no libvips.
+        from pipelines.photos import photo_files
+
+        with allowance.taking(photo_files.count_pixels(job.source)):
+            return color_one(job)
+
+    work = functools.partial(_attempt, color_in_turn, manifest.path, made_with)
+    for record, error in threads.run(work, jobs, stop, num_threads):
+        if is_disk_full(error) or isinstance(error, CannotGoOn):
+            stop.reason = record.message
+            # It is no fault of the photo.
+            continue
+        if isinstance(error, TakenError):
+            yield dataclasses.replace(record, status="skipped", message="")
+            continue
+        try:
+            manifest.add(record)
+        except OSError as failure:
+            stop.reason = f"{manifest.path}: cannot be written: {failure.strerror or failure}."
+        yield record
+
+
+def _attempt(color_one, manifest_path, made_with, job):
+    start, size, mtime_ns, outputs, problem = time.monotonic(), 0, 0, (), None
+    try:
+        # Before it is read: a change in the meantime shows.
+        found = os.stat(job.source)
+        size, mtime_ns = found.st_size, found.st_mtime_ns
+        made_with = of_photo(made_with, job.source)
+        job.destination.parent.mkdir(parents=True, exist_ok=True)
+        outputs = color_one(job)
+    except Exception as error:
+        problem = error
+    if manifest_path is not None:
+        outputs = [path.relative_to(manifest_path.parent) for path in outputs]
+    record = Record(
+        source=job.name,
+        size=size,
+        mtime_ns=mtime_ns,
+        status="failed" if problem is not None else "colored" if outputs else "kept",
+        outputs=tuple(map(str, outputs)),
+        message="" if problem is None else reason(job.source, problem),
+        seconds=round(time.monotonic() - start, 3),
+        made_with=made_with,
+    )
+    return record, problem
+
+
+def reason(source, error):
+    """Says in one line, with the photo's path in it, why a photo could not be colored."""
+    if isinstance(error, (UserError, CannotGoOn)):
+        message = str(error)
+    elif isinstance(error, OSError):
+        message = f"{error.filename or source}: {error.strerror or error}."
+    elif isinstance(error, MemoryError):
+        message = "does not fit into memory. Make it smaller."
+    else:
+        # A mistake in this program: it must be seen, but not end the run.
+        message = f"{source}: {type(error).__name__}: {textwrap.shorten(str(error), 300)}"
+    if str(source) not in message:
+        message = f"{source}: {message}"
+    # Names may hold line ends.
+    return " ".join(message.splitlines())
+
+
+def is_disk_full(error):
+    """Whether an error, or one that it came of, is the system's word that there is no room."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record:
     """What became of one photo.
@@ -215,206 +418,3 @@ def choose(jobs, manifest, made_with, *, overwrite, skip_existing):
 
 def _and_more(jobs):
     return f" and {len(jobs) - 1:,} more are" if len(jobs) > 1 else " is"
-
-
-class CannotGoOn(Exception):
-    """Why none of the photos that are left can be colored either; the message is one line."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What became of a run.
-
-    Attributes:
-        counts: `collections.Counter` of photos by `Record.status`, and of those not reached.
-        seconds: How long coloring took.
-        report: Path of the page that shows photos before and after, None without one.
-        stop: `threads.Stop`, requested if the run was ended early.
-    """
-
-    counts: dict
-    seconds: float
-    report: object
-    stop: threads.Stop
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """How a run treats files.
-
-    Args:
-        overwrite: Whether files that are there may be replaced.
-        skip_existing: Whether photos are passed over whose files are there; see `choose`.
-        keep_times: Whether colored files get the dates of their photos' files.
-        report: Whether a page shows photos before and after.
-        num_threads: Photos in progress, at most.
-    """
-
-    overwrite: bool
-    skip_existing: bool
-    keep_times: bool
-    report: bool
-    num_threads: int
-
-
-def run(planned, records, open_colorizer, describe, options, settings, tell):
-    """Colors what is to be colored of a plan, showing progress on a terminal: an `Outcome`.
-
-    `open_colorizer` loads the model, if it is needed; `describe` tells its `description`, which
-    needs no model to be loaded. `options` are `Options`, and what the records say of them; `tell`
-    is a function of a line about what does not go well.
-    """
-    (options, made_with), color_one = options, None
-    overwrite, skip_existing = settings.overwrite, settings.skip_existing
-    if skip_existing and records.records:
-        made_with = _named(describe()) | made_with
-    chosen = choose(
-        planned.jobs, records, made_with, overwrite=overwrite, skip_existing=skip_existing
-    )
-    # With nothing to do, no model is loaded.
-    if chosen.todo:
-        model = open_colorizer()
-        model.check(options)
-        if options.reference is not None:
-            opened = model.open_reference(options.reference)
-            options = dataclasses.replace(options, reference=opened)
-        made_with = _named(model.description) | made_with
-        color_one = functools.partial(_color_file, model, options, settings)
-    for line in chosen.lines():
-        tell(line)
-    pages = None
-    if settings.report:
-        # This takes a part of a second.
-        from colorization.inference import photo_pages
-
-        pages = photo_pages.Report(planned.folder)
-        color_one = pages.following(color_one)
-    counts, start, stop = chosen.counts(), time.monotonic(), threads.Stop()
-    with threads.stopped_by_signals(
-        stop, "Stopping after the photos in progress. Repeat to stop at once."
-    ):
-        with console.progress("Coloring", len(chosen.todo), "photo", len(chosen.todo) < 2) as bar:
-            todo = chosen.todo, color_one, records, made_with, stop, settings.num_threads
-            for record in color(*todo):
-                counts[record.status] += 1
-                if record.message:
-                    bar.write(record.message, file=sys.stderr)
-                bar.update()
-        seconds = time.monotonic() - start
-        if pages is not None and not stop.requested:
-            _write_report(pages, planned.jobs, records.records, stop)
-    counts["not reached"] = len(planned.jobs) - counts.total()
-    shown = None if pages is None or stop.requested else pages.path
-    return Outcome(counts, seconds, shown, stop)
-
-
-def _color_file(model, options, settings, job):
-    found = os.stat(job.source)
-    made = model.colorize_file(job.source, job.destination, options, overwrite=settings.overwrite)
-    for path in made if settings.keep_times else ():
-        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
-    return made
-
-
-def _named(description):
-    return {name: description.get(name) for name in ("name", "version")}
-
-
-def _write_report(pages, jobs, records, stop):
-    with console.progress("Report", len(jobs), "photo", len(jobs) < 2) as bar:
-        for _ in pages.prepare(jobs, records, stop):
-            bar.update()
-    if stop.requested:
-        return
-    try:
-        pages.write(jobs, records)
-    except OSError as error:
-        stop.reason = f"{pages.path}: cannot be written: {error.strerror or error}."
-
-
-def color(jobs, color_one, manifest, made_with, stop, num_threads=None):
-    """Colors photos, `num_threads` at a time, unless they have more than `MAX_PIXELS` together.
-
-    `color_one` is a function of a `Job`, called in threads, that writes whole files and returns
-    their paths, none if the photo has colors and was left alone. A stop is requested here, too,
-    when the disk is full or `color_one` raised `CannotGoOn`: thousands of photos would fail one
-    after the other.
-
-    Yields the `Record` of each photo, which the `Manifest` is given too, in order of completion.
-    One whose file another run wrote in the meantime is `"skipped"`, and not recorded there.
-    """
-    allowance = threads.Allowance(MAX_PIXELS)
-
-    def color_in_turn(job):
-        # Not above: a run that finds nothing to do needs no libvips.
-        from pipelines.photos import photo_files
-
-        with allowance.taking(photo_files.count_pixels(job.source)):
-            return color_one(job)
-
-    work = functools.partial(_attempt, color_in_turn, manifest.path, made_with)
-    for record, error in threads.run(work, jobs, stop, num_threads):
-        if is_disk_full(error) or isinstance(error, CannotGoOn):
-            stop.reason = record.message
-            # It is no fault of the photo.
-            continue
-        if isinstance(error, TakenError):
-            yield dataclasses.replace(record, status="skipped", message="")
-            continue
-        try:
-            manifest.add(record)
-        except OSError as failure:
-            stop.reason = f"{manifest.path}: cannot be written: {failure.strerror or failure}."
-        yield record
-
-
-def reason(source, error):
-    """Says in one line, with the photo's path in it, why a photo could not be colored."""
-    if isinstance(error, (UserError, CannotGoOn)):
-        message = str(error)
-    elif isinstance(error, OSError):
-        message = f"{error.filename or source}: {error.strerror or error}."
-    elif isinstance(error, MemoryError):
-        message = "does not fit into memory. Make it smaller."
-    else:
-        # A mistake in this program: it must be seen, but not end the run.
-        message = f"{source}: {type(error).__name__}: {textwrap.shorten(str(error), 300)}"
-    if str(source) not in message:
-        message = f"{source}: {message}"
-    # Names may hold line ends.
-    return " ".join(message.splitlines())
-
-
-def is_disk_full(error):
-    """Whether an error, or one that it came of, is the system's word that there is no room."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in _NO_SPACE:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _attempt(color_one, manifest_path, made_with, job):
-    start, size, mtime_ns, outputs, problem = time.monotonic(), 0, 0, (), None
-    try:
-        # Before it is read: a change in the meantime shows.
-        found = os.stat(job.source)
-        size, mtime_ns = found.st_size, found.st_mtime_ns
-        made_with = of_photo(made_with, job.source)
-        job.destination.parent.mkdir(parents=True, exist_ok=True)
-        outputs = color_one(job)
-    except Exception as error:
-        problem = error
-    if manifest_path is not None:
-        outputs = [path.relative_to(manifest_path.parent) for path in outputs]
-    record = Record(
-        source=job.name,
-        size=size,
-        mtime_ns=mtime_ns,
-        status="failed" if problem is not None else "colored" if outputs else "kept",
-        outputs=tuple(map(str, outputs)),
-        message="" if problem is None else reason(job.source, problem),
-        seconds=round(time.monotonic() - start, 3),
-        made_with=made_with,
-    )
-    return record, problem
