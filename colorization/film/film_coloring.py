@@ -16,14 +16,7 @@ import cv2
 import numpy as np
 
 from colorization.film import film_plan, steady
-from colorization.inference import (
-    color_hints,
-    full_size,
-    hint_reach,
-    margins,
-    threads,
-    working_size,
-)
+from colorization.inference import color_hints, full_size, hint_reach, sight, threads
 from colorization.inference.color_hints import Hint, HintError, Stroke
 from pipelines.color import arrays
 
@@ -85,7 +78,7 @@ def find_picture(film):
             return (0, 0, *shape)
         first_last.append((lit[0], lit[-1] + 1))
     (top, bottom), (left, right) = first_last
-    rows, columns = margins.scaled((top, left, bottom, right), small, shape)
+    rows, columns = sight.scaled((top, left, bottom, right), small, shape)
     return rows.start, columns.start, rows.stop, columns.stop
 
 
@@ -109,7 +102,7 @@ class FilmColoring:
         description = engine.description
         # The network sees things in the shape in which they are shown.
         shown = sides[0], max(1, round(sides[1] * float(film.pixel_aspect)))
-        self.shape = working_size.working_shape(
+        self.shape = sight.working_shape(
             *shown, description["working_size"], description["size_multiple"]
         )
 
@@ -216,13 +209,13 @@ class FilmColoring:
             for all_of, wanted, side in zip(whole, (height, width), sides, strict=True)
         ]
         pixels = self._film.small(frame, *small)
-        part = pixels[margins.scaled(self._box, whole, small)]
+        part = pixels[sight.scaled(self._box, whole, small)]
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
         return arrays.lightness(part)
 
     def _apply(self, frame, coefficients):
         rgb = self._film.rgb(frame)
-        place = margins.scaled(self._box, rgb.shape[:2], rgb.shape[:2])
+        place = sight.scaled(self._box, rgb.shape[:2], rgb.shape[:2])
         return full_size.apply_to_prints(rgb, [place], [coefficients], self._saturation)
 
 

@@ -19,10 +19,9 @@ from colorization.inference import (
     drawing,
     full_size,
     hint_reach,
-    margins,
     model_folder,
     plan,
-    working_size,
+    sight,
 )
 from colorization.inference.color_hints import HintError
 from colorization.inference.options import OptionError, Options
@@ -247,7 +246,7 @@ class Colorizer:
         rgb = as_photo(picture).rgb
         boxes = self._prints(rgb, options)
         box = color_hints.find_print(x, y, rgb.shape[:2], boxes)
-        part = margins.within(box, rgb.shape[:2])
+        part = sight.within(box, rgb.shape[:2])
         rows, columns = part
         place = [
             min(max((at + 0.5 - side.start) / (side.stop - side.start), 0.0), 1.0)
@@ -340,7 +339,7 @@ class Colorizer:
             # What is around a print must not change its colors, and gets none.
             boxes = self._prints(rgb, options)
             predicted = [self._predict(rgb, box, options) for box in boxes]
-            places = [margins.scaled(box, rgb.shape[:2], shown.shape[:2]) for box in boxes]
+            places = [sight.scaled(box, rgb.shape[:2], shown.shape[:2]) for box in boxes]
             # Strict is no use here: prints may have unlike numbers of variants.
             colorings = list(zip(*predicted, strict=False))
             only = options.variant
@@ -356,7 +355,7 @@ class Colorizer:
 
     def _prints(self, rgb, options):
         """Boxes of a photo's prints, once hints are known to suit them."""
-        boxes = margins.find_prints(rgb)
+        boxes = sight.find_prints(rgb)
         if options.hints:
             color_hints.check(options.hints, rgb.shape[:2], boxes)
         return boxes
@@ -375,8 +374,8 @@ class Colorizer:
 
     def _seen(self, rgb, box, options):
         """The lightness that the network sees of a print, and what hints and a reference say."""
-        part = margins.within(box, rgb.shape[:2])
-        lightness = working_size.seen(rgb[part], self.description)
+        part = sight.within(box, rgb.shape[:2])
+        lightness = sight.seen(rgb[part], self.description)
         hints, size = None, lightness.shape[1:3]
         if options.hints:
             hints = color_hints.draw(options.hints, box, part, size)[None]

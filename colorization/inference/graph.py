@@ -11,7 +11,7 @@ No Python statement depends on a tensor: `autograph=False` saves seconds of rewr
 import tensorflow as tf
 
 from colorization.inference import graph_steps, options, variants
-from colorization.inference.working_size import MAX_ASPECT
+from colorization.inference.sight import MAX_ASPECT
 from colorization.models import layers
 from pipelines.color import codecs, spaces
 

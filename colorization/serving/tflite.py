@@ -23,7 +23,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 from tensorflow.python.framework import convert_to_constants
 
-from colorization.inference.working_size import MAX_ASPECT
+from colorization.inference.sight import MAX_ASPECT
 from pipelines.batches import decoding
 from pipelines.errors import UserError
 from pipelines.files import atomic_write

@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 
 from colorization import colorize
-from colorization.inference import model_folder, working_size
+from colorization.inference import model_folder, sight
 from colorization.inference.colorizer import Colorizer
 from colorization.inference.model_folder import LITE, ModelError
 from colorization.inference.options import OptionError
@@ -165,7 +165,7 @@ def test_hints_reach_the_network_by_either_engine(folder):
     both = [
         model_folder.open_engine(folder, description, name) for name in ("litert", "saved_model")
     ]
-    lightness = working_size.lightness(PHOTO, (64, 64))
+    lightness = sight.lightness(PHOTO, (64, 64))
     hints = np.zeros((1, 64, 64, 3), np.float32)
     unhinted = [engine.coefficients(lightness) for engine in both]
     nothing = [engine.coefficients(lightness, hints) for engine in both]
