@@ -21,7 +21,7 @@ from absl import app, flags
 
 from colorization import Colorizer
 from colorization.evaluation import films
-from colorization.film import film_coloring, film_reader, film_writer, motion, steady
+from colorization.film import film_coloring, film_reader, film_writer, steady
 from colorization.inference import full_size
 from pipelines.color import arrays
 from pipelines.photos import photo_files
@@ -88,7 +88,7 @@ def _time_stages(film, colorizer, path):
     frames = list(itertools.islice(film.frames(), 3))
     lights = [coloring.lightness(frame) for frame in frames]
     coefficients = coloring.predict(frames[0])
-    back, ahead = motion.between(*lights[:2])
+    back, ahead = steady.find_motions(*lights[:2])
     seen = [
         steady.Seen(light, None if number % 3 else coefficients, back, ahead)
         for number, light in enumerate(lights * 8)
@@ -99,7 +99,7 @@ def _time_stages(film, colorizer, path):
     stages = {
         "decode": (lambda: list(film.frames()), _NUM_FRAMES.value),
         "lightness": (lambda: coloring.lightness(frames[0]), 1),
-        "motion": (lambda: motion.between(*lights[:2]), 1),
+        "motion": (lambda: steady.find_motions(*lights[:2]), 1),
         "network": (lambda: coloring.predict(frames[0]), 3),
         "settle": (lambda: steady.settle(seen, film_coloring.STRETCH, None), film_coloring.STRETCH),
         "full size": (lambda: full_size.apply(film.rgb(frames[0]), coefficients), 1),

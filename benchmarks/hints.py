@@ -115,7 +115,7 @@ def print_reference(colorizer, photos):
 def print_latency(colorizer, num_clicks):
     """Prints percentiles of the seconds from a click to its suggestions, and to the picture."""
     from colorization.serving.web import app as web
-    from colorization.serving.web import coloring
+    from colorization.serving.web import service
 
     client = web.create_app(colorizer).test_client()
     for megapixels in (1, 12):
@@ -124,7 +124,7 @@ def print_latency(colorizer, num_clicks):
             round((megapixels * 0.75e6) ** 0.5 / 0.75),
         )
         # What the page sends of it.
-        scale = min(1.0, coloring.PREVIEW_SIDE / width)
+        scale = min(1.0, service.PREVIEW_SIDE / width)
         size = round(width * scale), round(height * scale)
         photo = cv2.resize(_photos(1)[0], size, interpolation=cv2.INTER_CUBIC)
         data = cv2.imencode(".jpg", photo[..., ::-1])[1].tobytes()

@@ -17,7 +17,7 @@ import numpy as np
 from absl import app, flags
 
 from colorization import Colorizer
-from colorization.inference import full_size, margins, working_size
+from colorization.inference import full_size, sight
 from pipelines.photos import photo_files
 from pipelines.sources import opener
 
@@ -57,12 +57,10 @@ def _color(colorizer, path, result):
         return value
 
     photo = timed("decode", lambda: photo_files.read_photo(path)[0])
-    timed("prints", lambda: margins.find_prints(photo.rgb))
+    timed("prints", lambda: sight.find_prints(photo.rgb))
     about = colorizer.description
-    shape = working_size.working_shape(
-        *photo.rgb.shape[:2], about["working_size"], about["size_multiple"]
-    )
-    lightness = timed("shrink", lambda: working_size.lightness(photo.rgb, shape))
+    shape = sight.working_shape(*photo.rgb.shape[:2], about["working_size"], about["size_multiple"])
+    lightness = timed("shrink", lambda: sight.lightness(photo.rgb, shape))
     coefficients = timed("network", lambda: colorizer._engine.coefficients(lightness)[0])
     colored = timed("full size", lambda: full_size.apply(photo.rgb, coefficients))
     photo = dataclasses.replace(photo, rgb=colored)

@@ -8,7 +8,7 @@ The figures are those of `python -m colorization.evaluate`.
 from absl import app, flags
 
 from colorization import demo
-from colorization.evaluation import data, systems
+from colorization.evaluation import measure, systems
 from pipelines.color.gray import to_gray
 from pipelines.photos import photo_files
 
@@ -23,11 +23,11 @@ def main(_):
     model, _ = systems.model(_MODEL.value)
     number = _NUM_SHOWN.value // len(_DATA.value.split(","))
     shown = []
-    for one in data.open_data(_DATA.value, limit=number):
+    for one in measure.open_data(_DATA.value, limit=number):
         for name, element in one.jobs():
             try:
-                truth, _ = data.read(one.source, name, element)
-            except data.LeftOutError:
+                truth, _ = measure.read_photo(one.source, name, element)
+            except measure.LeftOutError:
                 continue
             gray = to_gray(truth)
             shown.append([gray, model.color(gray, truth)[0], truth])

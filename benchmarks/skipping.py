@@ -18,7 +18,8 @@ import time
 
 from absl import app, flags
 
-from colorization.inference import manifest, model_folder
+from colorization.inference import model_folder
+from colorization.inference.album import Manifest, Record
 from colorization.inference.options import Options
 
 _PHOTOS = flags.DEFINE_integer("photos", 10_000, "Photos in the folder.")
@@ -56,13 +57,13 @@ def _fill(album, out):
     made_with = {name: about[name] for name in ("name", "version")} | Options().record()
     for folder in (album, out):
         folder.mkdir()
-    records = manifest.Manifest(out)
+    records = Manifest(out)
     for number in range(_PHOTOS.value):
         name = f"{number:06d}.jpg"
         (album / name).touch()
         (out / name).touch()
         found = (album / name).stat()
-        record = manifest.Record(
+        record = Record(
             name, found.st_size, found.st_mtime_ns, "colored", (name,), "", 0.1, made_with
         )
         records.add(record)

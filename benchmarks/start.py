@@ -20,8 +20,8 @@ import time
 import cv2
 from absl import app, flags
 
+from pipelines.files import sample_photos
 from pipelines.photos import photo_files
-from pipelines.sources import samples
 
 _MODEL = flags.DEFINE_string("model", None, "Model; default the released one.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Times that each way is measured.")
@@ -37,7 +37,7 @@ def main(_):
     """Prints a table for each engine."""
     with tempfile.TemporaryDirectory() as folder:
         photo, output = os.path.join(folder, "photo.jpg"), os.path.join(folder, "colored.jpg")
-        picture = photo_files.read_picture(samples.paths()[0])
+        picture = photo_files.read_picture(sample_photos()[0])
         photo_files.write_picture(photo, cv2.resize(picture, (1216, 832)))
         command = ["-m", "colorization.colorize", photo, f"--output={output}", "--overwrite"]
         command += [f"--model={_MODEL.value}"] if _MODEL.value else []

@@ -76,14 +76,14 @@ def write(found, folder):
     """Writes the report and the lists of an `Audit` to a folder, each atomically."""
     from colorization.auditing import audit_report
     from pipelines.files import atomic_write
-    from pipelines.sources import exclusions
+    from pipelines.sources import listings
 
     source = found.sets[0].source
     lines = [
-        f"# What training on {exclusions.quote(source.name)} should leave out: name, tab, reason.\n"
+        f"# What training on {listings.quote(source.name)} should leave out: name, tab, reason.\n"
     ]
     for name, reason in found.exclusions():
-        lines.append(exclusions.format_line(exclusions.full_name(source, name), reason))
+        lines.append(listings.format_line(listings.full_name(source, name), reason))
     texts = (
         audit_report.page(found),
         json.dumps(audit_report.as_json(found), indent=1) + "\n",

@@ -30,7 +30,7 @@ def define_flags():
     from absl import flags
 
     from colorization.flags import define_option_flags
-    from pipelines.shards import beam_setup
+    from pipelines.shards import beam_runner
 
     flags.DEFINE_multi_string(
         "input", [], "Pattern of photos, in quotes; may be repeated. Hidden files are left out."
@@ -49,7 +49,7 @@ def define_flags():
         "Without it such files stay.",
     )
     define_option_flags(flags.FLAGS)
-    beam_setup.define_flags(flags.FLAGS)
+    beam_runner.define_flags(flags.FLAGS)
 
 
 def main(arguments):
@@ -88,15 +88,15 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
     line.
     """
     from colorization.beam import places
-    from pipelines.shards import beam_runner, beam_setup
+    from pipelines.shards import beam_runner
 
     globs, output = places.settle(patterns, output)
     with console.doing("Loading Apache Beam"):
-        beam_setup.prepare(runner, beam_options)
+        beam_runner.prepare(runner, beam_options)
         from colorization.beam import steps
 
     for path in (*(glob.pattern for glob in globs), output):
-        beam_setup.check_path(path)
+        beam_runner.check_path(path)
     batch = steps.Batch(
         globs=globs, output=output, model=model, options=options, since=None, overwrite=overwrite
     )

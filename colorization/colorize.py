@@ -38,8 +38,7 @@ from absl import flags
 from colorization import __version__, export
 from colorization.film import film_command
 from colorization.flags import define_option_flags, options_from_flags
-from colorization.inference import album, color_hints, manifest, model_folder, plan, threads
-from colorization.inference.engines import ENGINES
+from colorization.inference import album, color_hints, model_folder, plan, threads
 from pipelines import console
 from pipelines.errors import UserError
 
@@ -93,7 +92,7 @@ def _define_model_flags(values):
     flags.DEFINE_enum(
         "engine",
         "auto",
-        ENGINES,
+        model_folder.ENGINES,
         "What runs the network: litert, which starts sooner, or saved_model, which uses "
         "TensorFlow; auto uses litert where possible. Both give the same colors.",
         flag_values=values,
@@ -192,7 +191,7 @@ def _color(values, inputs, open_colorizer):
     workers = values.workers or threads.num_processors() * (2 if values.server else 1)
     flags_of_files = (values.overwrite, values.skip_existing, values.keep_times, values.report)
     settings = album.Settings(*flags_of_files, workers)
-    with contextlib.closing(manifest.Manifest(planned.folder)) as records:
+    with contextlib.closing(album.Manifest(planned.folder)) as records:
         options = options, asked.record()
         outcome = album.run(planned, records, open_colorizer, describe, options, settings, _fail)
     _summarize(planned, records, outcome)

@@ -149,21 +149,23 @@ def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
 
 def _validation(config, folder):
     """A run's validation pictures, cut to the size of its crops, and a digest of them."""
-    from colorization.training import pictures, state
+    from colorization.training import state
+    from pipelines.batches import input_chain
+    from pipelines.sources import opener
 
     if not config.val_data:
         raise EvaluationError(f"compare measures runs that have --val_data. Received: {folder}.")
-    source = pictures.open_source(config.val_data, flag="--val_data")
+    source = opener.open_source(config.val_data, "--val_data")
     found = state.Run(folder).survey(source, "val_survey", config.white_background)
     if found.num_usable < 2:
         raise EvaluationError(f"compare needs at least 2 pictures. Received: {source.name}.")
-    cut = pictures.cut_centers(source, found, config.image_size, found.num_usable)
+    cut = input_chain.cut_centers(source, found, config.image_size, found.num_usable)
     return cut, f"{found.fingerprint} {config.image_size}"
 
 
 def _facts(config, folder, epoch):
     """What stands beside a run's figures."""
-    from colorization.evaluation import data
+    from colorization.evaluation import measure
     from colorization.training import state
     from pipelines.batches import survey
     from pipelines.sources import opener
@@ -176,7 +178,7 @@ def _facts(config, folder, epoch):
     return {
         "recipe": recipe,
         "flags": differing,
-        "data": ", ".join(map(data.label, opener.split_specifications(config.data))),
+        "data": ", ".join(map(measure.data_label, opener.split_specifications(config.data))),
         "steps": epoch * steps,
         "seconds": state.total_seconds(folder, epoch),
     }

@@ -17,10 +17,10 @@ def main(arguments=()):
     """Writes `demo/` and prints the path of the sheet."""
     from colorization import colorize
     from pipelines.color.gray import to_gray
+    from pipelines.files import sample_photos
     from pipelines.photos import photo_files
-    from pipelines.sources import samples
 
-    names = samples.paths()
+    names = sample_photos()
     originals = [photo_files.read_picture(name) for name in names]
     with tempfile.TemporaryDirectory() as gray_folder:
         for name, original in zip(names, originals, strict=True):

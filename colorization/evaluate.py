@@ -140,15 +140,14 @@ def evaluate(
     a request can't be met.
     """
     from colorization import export
-    from colorization.evaluation import data as photos
     from colorization.evaluation import features as backends
-    from colorization.evaluation import figures, protocol
+    from colorization.evaluation import figures, measure, protocol
     from colorization.evaluation.report import Report
     from colorization.inference import threads
     from pipelines.files import write_text
 
     with console.doing("Opening the photos"):
-        sets = photos.open_data(data, limit, exclude)
+        sets = measure.open_data(data, limit, exclude)
         networks = backends.open_features(features)
     stop, lines, num_damaged = threads.Stop(), [], 0
     page = Report(report, model if export.is_run(model) else None) if report else None

@@ -52,7 +52,7 @@ def main(arguments):
     """Serves the study that the flags describe, or prints its report."""
     from absl import flags
 
-    from colorization.preference.votes import Votes
+    from colorization.preference.study import Votes
 
     options = flags.FLAGS
     if arguments:
@@ -68,7 +68,7 @@ def main(arguments):
         raise ConfigError("--data is needed. Received: nothing. See --help.")
     try:
         from colorization.preference import voting_page
-        from colorization.serving.web.server import listen
+        from colorization.serving.web.app import listen
     except ImportError as error:
         raise ConfigError(
             f"The page needs the package {error.name}. Install it: "
@@ -104,7 +104,7 @@ def model_names(models, with_truth):
     """Checks --models; returns a dict of the folders by the names of their models."""
     from colorization.inference import model_folder
     from colorization.preference.standings import TRUTH
-    from colorization.preference.votes import as_text
+    from colorization.preference.study import as_text
 
     names = {}
     for model in map(str.strip, models):
@@ -151,8 +151,8 @@ def load(name, folder):
 
 
 def prepare(source, models, votes, limit, num_questions):
-    """Colors the photos of a study: the page's application and the `questions.Plan`."""
-    from colorization.preference import colorings, questions, voting_page
+    """Colors the photos of a study: the page's application and the `study.Plan`."""
+    from colorization.preference import colorings, study, voting_page
     from colorization.preference.standings import TRUTH
 
     # First, since a name may be taken.
@@ -163,7 +163,7 @@ def prepare(source, models, votes, limit, num_questions):
         raise ConfigError(f"--data={source.name} holds no photo that the study can use.")
     digests = {number: digest for digest, number in votes.add_photos(usable).items()}
     fingerprints = {numbers[model.name]: model.fingerprint for model in models}
-    plan = questions.Plan(
+    plan = study.Plan(
         models=tuple(numbers[model.name] for model in models if model.name != TRUTH),
         photos=tuple(digests),
         truth=numbers[TRUTH] if colorings.TRUTH in models else None,

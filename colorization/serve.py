@@ -72,8 +72,7 @@ def main(arguments):
     if arguments:
         raise ServeError(f"serve takes flags only. Received: {arguments[0]}. See --help.")
     try:
-        from colorization.serving.web.app import Limits, create_app
-        from colorization.serving.web.server import Server, address, listen
+        from colorization.serving.web.app import Limits, Server, address, create_app, listen
     except ModuleNotFoundError as error:
         raise ServeError(
             f"The page needs the package {error.name}. Install it: "

@@ -5,9 +5,12 @@ import os
 import secrets
 import shutil
 
+from pipelines.errors import UserError
+
 # What systems keep beside photos: thumbnails of a Synology, remains of a Mac's archive.
 _LEFT_BEHIND = ("@eaDir", "__MACOSX")
 NUM_NAMED = 10
+_SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
 
 def is_passed_over(name):
@@ -18,6 +21,18 @@ def is_passed_over(name):
 def name_first(names):
     """The first ten of some names, as one text."""
     return ", ".join(names[:NUM_NAMED]) + (", ..." if len(names) > NUM_NAMED else "")
+
+
+def sample_photos():
+    """Paths of scikit-image's own photographs; `UserError` if it is not installed."""
+    try:
+        import skimage
+    except ImportError as error:
+        raise UserError(
+            "The sample pictures are scikit-image's. Install it: pip install scikit-image."
+        ) from error
+    folder = os.path.join(os.path.dirname(skimage.__file__), "data")
+    return [os.path.join(folder, name) for name in _SAMPLES]
 
 
 @contextlib.contextmanager

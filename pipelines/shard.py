@@ -16,7 +16,7 @@ def define_flags():
     """Defines the flags of the command."""
     from absl import flags
 
-    from pipelines.shards import beam_setup
+    from pipelines.shards import beam_runner
 
     flags.DEFINE_string(
         "data",
@@ -40,19 +40,19 @@ def define_flags():
         "num_shards", 0, "How many to make; 0: as --shard_megabytes says.", lower_bound=0
     )
     flags.DEFINE_integer("shard_megabytes", 100, "About what a shard holds.", lower_bound=1)
-    beam_setup.define_flags(flags.FLAGS)
+    beam_runner.define_flags(flags.FLAGS)
 
 
 def main(arguments):
     """Shards what the flags name."""
     from absl import flags
 
-    from pipelines.shards import beam_setup
+    from pipelines.shards import beam_runner
 
     options = flags.FLAGS
     if arguments or not options.data or not options.output:
         raise UserError("shard takes --data=SOURCE and --output=FOLDER. See --help.")
-    beam_setup.import_beam()
+    beam_runner.import_beam()
     console.import_quietly()
     from pipelines.shards import beam_pipeline
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from colorization import pages
-from colorization.auditing import tinting
+from colorization.auditing import inspection
 from colorization.auditing.findings import LEAST_CORRELATED, MOST_APART, RADIUS
 from colorization.auditing.inspection import AB_RANGE, AB_STEP, CHANNELS, decode_small
 from pipelines.sources import hashing
@@ -111,10 +111,10 @@ def as_json(found):
             "hash_bits": hashing.NUM_BITS,
             "thumbnail_levels_apart": MOST_APART,
             "thumbnail_correlation": LEAST_CORRELATED,
-            "tint_off": tinting.MOST_OFF,
-            "tint_off_share": tinting.MOST_OFF_SHARE,
-            "tint_aligned": tinting.LEAST_ALIGNED,
-            "tint_tones": tinting.LEAST_TONES,
+            "tint_off": inspection.MOST_OFF,
+            "tint_off_share": inspection.MOST_OFF_SHARE,
+            "tint_aligned": inspection.LEAST_ALIGNED,
+            "tint_tones": inspection.LEAST_TONES,
         },
         "data": _set_as_json(first),
         "val_data": _set_as_json(others[0]) if others else None,

@@ -17,8 +17,8 @@ import tensorflow as tf
 from colorization.auditing.inspection import Measures, measure
 from pipelines.errors import UserError
 from pipelines.photos import formats
-from pipelines.sources import exclusions, hashing
-from pipelines.sources.opener import Source
+from pipelines.sources import hashing, listings
+from pipelines.sources.listings import Source
 
 RADIUS = hashing.LARGEST_RADIUS
 # Root mean square over a thumbnail's numbers, in levels of 255.
@@ -86,7 +86,7 @@ class Audit:
         for row in first.tinted.tolist():
             why[row] = f"in one tint, of hue {first.measures.tints.hue[row]:.0f} degrees"
         for rows, others in self.leaks:
-            seen = exclusions.quote(self.sets[1].names(others[:1])[0])
+            seen = listings.quote(self.sets[1].names(others[:1])[0])
             for row in rows.tolist():
                 why.setdefault(row, f"copy of {seen} of the validation set")
         for rows in first.copies:
@@ -94,7 +94,7 @@ class Audit:
             left = [row for row in rows.tolist() if row not in why]
             if left:
                 kept = max(left, key=lambda row: np.prod(first.measures.sizes[row].astype(float)))
-                name = exclusions.quote(first.names([kept])[0])
+                name = listings.quote(first.names([kept])[0])
                 why |= {row: f"copy of {name}" for row in left if row != kept}
         found = {int(first.measures.positions[row]): reason for row, reason in why.items()}
         found |= first.damaged

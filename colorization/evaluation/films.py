@@ -14,7 +14,7 @@ import numpy as np
 from colorization.evaluation import EvaluationError, figures, protocol
 from colorization.evaluation.measure import Comparison, Picture
 from colorization.evaluation.metrics.steadiness import MIN_SIZE, Steadiness
-from colorization.film import film_coloring, film_pixels, film_plan, film_reader, import_av
+from colorization.film import film_coloring, film_plan, film_reader, import_av
 from pipelines import console
 from pipelines.color.gray import to_gray
 
@@ -36,7 +36,7 @@ class GrayFilm(film_reader.Film):
         if gray.shape[:2] == (height, width):
             return gray
         picture = import_av().VideoFrame.from_ndarray(gray)
-        return film_pixels.to_rgb(picture, width, height, np.uint8, film_pixels.read_tags(picture))
+        return film_reader.to_rgb(picture, width, height, np.uint8, film_reader.read_tags(picture))
 
     def true_rgb(self, frame):
         """The frame's pixels, in color."""

@@ -1,23 +1,114 @@
 """From photos, and what systems make of them, to numbers.
 
-`measure_set` goes over the photos of a set once, `measure` compares one coloring with its photo by
-the figures of `figures.FIGURES`. What is kept of a picture are a few numbers and vectors, no
-pixels; memory holds the photos in progress, one for each processor. Results are sorted by the
-photos' digests, so that neither the order of files nor that of threads changes them.
+Photos are uint8 sRGB of shape `(height, width, 3)`, at their own size, upright, read one by one and
+each either measured or left out. `measure_set` goes over the photos of a set once, `measure`
+compares one coloring with its photo by the figures of `figures.FIGURES`. What is kept of a picture
+are a few numbers and vectors, no pixels; memory holds the photos in progress, one for each
+processor. Results are sorted by the photos' digests, so that neither the order of files nor that of
+threads changes them.
 """
 
 import dataclasses
 import functools
 import hashlib
+import pathlib
 
 import numpy as np
+import tensorflow as tf
 
-from colorization.evaluation import data as photos
+from colorization.evaluation import EvaluationError
 from colorization.evaluation.figures import FIGURES, mean_over_pairs
 from colorization.evaluation.metrics import colors, fidelity
+from colorization.evaluation.metrics.artifacts import MIN_SIZE
 from colorization.inference import threads
-from pipelines.color.gray import to_gray
+from pipelines.color.gray import is_gray, to_gray
 from pipelines.color.spaces import rgb_to_lab
+from pipelines.photos import photo_files
+from pipelines.photos.photo_files import PictureError
+from pipelines.sources import opener
+
+REASONS = ("damaged", "gray", "small")
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Photos to evaluate on.
+
+    Args:
+        label: What tables call them: the last two folders, or the name of a data set.
+        source: `pipelines.sources.opener.Source`.
+        positions: Set of the positions in it that are taken.
+    """
+
+    label: str
+    source: opener.Source
+    positions: frozenset
+
+    def jobs(self):
+        """Yields the name and the element of every photo that is taken."""
+        elements = zip(self.source.names, self.source.elements, strict=True)
+        return (job for position, job in enumerate(elements) if position in self.positions)
+
+
+class LeftOutError(Exception):
+    """A photo that can't measure coloring.
+
+    Attributes:
+        reason: One of `REASONS`.
+    """
+
+    def __init__(self, reason, message):
+        super().__init__(message)
+        self.reason = reason
+
+
+def open_data(specifications, limit=0, exclude=""):
+    """Opens sets of photos, as of `--data`, each of which is evaluated by itself.
+
+    Of each set `limit` photos are taken, evenly over its list; 0 takes all. `exclude` is as
+    for `opener.open_source`. Raises `UserError` if a specification names nothing usable,
+    `EvaluationError` if two sets would have the same name.
+    """
+    opened = []
+    for specification in opener.split_specifications(specifications):
+        source = opener.open_source(specification, exclude=exclude)
+        total = len(source.names)
+        taken = min(total, limit or total)
+        positions = np.round(np.linspace(0, total - 1, taken)).astype(int).tolist()
+        opened.append(Data(data_label(source.name), source, frozenset(positions)))
+    labels = [data.label for data in opened]
+    if len(set(labels)) < len(labels):
+        raise EvaluationError(
+            "Tables name sets by their last two folders, so these must differ. Received: "
+            f"{', '.join(labels)}. Rename a folder, or evaluate them in separate calls."
+        )
+    return opened
+
+
+def read_photo(source, name, element):
+    """Reads one photo: its pixels and the SHA-256 of its file.
+
+    Raises `LeftOutError` if it is damaged, has no colors or is under `MIN_SIZE` on a side.
+    """
+    try:
+        encoded = source.read(element).numpy()
+        rgb = photo_files.decode_picture(name, encoded)
+    except PictureError as error:
+        raise LeftOutError("damaged", " ".join(str(error).splitlines())) from error
+    except tf.errors.OpError as error:
+        message = " ".join(error.message.splitlines())
+        raise LeftOutError("damaged", f"{name}: {message}") from error
+    if min(rgb.shape[:2]) < MIN_SIZE:
+        raise LeftOutError("small", f"{name}: is under {MIN_SIZE} pixels on a side.")
+    if is_gray(rgb):
+        raise LeftOutError("gray", f"{name}: has no colors.")
+    return rgb, hashlib.sha256(encoded).hexdigest()
+
+
+def data_label(name):
+    """What tables call a set: the last two folders, or the name of a data set."""
+    kind, _, rest = name.partition(":")
+    return "/".join(pathlib.Path(rest).absolute().parts[-2:]) if kind == "folder" else name
 
 
 @dataclasses.dataclass
@@ -105,13 +196,13 @@ def measure_set(data, systems, networks, num_variants, stop, on_photo=lambda: No
     `num_variants` are the colorings that models were asked for; `on_photo` is called after every
     photo. Returns the `MeasuredSet` of the photos until `stop` was requested.
     """
-    rows, left_out = [], {reason: [] for reason in photos.REASONS}
+    rows, left_out = [], {reason: [] for reason in REASONS}
 
     def work(job):
         return _measure_photo(data.source, *job, systems, networks, num_variants)
 
     for row in threads.run(work, data.jobs(), stop):
-        if isinstance(row, photos.LeftOutError):
+        if isinstance(row, LeftOutError):
             left_out[row.reason].append(str(row))
         else:
             rows.append(row)
@@ -134,8 +225,8 @@ def measure_set(data, systems, networks, num_variants, stop, on_photo=lambda: No
 
 def _measure_photo(source, name, element, systems, networks, num_variants):
     try:
-        photo, digest = photos.read(source, name, element)
-    except photos.LeftOutError as error:
+        photo, digest = read_photo(source, name, element)
+    except LeftOutError as error:
         return error
     truth, shown, found = Picture(photo), to_gray(photo), []
     for system in systems:

@@ -1,5 +1,10 @@
 """Runs side by side: what each run's network makes of its validation pictures, in figures.
 
+Pictures are colored at the size of a run's crops, and only rounded to 8 bits. Chroma is put on the
+picture's own lightness, as `colorize` does; but RGB is taken as it is, with the lightness that the
+network predicted. Pictures are uint8 sRGB of shape `(num_pictures, size, size, 3)`, or pairs with
+three more channels for the gray pictures.
+
 Figures of a run are means over its pictures. Differences of two runs are taken picture by picture,
 so that what is hard for both does not separate them; their intervals come from drawing pictures
 with replacement. Runs that differ in their seed alone may be averaged first. The intervals don't
@@ -10,12 +15,14 @@ import dataclasses
 import difflib
 
 import numpy as np
+import tensorflow as tf
 
 from colorization import pages
-from colorization.evaluation import EvaluationError, figures, measure, outputs
+from colorization.evaluation import EvaluationError, figures, measure
 from colorization.evaluation.figures import HUE_FIGURES
 from colorization.evaluation.metrics import colors, distances
 from colorization.models import layers
+from pipelines.color.spaces import lab_to_rgb, rgb_to_lab
 
 # Of the noise of variants.
 SEED = 0
@@ -33,6 +40,8 @@ _SHEETS = """\
 Rows: the picture in gray; as the run colored it (a run with noise several times, first without
 any); as it is.
 """
+# Pictures colored at a time.
+_BATCH = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Outcome:
 
 
 def measure_run(network, codec, pictures, digest, networks, num_variants):
-    """Measures what a network makes of pictures as of `outputs`, at least 2: an `Outcome`.
+    """Measures what a network makes of pictures, at least 2: an `Outcome`.
 
     `digest` is that of the pictures; `num_variants` are the colorings of each picture, if the
     network takes noise.
@@ -65,7 +74,7 @@ def measure_run(network, codec, pictures, digest, networks, num_variants):
         random = np.random.default_rng(SEED)
         shape = num_variants - 1, len(pictures), size
         draws += list(random.standard_normal(shape, np.float32))
-    colored = [outputs.color(network, codec, pictures, one) for one in draws]
+    colored = [color_pictures(network, codec, pictures, one) for one in draws]
     truths = [measure.Picture(rgb) for rgb in pictures[..., :3]]
     measured = [
         measure.measure(truth, list(map(measure.Picture, variants)), networks, len(colored))
@@ -78,7 +87,7 @@ def measure_run(network, codec, pictures, digest, networks, num_variants):
     found |= figures.values(HUE_FIGURES, _hue_errors(cells.mean(axis=0)), ends)
     shown = np.linspace(0, len(pictures) - 1, min(_NUM_SHOWN, len(pictures))).round().astype(int)
     rows = [one[shown] for one in colored[: 1 + _NUM_SHOWN_VARIANTS]]
-    return Outcome(digest, measured, found, outputs.sheet(pictures[shown], *rows))
+    return Outcome(digest, measured, found, sheet(pictures[shown], *rows))
 
 
 def difference(first, second):
@@ -191,3 +200,30 @@ def _pair(first, second, outcomes, values):
 
 def _words(flags):
     return " ".join(f"`{flag}`" for flag in flags.values())
+
+
+def color_pictures(network, codec, pictures, draws=None):
+    """Colors pictures, uint8 of colors or of pairs, to uint8 of colors.
+
+    `draws` is float32 of shape `(num_pictures, noise_size)`; None is the noise of a plain coloring.
+    """
+    parts = []
+    for start in range(0, len(pictures), _BATCH):
+        some = slice(start, start + _BATCH)
+        condition, _ = codec.encode(tf.constant(pictures[some]))
+        drawn = None if draws is None else tf.constant(draws[some])
+        prediction = layers.generate(network, condition, drawn)
+        rgb = codec.decode(condition, prediction, rgb_to_lab(pictures[some, ..., -3:])[..., :1])
+        parts.append(np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8))
+    return np.concatenate(parts)
+
+
+def sheet(pictures, *colored):
+    """Sets pictures side by side, in rows: in gray, as they were colored, and as they are.
+
+    Each array of colors has a row: `((2 + len(colored)) * size, num_pictures * size, 3)`, uint8.
+    """
+    lightness = rgb_to_lab(pictures[..., -3:])[..., :1]
+    gray = lab_to_rgb(tf.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
+    gray = np.round(np.clip(gray, 0, 1) * 255).astype(np.uint8)
+    return np.concatenate([np.hstack(row) for row in (gray, *colored, pictures[..., :3])])

@@ -28,7 +28,7 @@ class System:
         description: Dict for records.
         color: Function of a photo in gray and of the photo itself to a list of pictures, the
             likeliest first.
-        engine: Of `inference.engines`, which colors films; None for baselines.
+        engine: As of `inference.model_folder`, which colors films; None for baselines.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Films: read and written by FFmpeg, colored shot by shot so that colors stay.
 
-The way of a film: `film_reader` decodes it, `motion` joins its frames, `film_coloring` finds cuts
-and lets `steady` carry colors along the motion, `film_writer` encodes segments and joins them with
-the sound, and `film_run` does all of it so that it can be resumed.
+The way of a film: `film_reader` decodes it, `film_coloring` finds cuts and lets `steady` carry
+colors along the motion, `film_writer` encodes segments and joins them with the sound, and
+`film_run` does all of it so that it can be resumed.
 """
 
 from pipelines.errors import UserError

@@ -1,22 +1,23 @@
-"""Colors the frames of a film in order, with memory for a few frames only."""
+"""Colors the frames of a film in order, with memory for a few of them, and moves hints along.
+
+Hints are those of photos (`inference.color_hints`), in pixels of the film as it is shown, each with
+the time of the frame that it was set on. A hint holds from its time to the end of its shot, and
+moves with what it is on.
+"""
 
 import concurrent.futures
 import dataclasses
+import fractions
 import itertools
+import json
 import typing
 
 import cv2
 import numpy as np
 
-from colorization.film import film_hints, motion, steady
-from colorization.inference import (
-    color_hints,
-    full_size,
-    hint_reach,
-    margins,
-    threads,
-    working_size,
-)
+from colorization.film import film_plan, steady
+from colorization.inference import color_hints, full_size, hint_reach, sight, threads
+from colorization.inference.color_hints import Hint, HintError, Stroke
 from pipelines.color import arrays
 
 # Frames that are settled at a time, and that are looked ahead at.
@@ -29,6 +30,8 @@ _CUT = 0.2
 _BLACK, _SPECKS, _LEAST_PICTURE = 12, 0.05, 0.3
 # Key frames, from all of a film, that its margins are looked for in, and their longer side.
 _SAMPLES, _SAMPLE_SIZE = 12, 512
+# A vertex is lost where the motion there is trusted less.
+_TRUSTED = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +78,7 @@ def find_picture(film):
             return (0, 0, *shape)
         first_last.append((lit[0], lit[-1] + 1))
     (top, bottom), (left, right) = first_last
-    rows, columns = margins.scaled((top, left, bottom, right), small, shape)
+    rows, columns = sight.scaled((top, left, bottom, right), small, shape)
     return rows.start, columns.start, rows.stop, columns.stop
 
 
@@ -84,10 +87,10 @@ class FilmColoring:
 
     Args:
         film: `film_reader.Film`.
-        engine: Of `inference.engines`.
+        engine: As of `inference.model_folder`.
         saturation: What colors are multiplied by.
         box: `(top, left, bottom, right)` of the picture within its margins, which stay gray.
-        hints: List of `film_hints.TimedHint`.
+        hints: List of `TimedHint`.
         reference: `inference.reference.Reference` that every frame takes colors from, or None.
     """
 
@@ -99,7 +102,7 @@ class FilmColoring:
         description = engine.description
         # The network sees things in the shape in which they are shown.
         shown = sides[0], max(1, round(sides[1] * float(film.pixel_aspect)))
-        self.shape = working_size.working_shape(
+        self.shape = sight.working_shape(
             *shown, description["working_size"], description["size_multiple"]
         )
 
@@ -113,9 +116,10 @@ class FilmColoring:
         with concurrent.futures.ThreadPoolExecutor(threads.num_processors()) as pool:
             for items, is_end in self._stretches(frames, memory, before, pool):
                 count = len(items) if is_end else STRETCH
-                for item in items:
-                    item.seen.coefficients = _result(item.seen.coefficients)
                 seen = [item.seen for item in items]
+                for one in seen:
+                    if isinstance(one.coefficients, concurrent.futures.Future):
+                        one.coefficients = one.coefficients.result()
                 settled, past = steady.settle(seen, count, memory.past)
                 colored = pool.map(self._apply, [item.frame for item in items], settled)
                 pairs = list(zip([item.frame for item in items], colored, strict=False))
@@ -138,7 +142,7 @@ class FilmColoring:
         items, shot, hints = [], memory.since, memory.hints
         for frame, light, joined in self._joined(frames, before, pool):
             is_cut = joined is None or max(m.trust.mean() for m in joined) < _CUT
-            hints = [] if is_cut else film_hints.move(hints, joined[1], self._box)
+            hints = [] if is_cut else move_hints(hints, joined[1], self._box)
             new = self._new_hints(before, frame)
             hints, before = hints + new, frame
             # Colors without a hint must not weaken it, so that they end where it begins.
@@ -205,25 +209,105 @@ class FilmColoring:
             for all_of, wanted, side in zip(whole, (height, width), sides, strict=True)
         ]
         pixels = self._film.small(frame, *small)
-        part = pixels[margins.scaled(self._box, whole, small)]
+        part = pixels[sight.scaled(self._box, whole, small)]
         part = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA)
         return arrays.lightness(part)
 
     def _apply(self, frame, coefficients):
         rgb = self._film.rgb(frame)
-        place = margins.scaled(self._box, rgb.shape[:2], rgb.shape[:2])
+        place = sight.scaled(self._box, rgb.shape[:2], rgb.shape[:2])
         return full_size.apply_to_prints(rgb, [place], [coefficients], self._saturation)
 
 
 def _motion(pair):
-    return None if pair[0] is None else motion.between(*pair)
-
-
-def _result(predicted):
-    return predicted.result() if hasattr(predicted, "result") else predicted
+    return None if pair[0] is None else steady.find_motions(*pair)
 
 
 def _batched(things, size):
     things = iter(things)
     while batch := list(itertools.islice(things, size)):
         yield batch
+
+
+@dataclasses.dataclass(frozen=True)
+class TimedHint:
+    """A hint and when it begins to hold.
+
+    Attributes:
+        time: Seconds from the film's start, as a `Fraction`.
+        hint: `Hint`, `Stroke` or `Region`.
+    """
+
+    time: fractions.Fraction
+    hint: object
+
+
+def read_hints(path):
+    """Reads a JSON file of hints: as for photos, each with a `"time"`, in seconds or as `"M:SS"`.
+
+    Returns a list of `TimedHint`. Raises `HintError` if the file can't be read, or an entry breaks
+    a rule, and `FilmError` if a time can't be read.
+    """
+    return color_hints.read_json(path, _parse)
+
+
+def _parse(entries):
+    times = []
+    for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
+        time = entry.pop("time", None) if isinstance(entry, dict) else None
+        if not isinstance(time, (int, float, str)) or isinstance(time, bool):
+            raise HintError(
+                f'hint {number} of {len(entries)}: a hint for a film has the "time" of its frame, '
+                f'in seconds or as "M:SS". Received: {color_hints.shown(time)}.'
+            )
+        times.append(film_plan.parse_time(str(time)))
+    hints = color_hints.parse_hints(entries)
+    return [TimedHint(*pair) for pair in zip(times, hints, strict=True)]
+
+
+def move_hints(hints, motion, box):
+    """Moves hints, in pixels of the film, along a motion: those that are still seen.
+
+    `motion` is from the next frame back to this one, which tells where each pixel goes, and covers
+    `box`, the film's picture, `(top, left, bottom, right)`. What is kept has its vertices within
+    the picture, and trusted.
+    """
+    top, left, bottom, right = box
+    rows, columns = motion.trust.shape
+    scale = np.array([columns / (right - left), rows / (bottom - top)])
+    moved = []
+    for hint in hints:
+        # From the centers of pixels to those of the motion's.
+        places = (np.array(hint.vertices) + 0.5 - (left, top)) * scale - 0.5
+        x, y = np.clip(np.round(places), 0, (columns - 1, rows - 1)).astype(int).T
+        goals = places + np.stack([motion.columns[y, x] - x, motion.rows[y, x] - y], axis=-1)
+        vertices = (goals + 0.5) / scale - 0.5 + (left, top)
+        is_inside = (vertices >= (left, top)).all() and (vertices < (right, bottom)).all()
+        if is_inside and motion.trust[y, x].min() >= _TRUSTED:
+            moved.append(_placed(hint, vertices.tolist()))
+    return moved
+
+
+def hints_to_text(hints):
+    """Hints as a text that `hints_from_text` reads."""
+    entries = []
+    for hint in hints:
+        vertices = [list(vertex) for vertex in hint.vertices]
+        if isinstance(hint, Hint):
+            entries.append({"point": vertices[0], "color": hint.color})
+        elif isinstance(hint, Stroke):
+            entries.append({"stroke": vertices, "width": hint.width, "color": hint.color})
+        else:
+            entries.append({"region": vertices, "color": hint.color})
+    return json.dumps(entries)
+
+
+def hints_from_text(text):
+    """Hints of what `hints_to_text` returned."""
+    return color_hints.parse_hints(json.loads(text))
+
+
+def _placed(hint, vertices):
+    if isinstance(hint, Hint):
+        return dataclasses.replace(hint, x=vertices[0][0], y=vertices[0][1])
+    return dataclasses.replace(hint, vertices=tuple(map(tuple, vertices)))

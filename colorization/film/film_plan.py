@@ -28,7 +28,7 @@ class FilmOptions:
         start: Seconds from its start to the first frame that is colored, as a `Fraction` or None.
         end: Seconds to the end of what is colored, or None.
         saturation: What colors are multiplied by.
-        hints: Path of a JSON file of hints, as `film_hints.read` takes it, or None.
+        hints: Path of a JSON file of hints, as `film_coloring.read_hints` takes it, or None.
         reference: Path of a photo in color that the film takes colors from, or None.
     """
 

@@ -1,16 +1,23 @@
-"""Reads films: frames upright, with their time stamps, in 8 or 16 bits of sRGB."""
+"""Reads films: frames upright, with their time stamps, in 8 or 16 bits of sRGB.
+
+FFmpeg's scaler converts between the levels of films and sRGB.
+"""
 
 import dataclasses
 import fractions
+import functools
 import itertools
 import os
 import typing
 
 import numpy as np
 
-from colorization.film import FilmError, film_pixels, import_av
+from colorization.film import FilmError, import_av
 
-# Numbers of ITU-T H.273.
+# Numbers of ITU-T H.273, and what FFmpeg's scaler calls these matrices.
+_MATRICES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "ITU601", 7: "SMPTE240M", 9: "BT2020"}
+_LIMITED_RANGE, _FULL_RANGE = 1, 2
+_KINDS = {np.dtype(np.uint8): "rgb24", np.dtype(np.uint16): "rgb48le"}
 _HDR = {16: "PQ", 18: "HLG"}
 # Frames that are looked at to tell whether a film is interlaced.
 _FIRST = 10
@@ -47,7 +54,7 @@ class Film:
         time_base: Unit of time stamps in seconds, as a `Fraction`.
         first: Time stamp of the first frame.
         is_interlaced: Whether frames hold two fields; they are then deinterlaced.
-        tags: `film_pixels.ColorTags`.
+        tags: `ColorTags`.
         damage: What was wrong with the file when it was last read to the end, a line, or empty.
 
     Raises:
@@ -85,7 +92,7 @@ class Film:
                 f"{self.path}: expected a film of standard range. Received: {_HDR[first.color_trc]}"
                 ", of high dynamic range. Convert it to BT.709."
             )
-        self.tags = film_pixels.read_tags(first)
+        self.tags = read_tags(first)
 
     def frames(self):
         """Yields every `Frame`, in order, and fills `damage` at the end.
@@ -150,7 +157,7 @@ class Film:
     def small(self, frame, height, width):
         """The same at a smaller size, averaged as photos are."""
         size = (height, width) if self._turns % 2 else (width, height)
-        pixels = film_pixels.to_rgb(frame.picture, *size, self.dtype, self.tags)
+        pixels = to_rgb(frame.picture, *size, self.dtype, self.tags)
         return np.ascontiguousarray(np.rot90(pixels, self._turns))
 
     def _open(self):
@@ -213,3 +220,74 @@ def _deinterlaced(pictures, stream):
                 yield graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 break
+
+
+@dataclasses.dataclass(frozen=True)
+class ColorTags:
+    """How levels stand for colors, as numbers of ITU-T H.273.
+
+    Attributes:
+        matrix: Of luma and chroma.
+        primaries: Of the color space.
+        curve: Transfer characteristics.
+        range: 1 for levels of 16 to 235, 2 for 0 to 255.
+    """
+
+    matrix: int
+    primaries: int
+    curve: int
+    range: int
+
+
+def read_tags(picture):
+    """Reads the `ColorTags` of a decoded `av.VideoFrame`."""
+    # What a film does not tell goes by size, as players take it.
+    guess = 1 if picture.width >= 1280 or picture.height >= 720 else 6
+    matrix = int(picture.colorspace)
+    is_full = picture.color_range == _FULL_RANGE or picture.format.name.startswith("yuvj")
+    return ColorTags(
+        matrix=matrix if matrix in _MATRICES else guess,
+        primaries=int(picture.color_primaries),
+        curve=int(picture.color_trc),
+        range=_FULL_RANGE if is_full else _LIMITED_RANGE,
+    )
+
+
+def to_rgb(picture, width, height, dtype, tags):
+    """Converts a decoded frame, `av.VideoFrame`, to sRGB of shape `(height, width, 3)`.
+
+    The type is `np.uint8` or `np.uint16`. A smaller result is averaged by triangles, as photos are.
+    """
+    converted = picture.reformat(
+        width,
+        height,
+        _KINDS[np.dtype(dtype)],
+        src_colorspace=_MATRICES[tags.matrix],
+        src_color_range=tags.range,
+        dst_color_range=_FULL_RANGE,
+        interpolation=_accurate("BILINEAR" if width < picture.width else "BICUBIC"),
+        threads=1,
+    )
+    return converted.to_ndarray()
+
+
+def to_yuv(rgb, kind, tags):
+    """Converts sRGB to a frame of FFmpeg's pixel format `kind`, such as `yuv420p`."""
+    picture = import_av().VideoFrame.from_ndarray(rgb, format=_KINDS[rgb.dtype])
+    converted = picture.reformat(
+        format=kind,
+        src_color_range=_FULL_RANGE,
+        dst_colorspace=_MATRICES[tags.matrix],
+        dst_color_range=tags.range,
+        interpolation=_accurate("BICUBIC"),
+        threads=1,
+    )
+    converted.colorspace, converted.color_range = tags.matrix, tags.range
+    return converted
+
+
+@functools.cache
+def _accurate(name):
+    from av.video.reformatter import Interpolation
+
+    return Interpolation[name] | Interpolation.ACCURATE_RND

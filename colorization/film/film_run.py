@@ -15,15 +15,7 @@ import zipfile
 import numpy as np
 
 from colorization import pages
-from colorization.film import (
-    FilmError,
-    film_coloring,
-    film_hints,
-    film_reader,
-    film_writer,
-    import_av,
-    steady,
-)
+from colorization.film import FilmError, film_coloring, film_reader, film_writer, import_av, steady
 from colorization.inference import color_hints
 from colorization.inference.options import Options, file_state
 from pipelines import console, files
@@ -102,7 +94,7 @@ def _coloring(film, colorizer, options, box, span=None):
     if options.reference is not None:
         picture = Options(reference=options.reference).load_files().reference
         reference = colorizer.open_reference(picture)
-    hints = film_hints.read(options.hints) if options.hints else []
+    hints = film_coloring.read_hints(options.hints) if options.hints else []
     color_hints.check([timed.hint for timed in hints], (film.height, film.width), [box])
     for number, timed in enumerate(hints, 1):
         if film.duration and timed.time > film.duration:
@@ -205,7 +197,7 @@ def _keep(work, part, writer, count, memory, last):
     past = memory.past
     arrays = {} if past is None else {"values": past.values, "weight": past.weight}
     with files.atomic_write(work / _MEMORY) as file:
-        hints = film_hints.to_text(memory.hints)
+        hints = film_coloring.hints_to_text(memory.hints)
         np.savez(file, count=count + 1, since=memory.since, last=last, hints=hints, **arrays)
 
 
@@ -214,7 +206,7 @@ def _recall(work):
     try:
         with np.load(work / _MEMORY) as kept:
             past = steady.Colors(kept["values"], kept["weight"]) if "values" in kept else None
-            hints = film_hints.from_text(str(kept["hints"]))
+            hints = film_coloring.hints_from_text(str(kept["hints"]))
             memory = film_coloring.Memory(past, int(kept["since"]), hints)
             return int(kept["count"]), memory, int(kept["last"])
     except (FileNotFoundError, zipfile.BadZipFile):

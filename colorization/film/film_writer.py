@@ -11,7 +11,7 @@ import os
 
 import numpy as np
 
-from colorization.film import FilmError, film_pixels, import_av
+from colorization.film import FilmError, film_reader, import_av
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265"}
 # Suffixes of films that are written, and their containers.
@@ -56,7 +56,7 @@ class SegmentWriter:
         """Encodes a frame of the film's type, at a time in units of the film's `time_base`."""
         if any(self._pad):
             rgb = np.pad(rgb, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), "edge")
-        picture = film_pixels.to_yuv(rgb, self._stream.pix_fmt, self._film.tags)
+        picture = film_reader.to_yuv(rgb, self._stream.pix_fmt, self._film.tags)
         picture.pts, picture.time_base = time, self._film.time_base
         self._container.mux(self._stream.encode(picture))
 
@@ -71,7 +71,7 @@ def check_container(source, path):
 
     Raises `FilmError` if it can't hold them.
     """
-    av, container = import_av(), CONTAINERS[_suffix(path)]
+    av, container = import_av(), CONTAINERS[os.path.splitext(path)[1].lower()]
     with av.open(os.path.abspath(source), metadata_errors="replace") as film:
         with av.open(io.BytesIO(), "w", format=container) as output:
             try:
@@ -123,10 +123,6 @@ def _mux(film, segments, video, output, span, note):
             _shift(packet, span[0])
         packet.stream = stream
         output.mux_one(packet)
-
-
-def _suffix(path):
-    return os.path.splitext(path)[1].lower()
 
 
 def _add_copies(film, output):

@@ -193,11 +193,7 @@ def parse_json(text, name, parse=parse_hints):
 
 
 def read_json(path, parse=parse_hints):
-    """Reads a JSON file of hints; `parse` is that of `parse_json`.
-
-    Raises:
-        HintError: As for `read_hints`.
-    """
+    """Reads a JSON file of hints, with errors as `read_hints`; `parse` is that of `parse_json`."""
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -274,7 +270,7 @@ def check(hints, photo_size, prints):
     """Checks that hints suit a photo.
 
     `photo_size` is its height and width in pixels, `prints` are the boxes that
-    `margins.find_prints` returns. Raises `HintError` if a hint lies outside the photo or on the
+    `sight.find_prints` returns. Raises `HintError` if a hint lies outside the photo or on the
     margin, which stays gray, or a painting has another size than the photo.
     """
     if isinstance(hints, Painting):
@@ -304,7 +300,7 @@ def find_print(x, y, photo_size, prints):
 def draw(hints, box, part, seen_size):
     """Draws the hints of a print at the size at which the network sees it.
 
-    Later hints cover earlier ones; points outside of `box`, the print as `margins.find_prints`
+    Later hints cover earlier ones; points outside of `box`, the print as `sight.find_prints`
     returns it, are left out. `part` is a pair of slices, of rows and of columns: what of the photo
     the network sees; `seen_size` is height and width of what is drawn. Returns float32 of shape
     `(height, width, 3)`: a and b in CIE units, and the mask, 1 where a hint holds. The former are 0

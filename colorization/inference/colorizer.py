@@ -17,22 +17,20 @@ import numpy.typing as npt
 from colorization.inference import (
     color_hints,
     drawing,
-    engines,
     full_size,
     hint_reach,
-    margins,
     model_folder,
     plan,
-    working_size,
+    sight,
 )
 from colorization.inference.color_hints import HintError
 from colorization.inference.options import OptionError, Options
-from colorization.inference.photo_inputs import as_photo
 from colorization.inference.reference import Reference
 from colorization.pages import sheet, shrink
 from pipelines.color.gray import has_colors, is_bilevel
 from pipelines.photos import photo_files
-from pipelines.photos.photo_files import PictureError
+from pipelines.photos.photo import Note
+from pipelines.photos.photo_files import PictureError, as_photo
 
 _LOGGER = logging.getLogger(__name__)
 Picture = str | os.PathLike | npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -44,8 +42,8 @@ class Colorizer:
     Args:
         model: Folder of an exported model, or the folder that holds its numbered versions, of which
             the highest is taken; default the released model. With `server`, the model's name there.
-        engine: What runs the network: one of `engines.ENGINES`, or an engine itself. `"auto"` takes
-            LiteRT, which starts ten times as fast, where the model has a file for it, and
+        engine: What runs the network: one of `model_folder.ENGINES`, or an engine itself. `"auto"`
+            takes LiteRT, which starts ten times as fast, where the model has a file for it, and
             TensorFlow for what LiteRT cannot do: several variants of a network that makes them from
             noise.
         server: Address of a TF Serving that runs the network, such as `grpc://host:8500`; default
@@ -79,13 +77,13 @@ class Colorizer:
             description = model_folder.read_description(folder)
             if engine == "auto":
                 self._folder = folder
-            engine = engines.open_engine(folder, description, engine)
+            engine = model_folder.open_engine(folder, description, engine)
         self._engine = engine
         self.description = engine.description
 
     @property
     def engine(self):
-        """What runs the network for one coloring; see `engines`."""
+        """What runs the network for one coloring; see `model_folder`."""
         return self._engine
 
     def colorize(
@@ -127,24 +125,14 @@ class Colorizer:
         onto: Picture | None = None,
         **knobs: typing.Any,
     ) -> list[np.ndarray]:
-        """Colors one photo in several ways.
+        """Colors one photo in several ways. Other arguments and errors are those of `colorize`.
 
-        Args:
-            picture: As for `colorize`.
-            count: How many colorings are wanted, in place of `num_variants`.
-            options: As for `colorize`.
-            onto: The same photo at another size, which is then what is returned in color: a small
-                one gives previews of large photos, at little cost.
-            knobs: As for `colorize`.
+        `count` colorings are wanted, in place of `num_variants`. `onto` is the same photo at
+        another size, which is then what is returned in color: a small one gives previews of large
+        photos, at little cost.
 
-        Returns:
-            List of up to `count` arrays, the likeliest first, which is what `colorize` returns;
-            fewer where the model sees no other choice.
-
-        Raises:
-            PictureError: As for `colorize`.
-            OptionError: As for `colorize`.
-            HintError: As for `colorize`.
+        Returns a list of up to `count` arrays, the likeliest first, which is what `colorize`
+        returns; fewer where the model sees no other choice.
         """
         options = self._ready(options, {"num_variants": count} | knobs, picture)
         photo = as_photo(picture)
@@ -172,17 +160,15 @@ class Colorizer:
                 `plan.sheet_path(destination)`. A `variant` that was chosen goes to `destination`
                 itself.
             options: As for `colorize`.
-            overwrite: Whether files that are there already are replaced.
             knobs: As for `colorize`.
+            overwrite: Whether files that are there already are replaced.
 
         Returns:
             Paths of the colorings, each whole: none if the photo was left alone, fewer than
             `num_variants` where the model sees no other choice.
 
         Raises:
-            PictureError: As for `colorize`, and if a file cannot be written.
-            OptionError: As for `colorize`.
-            HintError: As for `colorize`.
+            PictureError: If a file cannot be read or written; other errors are those of `colorize`.
         """
         options = self._ready(options, knobs, source)
         pages, written = photo_files.read_photo(source, options.salvage), []
@@ -215,9 +201,7 @@ class Colorizer:
             them: none if the photo was left alone.
 
         Raises:
-            PictureError: As for `colorize_file`, but for what has to do with storing.
-            OptionError: As for `colorize`.
-            HintError: As for `colorize`.
+            PictureError: If the bytes cannot be read; other errors are those of `colorize`.
         """
         options = self._ready(options, knobs)
         # Paths of this machine would make one slash of two.
@@ -250,9 +234,8 @@ class Colorizer:
             it can be told from others, and the share of the model's belief that it stands for.
 
         Raises:
-            PictureError: As for `colorize`.
             OptionError: If the model can't tell.
-            HintError: As for `colorize`, and if the place lies outside the photo or on its margin.
+            HintError: As `colorize`, and if the place lies outside the photo or on its margin.
         """
         options = self._ready(options, knobs, picture)
         if not self.description.get("gives_suggestions"):
@@ -263,7 +246,7 @@ class Colorizer:
         rgb = as_photo(picture).rgb
         boxes = self._prints(rgb, options)
         box = color_hints.find_print(x, y, rgb.shape[:2], boxes)
-        part = margins.within(box, rgb.shape[:2])
+        part = sight.within(box, rgb.shape[:2])
         rows, columns = part
         place = [
             min(max((at + 0.5 - side.start) / (side.stop - side.start), 0.0), 1.0)
@@ -301,17 +284,10 @@ class Colorizer:
             )
 
     def open_reference(self, picture: Picture) -> Reference:
-        """Opens a photo in color that others take colors from, once for many of them.
+        """Opens a photo in color, as for `colorize`, that others take colors from, once for many.
 
-        Args:
-            picture: As for `colorize`.
-
-        Returns:
-            What the option `reference` takes in place of that picture, with this model.
-
-        Raises:
-            PictureError: As for `colorize`.
-            OptionError: If it has no colors.
+        Returns what the option `reference` takes in place of that picture, with this model. Raises
+        `PictureError` as `colorize`, and `OptionError` if it has no colors.
         """
         if isinstance(picture, Reference):
             return picture
@@ -351,7 +327,7 @@ class Colorizer:
             ]
 
     def _note(self):
-        return photo_files.Note(str(self.description["name"]), str(self.description["version"]))
+        return Note(str(self.description["name"]), str(self.description["version"]))
 
     def _colorings(self, rgb, options, mask, onto=None) -> Iterator[np.ndarray]:
         """Yields a photo's colorings, likeliest first, or one; `onto` is what gets the colors."""
@@ -363,7 +339,7 @@ class Colorizer:
             # What is around a print must not change its colors, and gets none.
             boxes = self._prints(rgb, options)
             predicted = [self._predict(rgb, box, options) for box in boxes]
-            places = [margins.scaled(box, rgb.shape[:2], shown.shape[:2]) for box in boxes]
+            places = [sight.scaled(box, rgb.shape[:2], shown.shape[:2]) for box in boxes]
             # Strict is no use here: prints may have unlike numbers of variants.
             colorings = list(zip(*predicted, strict=False))
             only = options.variant
@@ -379,7 +355,7 @@ class Colorizer:
 
     def _prints(self, rgb, options):
         """Boxes of a photo's prints, once hints are known to suit them."""
-        boxes = margins.find_prints(rgb)
+        boxes = sight.find_prints(rgb)
         if options.hints:
             color_hints.check(options.hints, rgb.shape[:2], boxes)
         return boxes
@@ -398,8 +374,8 @@ class Colorizer:
 
     def _seen(self, rgb, box, options):
         """The lightness that the network sees of a print, and what hints and a reference say."""
-        part = margins.within(box, rgb.shape[:2])
-        lightness = working_size.seen(rgb[part], self.description)
+        part = sight.within(box, rgb.shape[:2])
+        lightness = sight.seen(rgb[part], self.description)
         hints, size = None, lightness.shape[1:3]
         if options.hints:
             hints = color_hints.draw(options.hints, box, part, size)[None]
@@ -423,7 +399,7 @@ class Colorizer:
         """The engine for what LiteRT can't do, opened when that is first asked for."""
         with self._lock:
             if self._many is None:
-                self._many = engines.open_engine(self._folder, self.description, "saved_model")
+                self._many = model_folder.open_engine(self._folder, self.description, "saved_model")
             return self._many
 
 

@@ -11,7 +11,7 @@ No Python statement depends on a tensor: `autograph=False` saves seconds of rewr
 import tensorflow as tf
 
 from colorization.inference import graph_steps, options, variants
-from colorization.inference.working_size import MAX_ASPECT
+from colorization.inference.sight import MAX_ASPECT
 from colorization.models import layers
 from pipelines.color import codecs, spaces
 
@@ -131,26 +131,16 @@ class ColorizationGraph(tf.Module):
     def predict(self, images):
         """Predicts the color of whole photos, as coefficients that `apply` turns into ab.
 
-        Args:
-            images: uint8 or uint16 tensor of shape `(batch, height, width, 3)`.
-
-        Returns:
-            Float tensor of shape `(batch, h, w, 4)` at the working size: see `graph_steps.fit`.
+        They are of shape `(batch, h, w, 4)` at the working size: see `graph_steps.fit`.
         """
-        lightness, prediction = self._look(images)
-        return _fit(lightness, self._ab(prediction))
+        return self.coefficients(self.seen(images))
 
     @tf.function(autograph=False)
     def variants(self, image, seed, count):
-        """Predicts several colorings of one photo: see `colorings`.
+        """Predicts several colorings of one photo, `(1, height, width, 3)`: see `colorings`.
 
-        Args:
-            image: uint8 or uint16 tensor of shape `(1, height, width, 3)`.
-            seed: int32 scalar.
-            count: int32 scalar.
-
-        Returns:
-            Float tensor of shape `(n, h, w, 4)`, of up to `count` colorings, the likeliest first.
+        Returns coefficients of shape `(n, h, w, 4)`, of up to `count` colorings, the likeliest
+        first.
         """
         lightness = self.seen(image)
         ab = self.colorings(lightness, seed, count)
@@ -160,17 +150,10 @@ class ColorizationGraph(tf.Module):
     def apply(self, rows, coefficients, top, height, amount):
         """Colors some rows of photos.
 
-        Args:
-            rows: uint8 or uint16 tensor of shape `(batch, num_rows, width, 3)`: rows `top` to
-                `top + num_rows` of photos that are `height` rows high.
-            coefficients: What `predict` returned for the whole photos.
-            top: int32 scalar.
-            height: int32 scalar.
-            amount: Float tensor that chroma is multiplied by, of shape `(batch, num_rows, width,
-                1)`, or with 1 in place of any of these.
-
-        Returns:
-            Tensor of the type and shape of `rows`.
+        `rows` are those from `top` on of photos that are `height` rows high, `coefficients` what
+        `predict` returned for the whole photos. Chroma is multiplied by `amount`, of shape `(batch,
+        num_rows, width, 1)`, or with 1 in place of any of these. Returns a tensor of the type and
+        shape of `rows`.
         """
         shape = tf.shape(rows)
         lightness = spaces.rgb_to_lightness(rows)
@@ -180,27 +163,12 @@ class ColorizationGraph(tf.Module):
 
     @tf.function(autograph=False, input_signature=[_PHOTOS])
     def arrays(self, images):
-        """Colors whole photos.
-
-        Args:
-            images: uint8 tensor of shape `(batch, height, width, 3)`.
-
-        Returns:
-            uint8 tensor of the same shape.
-        """
+        """Colors whole photos, uint8."""
         return self.whole(images, self.predict(images))
 
     @tf.function(autograph=False)
     def whole(self, images, coefficients):
-        """Colors whole photos, strip by strip.
-
-        Args:
-            images: uint8 or uint16 tensor of shape `(batch, height, width, 3)`.
-            coefficients: What `predict` returned for them.
-
-        Returns:
-            Tensor of the type and shape of `images`.
-        """
+        """Colors whole photos, strip by strip, by what `predict` returned for them."""
         shape = tf.shape(images)
         height, step = shape[1], strip_rows(shape[0], shape[2])
         num_strips = (height + step - 1) // step
@@ -222,14 +190,10 @@ class ColorizationGraph(tf.Module):
 
     @tf.function(autograph=False, input_signature=[_LIGHTNESS])
     def chroma(self, lightness):
-        """Predicts the color of photos of which only the lightness is known.
+        """Predicts ab of photos of which only L*, `(batch, height, width, 1)`, is known.
 
-        Args:
-            lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
-
-        Returns:
-            Float tensor of shape `(batch, height, width, 2)`: ab, which may lie outside the
-            gamut of sRGB at that lightness.
+        The result, `(batch, height, width, 2)`, may lie outside the gamut of sRGB at that
+        lightness.
         """
         height, width = tf.shape(lightness)[1], tf.shape(lightness)[2]
         size = self.working_shape(height, width)
@@ -246,14 +210,9 @@ class ColorizationGraph(tf.Module):
     def coefficients(self, lightness, hints=None):
         """Predicts what `predict` does, from lightness at the working size.
 
-        Args:
-            lightness: Float tensor of shape `(batch, h, w, 1)`, L*; `h` and `w` are multiples of
-                `size_multiple`.
-            hints: Float tensor of shape `(batch, h, w, 3)`: ab in CIE units, and a mask that is 1
-                where it is meant; None for none. Only of networks that take hints.
-
-        Returns:
-            Float tensor of shape `(batch, h, w, 4)`: see `graph_steps.fit`.
+        L* is of shape `(batch, h, w, 1)`; `h` and `w` are multiples of `size_multiple`. Hints, of
+        networks that take them, are of shape `(batch, h, w, 3)`: ab in CIE units, and a mask that
+        is 1 where it is meant; None for none.
         """
         return _fit(lightness, self.ab(lightness, hints))
 
@@ -270,16 +229,9 @@ class ColorizationGraph(tf.Module):
         """Predicts several colorings of one photo, at the network's own resolution.
 
         They are drawn from what the network believes (see `variants.sample`), or made from as many
-        noises, of which the first is zero. Equal seeds draw the same, whatever the count.
-
-        Args:
-            lightness: Float tensor of shape `(1, h, w, 1)`, L* at the working size.
-            seed: int32 scalar.
-            count: int32 scalar, at most `options.MAX_VARIANTS`.
-            hints: As for `coefficients`.
-
-        Returns:
-            Float tensor of shape `(n, h / k, w / k, 2)`: ab of up to `count` colorings.
+        noises, of which the first is zero. Equal seeds draw the same, whatever the count, which is
+        at most `options.MAX_VARIANTS`. Lightness and hints are as for `coefficients`. Returns ab of
+        up to `count` colorings, `(n, h / k, w / k, 2)`.
         """
         if self.is_quantized:
             logits = self._say(lightness, hints)
@@ -298,13 +250,8 @@ class ColorizationGraph(tf.Module):
     def suggest(self, lightness, hints, place):
         """Tells which colors the network believes in at a place of one photo.
 
-        Args:
-            lightness: As for `coefficients`.
-            hints: As for `coefficients`.
-            place: Float tensor of shape `(2,)`: shares of height and width, in `[0, 1]`.
-
-        Returns:
-            Tensors as `variants.likely_colors` returns them, as saturated as the colorings.
+        `place` is of shape `(2,)`: shares of height and width, in `[0, 1]`; the others are as for
+        `coefficients`. Returns tensors as `variants.likely_colors`, as saturated as the colorings.
         """
         logits = self._say(lightness, hints)[0]
         size = tf.shape(logits)[:2]
@@ -314,15 +261,7 @@ class ColorizationGraph(tf.Module):
         return ab * self._saturation, shares
 
     def seen(self, images, size=None):
-        """Lightness of photos at the working size.
-
-        Args:
-            images: uint8 or uint16 tensor of shape `(batch, height, width, 3)`.
-            size: Another height and width to see them at; None for the working size.
-
-        Returns:
-            Float tensor of shape `(batch, h, w, 1)`: L*.
-        """
+        """L* of photos, `(batch, h, w, 1)`, at a height and width; None: at the working size."""
         images = tf.convert_to_tensor(images)
         if size is None:
             size = self.working_shape(tf.shape(images)[1], tf.shape(images)[2])
@@ -330,11 +269,6 @@ class ColorizationGraph(tf.Module):
         rgb = tf.cast(tf.image.resize(images, size, antialias=True), tf.float32) / images.dtype.max
         rgb.set_shape([None, None, None, 3])
         return spaces.rgb_to_lightness(rgb)
-
-    def _look(self, images):
-        """Lightness of photos at the working size, and what the network says of it."""
-        lightness = self.seen(images)
-        return lightness, self._say(lightness)
 
     def _ab(self, prediction):
         return self._codec.ab(prediction) * self._saturation

@@ -14,22 +14,18 @@ Guided Filter", arXiv:1505.00996.
 
 import tensorflow as tf
 
+from colorization.inference.full_size import EPSILON, RADIUS
+
 COMMON_RANGE, FLAT_RANGE = 80.0, 10.0
-RADIUS = 8
-EPSILON = 20.0
 LIGHTNESS_STEP, TEXTURE_STEP, AB_STEP = 3.0, 1.0, 12.0
 
 
 def restore_contrast(lightness):
-    """Widens the range of L* of faded photos to what photos commonly have.
+    """Widens the range of L*, of shape `(batch, height, width, 1)`, to what photos commonly have.
 
-    Args:
-        lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
-
-    Returns:
-        Float tensor of the same shape. Photos whose L* ranges over `COMMON_RANGE` and more, the
-        darkest and the lightest hundredth left out, come back as they are, and so do photos of less
-        than `FLAT_RANGE`, in which there is nothing to be seen.
+    Photos whose L* ranges over `COMMON_RANGE` and more, the darkest and the lightest hundredth left
+    out, come back as they are, and so do photos of less than `FLAT_RANGE`, in which there is
+    nothing to be seen.
     """
     batch = tf.shape(lightness)[0]
     levels = tf.clip_by_value(tf.cast(tf.round(lightness * 2), tf.int32), 0, 200)
@@ -50,15 +46,7 @@ def restore_contrast(lightness):
 
 
 def box_mean(image, radius):
-    """Averages over square windows; at the border, over the part of the window inside.
-
-    Args:
-        image: Float tensor of shape `(batch, height, width, channels)`.
-        radius: Pixels on each side of the center: windows are `2 * radius + 1` wide.
-
-    Returns:
-        Float tensor of the same shape.
-    """
+    """Averages over square windows, `2 * radius + 1` wide; at the border, over the part inside."""
     size = 2 * radius + 1
     # Padding of "SAME" pooling is left out of the mean, and a mean of means is exact here because
     # the windows are rectangles also where the border cuts them.
@@ -69,12 +57,7 @@ def box_mean(image, radius):
 def shrink(images, size):
     """Averages as `tf.image.resize` does with `antialias`, by operations that LiteRT has.
 
-    Args:
-        images: Float tensor of shape `(batch, height, width, channels)`.
-        size: int32 tensor, `(h, w)`, no larger than the images.
-
-    Returns:
-        Float tensor of shape `(batch, h, w, channels)`.
+    `size` is an int32 tensor, `(h, w)`, no larger than the images.
     """
     batch, height, width, channels = tf.unstack(tf.shape(images))
     rows = tf.reshape(images, [batch, height, width * channels])
@@ -109,14 +92,9 @@ def average_alike(lightness, ab, prediction, reach):
     standard deviation of L* within three cells of the prediction. They are averaged as by a
     bilateral filter, over means of four cells: these are as good, and take a quarter of the time.
 
-    Args:
-        lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
-        ab: Float tensor of shape `(batch, h, w, 2)`, no larger: what is predicted, in CIE units.
-        prediction: Float tensor of shape `(batch, h, w, channels)`.
-        reach: Standard deviation of the distances, as a share of the short side.
-
-    Returns:
-        Float tensor of the shape of `prediction`.
+    `lightness` is L*; `ab`, what is predicted, and `prediction`, of any channels, are of one size,
+    no larger. `reach` is the standard deviation of the distances, as a share of the short side.
+    Returns a tensor of the shape of `prediction`.
 
     Source: after Tomasi, Manduchi, "Bilateral filtering for gray and color images", ICCV 1998.
     """
@@ -141,18 +119,12 @@ def average_alike(lightness, ab, prediction, reach):
 
 
 def fit(lightness, ab, radius=RADIUS, epsilon=EPSILON):
-    """Fits chroma as a local linear function of lightness.
+    """Fits chroma as a local linear function of lightness of the same size.
 
-    Args:
-        lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
-        ab: Float tensor of shape `(batch, height, width, 2)`.
-        radius: Of the windows, in pixels; default 8.
-        epsilon: Variance of L* below which a window counts as flat, in L* units squared; default
-            20, which snaps quarter-resolution chroma to edges without copying texture into it.
-
-    Returns:
-        Float tensor of shape `(batch, height, width, 4)`: the slopes of a and b, then their
-        intercepts at L* = 0.
+    Windows reach `radius` pixels from their centers. `epsilon` is the variance of L* below which a
+    window counts as flat, in L* units squared; 20 snaps quarter-resolution chroma to edges without
+    copying texture into it. Returns coefficients, `(batch, height, width, 4)`: the slopes of a and
+    b, then their intercepts at L* = 0.
     """
     mean_lightness, mean_ab = box_mean(lightness, radius), box_mean(ab, radius)
     variance = box_mean(lightness**2, radius) - mean_lightness**2
@@ -162,18 +134,10 @@ def fit(lightness, ab, radius=RADIUS, epsilon=EPSILON):
 
 
 def enlarge_rows(coefficients, top, num_rows, height, width):
-    """Enlarges coefficients bilinearly and returns some rows of the result.
+    """Enlarges coefficients bilinearly to `height` by `width`, and returns some rows of the result.
 
-    Args:
-        coefficients: Float tensor of shape `(batch, h, w, channels)`.
-        top: First row wanted, in `[0, height)`.
-        num_rows: Number of rows wanted.
-        height: Rows of the whole enlargement.
-        width: Columns of the enlargement.
-
-    Returns:
-        Float tensor of shape `(batch, num_rows, width, channels)`: the same rows as those of the
-        whole enlargement, pixel centers aligned as in `tf.image.resize`.
+    These are `num_rows` from `top` on, the same as those of the whole enlargement, pixel centers
+    aligned as in `tf.image.resize`.
     """
     last = tf.shape(coefficients)[1] - 1
     ratio = tf.cast(last + 1, tf.float32) / tf.cast(height, tf.float32)
@@ -186,14 +150,6 @@ def enlarge_rows(coefficients, top, num_rows, height, width):
 
 
 def apply(lightness, coefficients):
-    """Computes chroma from lightness and coefficients of the same size.
-
-    Args:
-        lightness: Float tensor of shape `(batch, height, width, 1)`, L*.
-        coefficients: Float tensor of shape `(batch, height, width, 4)`, as `fit` returns them.
-
-    Returns:
-        Float tensor of shape `(batch, height, width, 2)`: ab.
-    """
+    """Computes ab from lightness and coefficients of the same size, as `fit` returns them."""
     slope, intercept = tf.split(coefficients, 2, axis=-1)
     return slope * lightness + intercept

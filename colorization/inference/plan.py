@@ -84,31 +84,27 @@ def sheet_path(destination):
 
 
 def plan(inputs, output, *, num_variants=1, include=(), exclude=()):
-    """Pairs photos with the files to write.
+    """Pairs photos, and those in folders and in all folders in them, with the files to write.
 
-    Args:
-        inputs: Paths of picture files, and of folders, which are searched with all folders in them
-            for names that end in one of `PICTURE_SUFFIXES`. Hidden files and hints
-            (`color_hints.BESIDE`) are left out, and so is `output` where it lies inside such a
-            folder. Links to folders are not followed; they and files of formats that are not read
-            are named in `Plan.left_out`.
-        output: For a single photo the file to write, if it ends like a picture; else the folder
-            that gets a file for each photo, the folders below an input folder mirrored in it.
-            Names stay; what cannot be written in its own kind becomes .png. None: a single photo
-            `street.jpg` goes beside itself, to `street_color.jpg`.
-        num_variants: How many files each photo may become, see `variant_paths`.
-        include: Patterns as of a shell. Of the photos in folders only those are taken that match
-            one of them. A pattern is held against the name, or, if there is a slash in it, against
-            the path below the input folder, where `*` matches slashes too. Case does not matter.
-        exclude: Patterns of the same kind. Photos and folders that match one are left out.
+    In folders names count that end in one of `PICTURE_SUFFIXES`. Hidden files and hints
+    (`color_hints.BESIDE`) are left out, and so is `output` where it lies inside such a folder.
+    Links to folders are not followed; they and files of formats that are not read are named in
+    `Plan.left_out`.
 
-    Returns:
-        `Plan`. A job's `problem` is set where its destination is wanted twice or is itself a photo
-        to be colored, and where a folder, then the job's source, cannot be searched.
+    `output` is for a single photo the file to write, if it ends like a picture; else the folder
+    that gets a file for each photo, the folders below an input folder mirrored in it. Names stay;
+    what cannot be written in its own kind becomes .png. None: a single photo `street.jpg` goes
+    beside itself, to `street_color.jpg`. Each photo may become `num_variants` files, see
+    `variant_paths`.
 
-    Raises:
-        PlanError: If an input is missing, a folder holds no such pictures, or `output` does not
-            suit.
+    Of the photos in folders only those are taken that match a pattern of `include`; photos and
+    folders that match one of `exclude` are left out. A pattern is as of a shell. It is held against
+    the name, or, if there is a slash in it, against the path below the input folder, where `*`
+    matches slashes too. Case does not matter.
+
+    A job's `problem` is set where its destination is wanted twice or is itself a photo to be
+    colored, and where a folder, then the job's source, cannot be searched. Raises `PlanError` if an
+    input is missing, a folder holds no such pictures, or `output` does not suit.
     """
     inputs = [pathlib.Path(path) for path in inputs]
     _check_inputs(inputs, include or exclude)

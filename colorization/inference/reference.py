@@ -10,7 +10,7 @@ colors by itself, led by the rest; a reference of which a photo shows too little
 import cv2
 import numpy as np
 
-from colorization.inference import margins, working_size
+from colorization.inference import sight
 from pipelines.color import arrays
 
 # Pixels of a side of a cell, and of the hint in its middle, at the working size.
@@ -31,13 +31,13 @@ class Reference:
     """A photo in color that others take colors from. Threads may share it.
 
     Args:
-        engine: Of `engines`, of a model that takes hints.
+        engine: As of `model_folder`, of a model that takes hints.
         rgb: uint8 or uint16 array of shape `(height, width, 3)`.
     """
 
     def __init__(self, engine, rgb):
-        rgb = rgb[margins.within(margins.find_prints(rgb)[0], rgb.shape[:2])]
-        lightness = working_size.seen(rgb, engine.description)
+        rgb = rgb[sight.within(sight.find_prints(rgb)[0], rgb.shape[:2])]
+        lightness = sight.seen(rgb, engine.description)
         self._engine = engine
         self._cells = self._describe(lightness)
         small = cv2.resize(rgb, lightness.shape[2:0:-1], interpolation=cv2.INTER_AREA)

@@ -32,17 +32,12 @@ from pipelines.color import bins
 def sample(lightness, logits, temperature, seed, count):
     """Draws colorings, the most likely first, none much like another.
 
-    Args:
-        lightness: Float tensor of shape `(height, width, 1)`, L*, at the size of `logits`.
-        logits: Float tensor of shape `(height, width, num_bins)`.
-        temperature: Of the annealed mean that takes one color from each distribution.
-        seed: int32 scalar; equal seeds give equal colorings.
-        count: int32 scalar, at least 1: how many colorings are wanted.
+    `lightness` is L*, `(height, width, 1)`, at the size of `logits`; `temperature` is that of the
+    annealed mean that takes one color from each distribution. Equal seeds give equal colorings.
 
-    Returns:
-        Float tensor of shape `(n, height, width, 2)`: ab, with `n <= count`; fewer where the
-        network leaves no choice. The first is the coloring without any draw, and two of them
-        differ by at least `MIN_DISTANCE` in the mean of their distances in ab.
+    Returns ab of shape `(n, height, width, 2)`, with `n <= count`; fewer where the network leaves
+    no choice. The first is the coloring without any draw, and two of them differ by at least
+    `MIN_DISTANCE` in the mean of their distances in ab.
     """
     plain = bins.annealed_mean(logits, temperature)
     probabilities = tf.nn.softmax(logits)
@@ -62,14 +57,9 @@ def sample(lightness, logits, temperature, seed, count):
 
 
 def likely_colors(probabilities):
-    """Sums up a distribution by its likeliest colors.
+    """Sums up a distribution, of shape `(num_bins,)`, by its likeliest colors.
 
-    Args:
-        probabilities: Float tensor of shape `(num_bins,)`.
-
-    Returns:
-        Float tensors: ab of `(NUM_SUGGESTIONS, 2)`, and the share of the distribution around each,
-        `(NUM_SUGGESTIONS,)`, falling.
+    Returns ab, `(NUM_SUGGESTIONS, 2)`, and the share of the distribution around each, falling.
     """
     centers, left, found = tf.constant(bins.bin_centers()), probabilities, []
     for _ in range(NUM_SUGGESTIONS):
@@ -115,11 +105,9 @@ def _draw(logits, probabilities, features, temperature, key):
 
 
 def _regions(features, key):
-    """Cuts a photo into regions.
+    """Soft membership of each pixel, `(num_pixels, NUM_REGIONS)`, and how alike regions are.
 
-    Returns:
-        Soft membership of each pixel, `(num_pixels, NUM_REGIONS)`, and how alike the regions are,
-        `(NUM_REGIONS, NUM_REGIONS)`, in rows of length 1.
+    The latter is of shape `(NUM_REGIONS, NUM_REGIONS)`, in rows of length 1.
     """
     picked = tf.random.stateless_uniform([NUM_REGIONS], key, 0, tf.shape(features)[0], tf.int32)
     centers = tf.gather(features, picked)

@@ -59,17 +59,8 @@ def encoder_decoder(
 def encode(x, filters, kernel=3, leaky_slope=0.1, normalization=True, dropout=0.0):
     """Halves height and width by one strided convolution, with what follows it.
 
-    Args:
-        x: Symbolic tensor of shape `(batch, height, width, channels)`.
-        filters: Channels of the result.
-        kernel: Height and width of the convolution, over 1: a strided one of 1 would drop three
-            quarters of the activations.
-        leaky_slope: Slope of the activation below zero.
-        normalization: Whether batch norm comes before the activation.
-        dropout: Share of activations dropped in training.
-
-    Returns:
-        Symbolic tensor of shape `(batch, height / 2, width / 2, filters)`.
+    The kernel is over 1: a strided one of 1 would drop three quarters of the activations. Batch
+    norm, if any, comes before the activation.
     """
     x = keras.layers.Conv2D(filters, kernel, strides=2, padding="same", use_bias=not normalization)(
         x

@@ -45,16 +45,10 @@ def _doubling_weights(length, dtype):
 
 
 def add_global_context(x, y):
-    """Scales and shifts features by what the mean of a feature map tells.
+    """Scales features `y` by factors in `[0, 1]`, and shifts them, by what the mean of `x` tells.
 
-    The mean over the picture settles what kind of scene it is, which a small window cannot.
-
-    Args:
-        x: Features of shape `(batch, height, width, channels)`, whose mean is taken.
-        y: Features of the same shape, which are scaled by factors in `[0, 1]` and shifted.
-
-    Returns:
-        Features of the same shape.
+    The mean over the picture settles what kind of scene it is, which a small window cannot. Both
+    are of shape `(batch, height, width, channels)`.
 
     Source: Hu et al., "Squeeze-and-Excitation Networks", 2018; the shift is this project's own.
     """
@@ -85,14 +79,7 @@ def generate(network, condition, noise=None, training=False):
 
 
 def modulate(x, noise):
-    """Scales and shifts every channel by what a dense layer makes of the noise.
-
-    Args:
-        x: Symbolic tensor of shape `(batch, height, width, channels)`, normalized.
-        noise: Symbolic tensor of shape `(batch, noise_size)`.
-
-    Returns:
-        Symbolic tensor of the shape of `x`.
+    """Scales and shifts every channel of `x`, normalized, by what a dense layer makes of the noise.
 
     Source: Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", 2018.
     """
@@ -147,8 +134,7 @@ class NoiseMap(keras.layers.Layer):
 def precision(name):
     """Builds layers in a precision; Keras' own policy is the same afterward as before.
 
-    Args:
-        name: `"float32"`, `"bfloat16"` or `"float16"`; of the last two, weights stay float32.
+    Of `"bfloat16"` and `"float16"` weights stay float32, as of `"float32"`.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(_POLICIES[name])

@@ -30,7 +30,7 @@ _MAX_STEPS = 100_000
 
 
 def report(votes, names):
-    """Reports the results of a list of `votes.Vote`, as lines of text.
+    """Reports the results of a list of `study.Vote`, as lines of text.
 
     `names` are the models' by number; the truth is named `TRUTH`.
     """

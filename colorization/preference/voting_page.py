@@ -14,8 +14,8 @@ import flask
 import waitress
 import werkzeug.exceptions
 
-from colorization.preference.votes import CHOICES
-from colorization.serving.web.server import address
+from colorization.preference.study import CHOICES
+from colorization.serving.web.app import address
 
 _DAYS = 90
 _LONGEST_NAME = 64

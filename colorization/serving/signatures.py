@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from colorization.inference import options
 from colorization.inference.engines import saved_model
-from pipelines.batches import photo_headers
-from pipelines.batches.photo_headers import JPEG
+from pipelines.batches import decoding
+from pipelines.batches.decoding import JPEG
 
 
 def signatures(graph):
@@ -180,7 +180,7 @@ def _recolor(graph):
 
     @tf.function(autograph=False, input_signature=[text, text, number, number])
     def recolor(encoded, item, seed, count):
-        header = photo_headers.read_header(encoded)
+        header = decoding.read_header(encoded)
         problem = tf.strings.join([item, ": ", header.problem])
         with tf.control_dependencies([tf.debugging.Assert(header.problem == "", [problem])]):
             encoded = tf.identity(encoded)
@@ -197,7 +197,7 @@ def _recolor_at(depth, graph, encoded, header, item, seed, count):
     pixels = decode_file(encoded, header.kind, depth)
     problem = tf.strings.join([item, ": the file is damaged or cut short"])
     with tf.control_dependencies([tf.debugging.Assert(tf.size(pixels) > 0, [problem])]):
-        pixels = photo_headers.upright(pixels, header.turn)
+        pixels = decoding.upright(pixels, header.turn)
     rgb, alpha = pixels[None, ..., :3], pixels[..., 3:]
     rgb.set_shape([1, None, None, 3])
 
@@ -227,7 +227,7 @@ def _seen(graph, lightness_bytes, hints_bytes=None):
 
 
 def decode_file(encoded, kind, depth):
-    """Decodes a file, a scalar string, that `photo_headers.read_header` finds no problem in.
+    """Decodes a file, a scalar string, that `decoding.read_header` finds no problem in.
 
     `depth` is `tf.uint8`, or `tf.uint16` for a PNG file of 16 bits. Returns a tensor of that type
     and shape `(height, width, 3)`, or 4 where a PNG file has transparency; as stored, not turned.
@@ -275,7 +275,7 @@ def _decode_jpeg(encoded):
 def _decode_png(encoded, depth=tf.uint8):
     pixels = tf.io.decode_png(encoded, channels=4, dtype=depth)
     # What has no transparency is filled up with its own highest level, under 8 bits, too.
-    filler = 2 ** photo_headers.number(encoded, 24, 1) - 1
+    filler = 2 ** decoding.number(encoded, 24, 1) - 1
     is_opaque = tf.reduce_all(tf.cast(pixels[..., 3], tf.int32) == tf.cast(filler, tf.int32))
     return tf.cond(is_opaque, lambda: pixels[..., :3], lambda: pixels)
 
@@ -286,9 +286,9 @@ def _decode_gif(encoded):
 
 def _decode_bmp(encoded):
     pixels = tf.io.decode_bmp(encoded)
-    start = 14 + tf.cast(photo_headers.number(encoded, 14, 4, big=False), tf.int32)
+    start = 14 + tf.cast(decoding.number(encoded, 14, 4, big=False), tf.int32)
     # TensorFlow takes indices into the palette for levels of gray.
-    palette = tf.io.decode_raw(photo_headers.text(encoded, start, 1024), tf.uint8)
+    palette = tf.io.decode_raw(decoding.text(encoded, start, 1024), tf.uint8)
 
     def indexed():
         colors = tf.reshape(palette[: tf.size(palette) // 4 * 4], [-1, 4])[:, 2::-1]

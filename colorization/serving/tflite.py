@@ -23,9 +23,9 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 from tensorflow.python.framework import convert_to_constants
 
-from colorization.inference.working_size import MAX_ASPECT
-from colorization.serving import ExportError
-from pipelines.batches import pixels
+from colorization.inference.sight import MAX_ASPECT
+from pipelines.batches import decoding
+from pipelines.errors import UserError
 from pipelines.files import atomic_write
 
 METADATA = "colorization"
@@ -37,12 +37,12 @@ _INTEGER_OPERATIONS = (
 )
 
 
-def check_place(path, how):
-    """Makes sure, before any work, that a model can be made and kept.
+class ExportError(UserError):
+    """A model that can't be exported. The message says how to fix it."""
 
-    Raises:
-        ExportError: If the file exists, or a package is missing.
-    """
+
+def check_place(path, how):
+    """Raises `ExportError`, before any work, if a model's file exists or a package is missing."""
     if os.path.exists(path):
         raise ExportError(f"{path} exists. Remove it, or choose another --output.")
     if how != "none" and importlib.util.find_spec("ai_edge_quantizer") is None:
@@ -110,19 +110,13 @@ def convert(graph, description, size=None, logits=False):
 
 
 def quantize(content, how, network, shown=()):
-    """Makes a float32 model smaller.
+    """Makes the bytes of a float32 model smaller.
 
-    Args:
-        content: Bytes of the model.
-        how: `"float16"`: weights of 16 bits, computed in float. `"dynamic"`: weights of 8 bits;
-            what goes through the network is rounded as it comes. `"int8"`: both of 8 bits, by the
-            ranges that `shown` has; the weights of the largest layer of 4, so that the whole, with
-            all it must know of its scales, is a quarter of the float model.
-        network: Name of the network within the model.
-        shown: For `"int8"`, iterable of float arrays of shape `(1, h, w, 1)`: L* of photos.
-
-    Returns:
-        Bytes of the smaller model.
+    `how` is `"float16"`: weights of 16 bits, computed in float. `"dynamic"`: weights of 8 bits;
+    what goes through the network is rounded as it comes. `"int8"`: both of 8 bits, by the ranges
+    that `shown` has, float arrays of L* of shape `(1, h, w, 1)`; the weights of the largest layer
+    of 4, so that the whole, with all it must know of its scales, is a quarter of the float model.
+    `network` is the name of the network within the model.
     """
     from ai_edge_quantizer import qtyping, quantizer
 
@@ -163,7 +157,7 @@ def examples(graph, source, count, size=None):
     """
     step = math.ceil(len(source.names) / count)
     elements = source.elements.shard(step, 0).map(source.read)
-    pictures = elements.map(pixels.decode_in_graph).ignore_errors()
+    pictures = elements.map(decoding.decode_in_graph).ignore_errors()
     found = [graph.seen(picture[None], size).numpy() for picture in pictures]
     if not found:
         raise ExportError(f"{source.name}: expected a picture. Received: none that can be read.")

@@ -12,7 +12,8 @@ import os
 import tensorflow as tf
 
 from colorization.inference.model_folder import DESCRIPTION, LITE
-from colorization.serving import ExportError, signatures, tflite
+from colorization.serving import signatures, tflite
+from colorization.serving.tflite import ExportError
 from pipelines.files import atomic_path, atomic_write
 
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")

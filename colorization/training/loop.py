@@ -1,16 +1,21 @@
 """Training, from a `Config` to the last epoch, in the order in which it happens."""
 
 import contextlib
+import dataclasses
 import sys
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from colorization.flags import format_flags
-from colorization.training import callbacks, monitor, networks, restore, state
-from colorization.training.pictures import Pictures
+from colorization.training import callbacks, networks, restore, state
 from pipelines import console
-from pipelines.batches import distributed, survey
+from pipelines.batches import distributed, input_chain, survey
+from pipelines.sources import opener
+
+# Pictures of a sheet of samples.
+NUM_SHOWN = 8
 
 
 def train(config, workers):
@@ -22,12 +27,13 @@ def train(config, workers):
     run = state.Run("" if config.dry_run else config.model_dir, workers.is_chief)
     # Opened first: a flag that names nothing usable leaves no directory behind.
     with console.doing("Opening the pictures"):
-        pictures, features = Pictures(config), monitor.open_features(config)
+        pictures, features = Pictures(config), callbacks.open_features(config)
     weights, origin = None, None
     if not run.has_checkpoint:
         with console.doing("Reading the weights to start from"):
             weights, origin = restore.starting_weights(config)
-    _agree_on_inputs(config, workers, pictures)
+    facts = {"flags": format_flags(config), "pictures": pictures.source.listing}
+    workers.agree(facts | {"versions": f"{tf.__version__} {keras.__version__}"})
     with workers.chief_first(), console.doing("Looking at every picture"):
         run.open(config)
         pictures.look(run)
@@ -39,12 +45,12 @@ def train(config, workers):
     prior = None
     if config.is_quantized:
         with workers.chief_first(), console.doing("Counting colors"):
-            prior = run.prior(pictures.measure_prior)
+            prior = run.prior(lambda: input_chain.measure_prior(pictures.source, pictures.survey))
     with workers.strategy.scope(), console.doing("Building the networks"):
         built = networks.build_networks(config, pictures.steps_per_epoch, prior, workers.assemble)
         if weights is not None:
             built.generator.set_weights(weights)
-    figures = monitor.build_figures(config, built, pictures, features)
+    figures = callbacks.build_figures(config, built, pictures, features)
     if workers.is_chief:
         _print_plan(config, workers, pictures, built)
     with distributed.guard(pictures.service), contextlib.ExitStack() as first_step:
@@ -56,11 +62,6 @@ def train(config, workers):
             on_train_end=lambda logs: first_step.close(),
         )
         return _fit(config, workers, run, pictures, built, [until, *figures])
-
-
-def _agree_on_inputs(config, workers, pictures):
-    facts = {"flags": format_flags(config), "pictures": pictures.source.listing}
-    workers.agree(facts | {"versions": f"{tf.__version__} {keras.__version__}"})
 
 
 def _fit(config, workers, run, pictures, built, figures):
@@ -85,14 +86,14 @@ def _fit(config, workers, run, pictures, built, figures):
         around.insert(0, callbacks.Phases(config.pretrain_epochs, *every, steps))
     if workers.is_chief:
         sheet = callbacks.SampleSheet(built, pictures.shown(), run.path("samples"))
-        best = monitor.build_best(config, run, built.model, history)
+        best = callbacks.build_best(config, run, built.model, history)
         around += [sheet, *best, checkpoints]
 
     batches = pictures.training_batches(built.codec, epoch * steps, workers.shard)
     checks, check_steps = None, None
     if pictures.validation:
         checks = workers.feed(pictures.validation_batches(built.codec, workers.shard))
-        check_steps = workers.count_steps(pictures.num_validated, config.batch_size)
+        check_steps = workers.count_steps(pictures.validation[1].num_usable, config.batch_size)
     verbose = 1 if sys.stdout.isatty() else 2
     built.model.fit(
         workers.feed(batches, is_endless=True),
@@ -138,3 +139,62 @@ def _print_plan(config, workers, pictures, built):
         f"{config.image_size} px",
         flush=True,
     )
+
+
+class Pictures:
+    """The pictures that a `Config` names: what a run trains on, is validated on, and shows.
+
+    Raises `UserError` if a source, the cache or the data service can't be opened.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self.source = opener.open_source(config.data, exclude=config.exclude)
+        input_chain.check_cache(config.cache)
+        self.service = distributed.connect(config.data_service) if config.data_service else None
+        # Opened before the run's directory is made, which a mistyped folder must not cost.
+        self._val_source = (
+            opener.open_source(config.val_data, "--val_data") if config.val_data else None
+        )
+        self.survey, self.validation = None, None
+
+    def look(self, run):
+        """Surveys the pictures, or reads the surveys that the run keeps."""
+        config = self.config
+        self.survey = run.survey(self.source, white_background=config.white_background)
+        if self._val_source:
+            kept = run.survey(self._val_source, "val_survey", config.white_background)
+            self.validation = self._val_source, kept
+
+    @property
+    def steps_per_epoch(self):
+        """Steps of an epoch."""
+        counted = self.survey.num_usable // self.config.batch_size
+        return self.config.steps_per_epoch or max(1, counted)
+
+    def training_batches(self, codec, start_step=0, shard=(0, 1)):
+        """The endless training batches from a step on: see `input_chain.training_batches`."""
+        return input_chain.training_batches(
+            self.source, self.survey, codec, self.config, start_step, shard, self.service
+        )
+
+    def validation_batches(self, codec, shard=(0, 1)):
+        """One pass over the validation pictures, in whole batches."""
+        size = self.config.image_size
+        cut = input_chain.center_batches(*self.validation, size, self.config.batch_size, shard)
+        return cut.map(survey.plain(codec.encode))
+
+    def shown(self):
+        """The first pictures of the validation, or else of the training, uint8."""
+        source, kept = self.validation or (self.source, self.survey)
+        return input_chain.cut_centers(source, kept, self.config.image_size, NUM_SHOWN)
+
+    def measured(self):
+        """Validation pictures for `--monitor_every`, spread evenly over the list, uint8."""
+        source, kept = self.validation
+        usable = np.setdiff1d(np.arange(kept.num_pictures), kept.skipped)
+        number = min(self.config.monitor_pictures, len(usable))
+        taken = usable[np.linspace(0, len(usable) - 1, number).round().astype(int)]
+        skipped = np.setdiff1d(np.arange(kept.num_pictures), taken)
+        chosen = dataclasses.replace(kept, skipped=skipped.tolist())
+        return input_chain.cut_centers(source, chosen, self.config.image_size, number)

@@ -81,19 +81,11 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def learning_rate(config, steps_per_epoch, of_discriminator=False):
-    """Builds the learning rate of an optimizer.
+    """Builds the learning rate of an optimizer, of the discriminator's or of the generator's.
 
-    Args:
-        config: Any object with `schedule` (`"constant"`, `"cosine"`, `"step"` or `"plateau"`),
-            `learning_rate`, `warmup_steps`, `epochs`, `decay_epochs`, `decay_factor`,
-            `is_adversarial`, `pretrain_epochs`, `generator_every` and `discriminator_every`.
-        steps_per_epoch: Steps of an epoch.
-        of_discriminator: Whether it is the discriminator's, which rests during `pretrain_epochs`.
-
-    Returns:
-        A `LearningRateSchedule` of the optimizer's own updates that follows the steps of the run,
-        its warm-up those since the optimizer's first; or a float for `"plateau"`, whose drops a
-        callback makes.
+    It is a `LearningRateSchedule` of the optimizer's own updates that follows the steps of the run,
+    its warm-up those since the optimizer's first; or a float for `"plateau"`, whose drops a
+    callback makes. `config` is any object with the options of schedules and phases of a `Config`.
     """
     peak = config.learning_rate
     if config.schedule == "plateau":

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from pipelines.batches import pixels
+from pipelines.batches import decoding
 from pipelines.color import spaces
 
 # Shares of crops that get each flaw, if all crops are aged.
@@ -10,24 +10,12 @@ _OTHER_FILM, _CONTRAST, _BLUR, _GRAIN, _DUST, _JPEG, _BORDER = 0.6, 0.6, 0.3, 0.
 
 
 def random_resized_crop(encoded, seed, size, smallest_area, flip, turn=None):
-    """Cuts a random part of a picture and resizes it.
+    """Cuts a random part of a picture, or alike of a pair, and resizes it to `size` by `size`.
 
-    Args:
-        encoded: Scalar string tensor: a picture file's bytes, as for `pixels.decode_in_graph`. Or
-            those of a pair of one size, of shape `(2,)`, which are cut and mirrored alike.
-        seed: Integer tensor of shape `(2,)`.
-        size: Height and width of the result, in pixels.
-        smallest_area: Share of the picture's area that is drawn at least, in `(0, 1]`. What of the
-            drawn window lies outside the picture, or makes it longer than 4:3, is cut away.
-        flip: Whether to mirror half of the results.
-        turn: The Exif orientation of the picture or of each of the pair, as for
-            `pixels.decode_window`.
-
-    Returns:
-        uint8 tensor of shape `(size, size, 3)`, or of a pair `(size, size, 6)`.
-
-    Raises:
-        tf.errors.InvalidArgumentError: If the bytes are no picture, or damaged where the crop is.
+    The picture's bytes and `turn` are as for `decoding.decode_window`, and so are the result and
+    errors; `seed` is of shape `(2,)`. `smallest_area` is the share of the picture's area that is
+    drawn at least, in `(0, 1]`: what of the drawn window lies outside the picture, or makes it
+    longer than 4:3, is cut away. `flip` mirrors half of the results.
 
     Source: Szegedy et al., "Going Deeper with Convolutions", 2015, section 6.
     """
@@ -36,7 +24,7 @@ def random_resized_crop(encoded, seed, size, smallest_area, flip, turn=None):
     def window(shape):
         return _random_window(shape, draws[:4], smallest_area)
 
-    crop = resize(pixels.decode_window(encoded, window, size, turn), size)
+    crop = resize(decoding.decode_window(encoded, window, size, turn), size)
     if flip:
         # Not `crop[:, ::-1]`, which takes longer than the resizing.
         crop = tf.cond(draws[4] < 0.5, lambda: tf.reverse(crop, [1]), lambda: crop)
@@ -65,7 +53,7 @@ def center_crop(encoded, size, turn=None):
         square = tf.repeat(tf.reduce_min(shape), 2)
         return tf.concat([(shape - square) // 2, square], axis=0)
 
-    return resize(pixels.decode_window(encoded, window, size, turn), size)
+    return resize(decoding.decode_window(encoded, window, size, turn), size)
 
 
 def resize(picture, size):

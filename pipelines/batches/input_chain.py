@@ -15,7 +15,7 @@ from pipelines.color import bins, hints
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.errors import UserError, first_line
 from pipelines.files import atomic_path
-from pipelines.sources import record_places
+from pipelines.sources import records
 
 # Passes, pictures and steps are counted without an end.
 _FOREVER = np.iinfo(np.int64).max
@@ -156,14 +156,14 @@ def _cache_on_disk(encoded, folder, found):
                     writer.write(picture)
         except (OSError, tf.errors.OpError) as error:
             raise UserError(f"--cache={folder} can't be written: {first_line(error)}") from error
-    found_places = np.array(record_places.find_places(path), object)
+    found_places = np.array(records.find_places(path), object)
     if not is_paired:
-        return tf.data.Dataset.from_tensor_slices(found_places), record_places.read_record
+        return tf.data.Dataset.from_tensor_slices(found_places), records.read_record
     return tf.data.Dataset.from_tensor_slices(found_places.reshape(-1, 2, 3)), _read_pair
 
 
 def _read_pair(pair):
-    return tf.stack([record_places.read_record(pair[0]), record_places.read_record(pair[1])])
+    return tf.stack([records.read_record(pair[0]), records.read_record(pair[1])])
 
 
 def center_batches(source, found, size, batch_size, shard=(0, 1)):
@@ -185,6 +185,11 @@ def center_batches(source, found, size, batch_size, shard=(0, 1)):
         numbered = numbered.filter(lambda i, _: i // batch_size % count == number)
         pictures = numbered.map(lambda _, element: element)
     return _prefetch(pictures.map(crop, PARALLEL).batch(batch_size))
+
+
+def cut_centers(source, found, size, number):
+    """The first usable pictures of a source, cut to their centers, as one uint8 array."""
+    return next(center_batches(source, found, size, number).as_numpy_iterator())
 
 
 def _prefetch(batches):

@@ -12,7 +12,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from pipelines.batches import photo_headers, pixels
+from pipelines.batches import decoding
 from pipelines.color.gray import is_gray
 from pipelines.errors import UserError
 from pipelines.files import atomic_write, name_first
@@ -40,7 +40,7 @@ class Survey:
         damaged: Names of elements that hold no readable picture.
         gray: Names of pictures without color.
         skipped: Positions of all that are not usable in the source.
-        excluded: Names that `exclusions.exclude` had left out of the source.
+        excluded: Names that `listings.exclude` had left out of the source.
         mismatched: Names of pairs whose two pictures differ in size.
         not_white: Names of pictures whose border is less white than required.
         turned: Lists of a position and the Exif orientation of its picture, of a pair those of
@@ -122,9 +122,9 @@ def survey(source, white_background=0.0):
 
 
 def _decode_upright(encoded):
-    turn = photo_headers.read_orientation(encoded)
-    picture = pixels.decode_in_graph(encoded)
-    picture = tf.cond(turn > 1, lambda: photo_headers.upright(picture, turn), lambda: picture)
+    turn = decoding.read_orientation(encoded)
+    picture = decoding.decode_in_graph(encoded)
+    picture = tf.cond(turn > 1, lambda: decoding.upright(picture, turn), lambda: picture)
     picture.set_shape([None, None, 3])
     return picture, turn
 

@@ -9,7 +9,7 @@ Three questions look alike and have three rules.
 
 - `is_bilevel`: is it black and white alone, as of a fax? Such a picture can't take colors.
 
-Which pictures of a set are in one tint is a matter of degree; `colorization.auditing.tinting`
+Which pictures of a set are in one tint is a matter of degree; `colorization.auditing.inspection`
 measures it. `to_gray` makes a picture gray.
 """
 

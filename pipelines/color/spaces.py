@@ -3,7 +3,8 @@
 Law of the file: images are channels-last tensors of any leading dimensions, and what comes out is
 float32. RGB is gamma-encoded sRGB, float in `[0, 1]` unless said otherwise; Lab is L* in
 `[0, 100]` with a* and b* in CIE units under D65 and the 2 degree observer. Gradients are finite
-everywhere, black included, and every function compiles under XLA.
+everywhere, black included, and every function compiles under XLA. Images of another number of
+channels, or of integers that are not levels, raise `ValueError`.
 
 Sources: IEC 61966-2-1 (the sRGB curve and primaries), CIE 15 (L*a*b* 1976), ITU-R BT.601 (luma).
 """
@@ -33,14 +34,10 @@ _SLOPE = (29 / 6) ** 2 / 3
 
 
 def srgb_to_linear(rgb):
-    """Removes the sRGB transfer curve.
+    """Removes the sRGB transfer curve of a tensor: float in `[0, 1]`, uint8 or uint16.
 
-    Args:
-        rgb: Tensor of gamma-encoded sRGB: float in `[0, 1]`, uint8 or uint16 over their range.
-
-    Returns:
-        Float tensor of the same shape: light, in `[0, 1]`. Values outside `[0, 1]` follow the
-        curve's own extension and are not clipped.
+    Returns light, a float tensor in `[0, 1]`. Values outside `[0, 1]` follow the curve's own
+    extension and are not clipped.
     """
     rgb = _to_unit(tf.convert_to_tensor(rgb))
     curve = _power((tf.maximum(rgb, 0.04045) + 0.055) * (1 / 1.055), 2.4)
@@ -74,17 +71,7 @@ def rgb_to_lab(rgb):
 
 
 def rgb_to_lightness(rgb):
-    """Converts sRGB images to CIE L* alone, in half the time of `rgb_to_lab`.
-
-    Args:
-        rgb: Tensor of shape `(..., 3)`, as for `rgb_to_lab`.
-
-    Returns:
-        Float32 tensor of shape `(..., 1)`: L* in `[0, 100]`.
-
-    Raises:
-        ValueError: If the last dimension is not 3, or `rgb` holds other integers.
-    """
+    """Converts sRGB images, as for `rgb_to_lab`, to L*, `(..., 1)`, in half of its time."""
     rgb = _check(rgb, "rgb_to_lightness", integers=True)
     return 116 * _compress(_mix(srgb_to_linear(rgb), RGB_TO_WHITE[:, 1:2])) - 16
 
@@ -99,17 +86,9 @@ def lab_to_linear(lab):
 
 
 def lab_to_rgb(lab):
-    """Converts CIE L*a*b* images to sRGB.
+    """Converts CIE L*a*b* images to sRGB, beyond `[0, 1]` for Lab values outside the gamut.
 
-    Args:
-        lab: Float tensor of shape `(..., 3)`.
-
-    Returns:
-        Float tensor of the same shape: sRGB, in `[0, 1]` for Lab values inside the gamut and
-        beyond it otherwise. See `reduce_chroma_to_gamut` for what to do with those.
-
-    Raises:
-        ValueError: If the last dimension is not 3, or `lab` holds integers.
+    See `reduce_chroma_to_gamut` for what to do with those.
     """
     return linear_to_srgb(lab_to_linear(lab))
 
@@ -118,16 +97,8 @@ def reduce_chroma_to_gamut(linear):
     """Moves light that sRGB cannot show straight toward the gray of the same luminance.
 
     L* stays, and so does the dominant wavelength; the hue of L*a*b*, which is curved in light,
-    moves by a degree or two as a rule.
-
-    Args:
-        linear: Float tensor of linear sRGB light, of shape `(..., 3)` and luminance in `[0, 1]`.
-
-    Returns:
-        Float tensor of the same shape, in `[0, 1]` to within 1e-4; what lies inside is untouched.
-
-    Raises:
-        ValueError: If the last dimension is not 3, or `linear` holds integers.
+    moves by a degree or two as a rule. The luminance of `linear` is in `[0, 1]`. The result is in
+    `[0, 1]` to within 1e-4; what lies inside is untouched.
     """
     linear = _check(linear, "reduce_chroma_to_gamut")
     # Of three equal channels, since a channel spread over three takes longer than the product.
@@ -142,14 +113,7 @@ def reduce_chroma_to_gamut(linear):
 
 
 def rgb_to_luma(rgb):
-    """Weighs gamma-encoded channels into one, as `gray` is commonly made (BT.601).
-
-    Args:
-        rgb: Tensor of shape `(..., 3)`, as for `rgb_to_lab`.
-
-    Returns:
-        Float32 tensor of shape `(..., 1)` in `[0, 1]`.
-    """
+    """Weighs gamma-encoded channels into one in `[0, 1]`, as `gray` is commonly made (BT.601)."""
     rgb = _check(rgb, "rgb_to_luma", integers=True)
     return _mix(_to_unit(rgb), LUMA[:, None].astype(np.float32))
 

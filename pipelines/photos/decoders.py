@@ -247,6 +247,12 @@ _OTHER_READERS = {
     "openjpeg": _decode_jpeg_2000,
     "pillow-heif": _decode_heic,
 }
+# Of these, what reads height and width from a header, without another package.
+_OTHER_HEADERS = {
+    "netpbm": bitmaps.pnm_header,
+    "opencv": bitmaps.bmp_header,
+    "openjpeg": bitmaps.jpeg_2000_size,
+}
 
 
 class NotTold(Exception):
@@ -281,7 +287,7 @@ def _page_sizes(path, kind, max_pages):
     if kind.name == "HEIC":
         return _heic_sizes(path)
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return [(bitmaps.pnm_header if kind.name == "PNM" else bitmaps.bmp_header)(data)[:2]]
+        return [_OTHER_HEADERS[kind.reader](data)[:2]]
 
 
 def _size(image):

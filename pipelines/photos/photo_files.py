@@ -1,4 +1,4 @@
-"""Photo files in, pixels and metadata out, and back.
+"""Photo files in, pixels and metadata out, and back; and photos of pictures as callers pass them.
 
 A photo is uint8 or uint16 sRGB of shape `(height, width, 3)`, upright. A file that is missing,
 truncated, damaged or no picture raises one line. A file is written whole or not at all. Any number
@@ -9,45 +9,23 @@ itself would try far more formats than these. Reading: `decoders`, with `bitmaps
 doesn't read. Writing: `encoders`, with `tiff`. Both: `metadata`, `exif`, `icc`.
 """
 
+import io
 import logging
 import os
 import pathlib
+import sys
 
 import numpy as np
 import pyvips
 
 from pipelines.files import atomic_write
 from pipelines.photos import decoders, encoders, formats
-from pipelines.photos.photo import (
-    MAX_PIXELS,
-    Metadata,
-    Note,
-    Photo,
-    PictureError,
-    TakenError,
-    eight_bits,
-)
+from pipelines.photos.photo import Metadata, Photo, PictureError, TakenError, eight_bits
 
-__all__ = [
-    "MAX_PIXELS",
-    "Metadata",
-    "Note",
-    "Photo",
-    "PictureError",
-    "TakenError",
-    "count_pixels",
-    "decode_photo",
-    "decode_picture",
-    "encode_photo",
-    "expected",
-    "read_photo",
-    "read_picture",
-    "write_photo",
-    "write_picture",
-]
 _LOGGER = logging.getLogger(__name__)
-
 _COUNTED_PAGES = 100
+# What TIFF does not hold as Pillow has it, and what that becomes.
+_CONVERTED = {"La": "LA", "RGBa": "RGBA", "YCbCr": "RGB", "HSV": "RGB", "P": "RGB", "PA": "RGBA"}
 
 
 def read_photo(path, salvage=False):
@@ -56,9 +34,7 @@ def read_photo(path, salvage=False):
     Colors are converted to sRGB by the file's ICC profile, if it has one that is whole; CMYK
     without one is taken for a common press. The photo is turned the way up that its orientation
     asks for, and the orientation is then 1. Floating-point, signed and 32-bit levels of TIFF become
-    uint16 (`levels`).
-
-    Its `remarks` are logged as warnings.
+    uint16 (`tiff.to_sixteen_bits`). Its `remarks` are logged as warnings.
 
     Not kept: thumbnails, which would show the old picture; of Photoshop's own data everything but
     IPTC; XMP beyond the first 64 KB of a JPEG file; tags of a TIFF page that describe its storage
@@ -221,3 +197,60 @@ def _decode(path, kind, data, salvage):
     for remark in dict.fromkeys(remark for page in pages for remark in page.remarks):
         _LOGGER.warning("%s: %s", path, remark)
     return pages
+
+
+def is_image(picture):
+    """Whether something is an image of Pillow's, which need not be installed."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(picture, module.Image)
+
+
+def to_photo(image):
+    """Reads a `PIL.Image.Image` as its file would be read: turned upright, in sRGB.
+
+    The `Photo` is uint16 for the modes I, whose levels are scaled by what is in them, I;16 and F,
+    else uint8. Raises `PictureError` if the levels of mode F have no common white.
+    """
+    from PIL import ImageOps
+
+    mode = image.mode
+    image = ImageOps.exif_transpose(image)
+    if mode in _CONVERTED:
+        is_clear = mode == "P" and image.has_transparency_data
+        image = image.convert("RGBA" if is_clear else _CONVERTED[mode])
+    file = io.BytesIO()
+    try:
+        profile = image.info.get("icc_profile")
+        image.save(file, "TIFF", compression="raw", icc_profile=profile)
+        return decode_photo(f"Pillow image of mode {mode}", file.getvalue())[0]
+    except PictureError:
+        raise
+    except (OSError, ValueError) as error:
+        raise PictureError(
+            f"A Pillow image of mode {mode} can't be colored ({error}). Convert it to RGB."
+        ) from error
+
+
+def as_photo(picture):
+    """Makes a `Photo` of a path, a Pillow image or an array.
+
+    Raises:
+        PictureError: If a file can't be read, or an array is of another sort.
+    """
+    if isinstance(picture, (str, os.PathLike)):
+        return read_photo(picture)[0]
+    if is_image(picture):
+        return to_photo(picture)
+    pixels = np.asarray(picture)
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    known = pixels.dtype in (np.uint8, np.uint16)
+    if not known or pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or pixels.size == 0:
+        raise PictureError(
+            "A picture is a path, a Pillow image, or a uint8 or uint16 array of shape (height, "
+            "width) or (height, width, 1, 3 or 4) with at least one pixel. Received: "
+            f"{type(picture).__name__}, dtype={pixels.dtype}, shape={np.shape(picture)}."
+        )
+    alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+    rgb = np.repeat(pixels, 3, axis=-1) if pixels.shape[2] == 1 else pixels[..., :3]
+    return Photo(np.ascontiguousarray(rgb), alpha, Metadata())

@@ -21,9 +21,9 @@ from pipelines.batches.survey import MOST_DAMAGED
 from pipelines.errors import UserError
 from pipelines.files import name_first
 from pipelines.photos import formats
-from pipelines.shards import beam_files, beam_runner, beam_setup, shard_index, shard_writer
-from pipelines.shards.shard_writer import Part
-from pipelines.sources import exclusions, listings, opener, records
+from pipelines.shards import beam_files, beam_runner, shard_files
+from pipelines.shards.shard_files import Part
+from pipelines.sources import listings, opener, records
 
 # What TensorFlow's guides call for: enough for any file system to be quick.
 MEGABYTES = 100
@@ -65,7 +65,7 @@ def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
     source = opener.open_source(data)
     shorten = _shortener(source)
     if exclude:
-        source = exclusions.exclude(source, exclude)
+        source = listings.exclude(source, exclude)
     handles = [_handle(element) for element in source.elements.as_numpy_iterator()]
     names = [shorten(name) for name in source.names]
     sizes = [_picture_size(source, handle) for handle in handles]
@@ -75,13 +75,13 @@ def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
             f"A shard holds a picture at least. Received: --num_shards={num_shards} for "
             f"{len(names)} pictures. Set --num_shards={len(names)} or less."
         )
-    facts = [shard_index.FORMAT, num_shards, source.read_gray is not None, names, sizes]
+    facts = [shard_files.FORMAT, num_shards, source.read_gray is not None, names, sizes]
     digest = listings.digest([json.dumps(facts)])
     keys = [hashlib.sha256(os.fsencode(name)).digest() for name in names]
     order = sorted(range(len(names)), key=keys.__getitem__)
     parts = [
         Part(
-            shard_index.shard_name(number, num_shards),
+            shard_files.shard_name(number, num_shards),
             digest,
             rows.tolist(),
             [names[row] for row in rows],
@@ -122,12 +122,12 @@ def shard(planned, folder, runner="DirectRunner", beam_options=""):
     now. Raises `UserError` if it holds something else or can't be written, or more than 10 % of the
     pictures are damaged; and as `beam_runner.run`.
     """
-    beam_setup.import_beam()
+    beam_runner.import_beam()
     try:
         _open_folder(planned, folder)
         paths = _write_parts(planned, folder)
         step = functools.partial(
-            shard_writer.make_shard, folder=folder, readers=pickle.dumps(planned.readers)
+            shard_files.make_shard, folder=folder, readers=pickle.dumps(planned.readers)
         )
         counts = beam_runner.run(
             lambda pipeline: _add_steps(pipeline, paths, step), runner, beam_options
@@ -159,7 +159,7 @@ def _open_folder(planned, folder):
     found = [name for name in found if not name.endswith(beam_files.TEMPORARY)]
     if found:
         # Any of these names the plan, in case one is damaged; the shortest first.
-        files = sorted(found, key=lambda name: (name not in (_PLAN, shard_index.INDEX), name))
+        files = sorted(found, key=lambda name: (name not in (_PLAN, shard_files.INDEX), name))
         plans = (_plan_of(folder, name) for name in files if name.endswith(".json"))
         digest = next(filter(None, plans), None)
         if digest == planned.digest:
@@ -169,7 +169,7 @@ def _open_folder(planned, folder):
                 "--output is a new or empty folder, or one that this command made. Received: "
                 f"{folder}, which holds something else. Choose another."
             )
-        if any(name.endswith(shard_index.SUFFIX) for name in found):
+        if any(name.endswith(shard_files.SUFFIX) for name in found):
             raise UserError(
                 f"{folder} holds shards of other pictures, of another list of exclusions or in "
                 "another number. Give the same flags to resume, or another --output."
@@ -194,7 +194,7 @@ def _write_parts(planned, folder):
     """Writes what each worker needs to know: of many pictures it is too long for a job's graph."""
     from apache_beam.io.filesystems import FileSystems
 
-    names = [f"plan-{part.shard.removesuffix(shard_index.SUFFIX)}.json" for part in planned.parts]
+    names = [f"plan-{part.shard.removesuffix(shard_files.SUFFIX)}.json" for part in planned.parts]
     paths = [FileSystems.join(folder, name) for name in names]
     for part, path in zip(planned.parts, paths, strict=True):
         beam_files.write(path, [json.dumps(dataclasses.asdict(part)).encode()])
@@ -206,12 +206,12 @@ def _write_index(planned, folder):
 
     entries, damaged = [], []
     for part in planned.parts:
-        name = shard_index.listing_name(part.shard)
+        name = shard_files.listing_name(part.shard)
         data = beam_files.read(FileSystems.join(folder, name))
-        listing = shard_index.load_listing(data)
+        listing = shard_files.load_listing(data)
         damaged += zip(*_rows_of(part, listing.damaged), strict=True)
         entries.append(
-            shard_index.Entry(
+            shard_files.Entry(
                 part.shard,
                 len(listing.names),
                 listing.bytes,
@@ -222,10 +222,10 @@ def _write_index(planned, folder):
     damaged = [name for _, name in sorted(damaged)]
     total = sum(len(part.names) for part in planned.parts)
     _report(planned, damaged, total)
-    index = shard_index.Index(
+    index = shard_files.Index(
         data=planned.data,
         plan=planned.digest,
-        fingerprint=shard_index.fingerprint(entries),
+        fingerprint=shard_files.fingerprint(entries),
         is_paired=planned.readers[1] is not None,
         num_pictures=total - len(damaged),
         bytes=sum(entry.bytes for entry in entries),
@@ -234,7 +234,7 @@ def _write_index(planned, folder):
         versions=console.installed_versions(_PACKAGES),
         shards=entries,
     )
-    beam_files.write(FileSystems.join(folder, shard_index.INDEX), [shard_index.dump(index)])
+    beam_files.write(FileSystems.join(folder, shard_files.INDEX), [shard_files.dump(index)])
     return index
 
 

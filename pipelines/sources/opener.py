@@ -8,10 +8,9 @@ import os
 import re
 
 from pipelines.errors import UserError
-from pipelines.sources import listings, oxford, records, samples, video
+from pipelines.files import sample_photos
+from pipelines.sources import listings, oxford, records, video
 from pipelines.sources.listings import Source, digest
-
-__all__ = ["Source", "digest", "open_source", "split_specifications"]
 
 # What `--data` takes.
 FORMS = (
@@ -20,16 +19,18 @@ FORMS = (
 )
 
 
-def open_source(specification, flag="--data"):
+def open_source(specification, flag="--data", exclude=""):
     """Opens one of `FORMS`, the text of `flag`, or several joined by commas: a `Source`.
 
-    Raises `UserError` if the text is not one of these, or names no pictures.
+    `exclude` is the path of a list of pictures to leave out, see `listings`; empty for none. Raises
+    `UserError` if the text is not one of these, or names no pictures, or as `listings.exclude`.
     """
     try:
-        return _open_joined(specification)
+        source = _open_joined(specification)
     except UserError as error:
         error.args = (f"{flag}: {error}",)
         raise
+    return listings.exclude(source, exclude) if exclude else source
 
 
 def absolute(specification):
@@ -90,7 +91,7 @@ def _open_folder(specification, path):
 
 
 def _open_samples(specification, _):
-    return listings.from_files(specification, samples.paths())
+    return listings.from_files(specification, sample_photos())
 
 
 _OPENERS = {

@@ -4,22 +4,28 @@ A record is an element like a file, with a name and a place in a fixed order, wh
 pictures before they were sharded. So a run on `records:` has the batches of a run on the folder, a
 damaged record costs no other, and nothing is read that is not wanted. Sets of TensorFlow Datasets
 are read likewise, from the files that TFDS prepared.
+
+A place is a string tensor: path of the file, offset and length of the record in bytes, its frame
+included. More may follow, which `read_record` passes over.
 """
 
 import fnmatch
 import hashlib
 import os
+import struct
 
 import tensorflow as tf
 
 from pipelines.errors import UserError, first_line
-from pipelines.shards import shard_index
-from pipelines.sources import listings, record_places
+from pipelines.shards import shard_files
+from pipelines.sources import listings
 from pipelines.sources.listings import Source
 
 _AGAIN = "Run pipelines.shard again with the flags that made them: it makes what is missing."
 # Of the files of TensorFlow Datasets.
 _KIND = "tfrecord"
+# Bytes of a record before and after its data: its length, and two checksums.
+BEFORE, BEHIND = 12, 4
 
 
 def open_records(specification, rest):
@@ -67,12 +73,12 @@ def open_records(specification, rest):
 
 def read_picture(place):
     """Reads the encoded picture of a record, in color."""
-    return record_places.read_feature(place, shard_index.PICTURE)
+    return read_feature(place, shard_files.PICTURE)
 
 
 def read_gray_picture(place):
     """Reads the encoded gray picture of a record of a pair."""
-    return record_places.read_feature(place, shard_index.GRAY)
+    return read_feature(place, shard_files.GRAY)
 
 
 def length(place):
@@ -82,7 +88,7 @@ def length(place):
 
 def _rows(path, listing):
     """Triples of each picture: place in the whole set, name and handle."""
-    path = record_places.everywhere(path)
+    path = listings.everywhere(path)
     columns = listing.positions, listing.names, listing.offsets, listing.lengths
     return [
         (position, name, [path, b"%d" % offset, b"%d" % num_bytes])
@@ -91,12 +97,12 @@ def _rows(path, listing):
 
 
 def _read_index(specification, folder):
-    path = os.path.join(folder, shard_index.INDEX)
+    path = os.path.join(folder, shard_files.INDEX)
     try:
-        return shard_index.load_index(_read(path))
+        return shard_files.load_index(_read(path))
     except tf.errors.NotFoundError as error:
         raise UserError(
-            f"{specification} needs shards with their {shard_index.INDEX}, as pipelines.shard "
+            f"{specification} needs shards with their {shard_files.INDEX}, as pipelines.shard "
             f"writes them. Received: {folder}, which has none. Check the path; if the command was "
             "stopped, run it again."
         ) from error
@@ -105,12 +111,12 @@ def _read_index(specification, folder):
 
 
 def _read_listing(specification, folder, entry):
-    path = os.path.join(folder, shard_index.listing_name(entry.shard))
+    path = os.path.join(folder, shard_files.listing_name(entry.shard))
     try:
         data = _read(path)
         if hashlib.sha256(data).hexdigest() != entry.listing_sha256:
             raise ValueError("its SHA-256 is not that of the index")
-        return shard_index.load_listing(data)
+        return shard_files.load_listing(data)
     except (ValueError, tf.errors.OpError) as error:
         raise UserError(
             f"{specification}: {path} can't be read: {first_line(error)}. {_AGAIN}"
@@ -176,16 +182,72 @@ def _set_rows(instructions, keys):
     """Places of the records that TFDS would read, each with the names of its pictures."""
     keys, rows = [os.fsencode(key) for key in keys], []
     for part in instructions:
-        found = record_places.find_places(os.fspath(part.filename))[part.skip :]
+        found = find_places(os.fspath(part.filename))[part.skip :]
         rows += [place + keys for place in (found if part.take == -1 else found[: part.take])]
     return rows
 
 
 def read_first_picture(place):
     """Reads the encoded picture of a record, in color."""
-    return record_places.read_feature(place, place[3])
+    return read_feature(place, place[3])
 
 
 def read_second_picture(place):
     """Reads the encoded gray picture of a record of a pair."""
-    return record_places.read_feature(place, place[4])
+    return read_feature(place, place[4])
+
+
+def find_places(path):
+    """Lists the places, `[path, offset, length]` in bytes, of all records of a file, in its order.
+
+    The path is on any file system that TensorFlow reads; a file that can't be read is a
+    `tf.errors.OpError`.
+    """
+    name, places, offset = listings.everywhere(path), [], 0
+    with tf.io.gfile.GFile(name, "rb") as file:
+        size = file.size()
+        while offset + BEFORE <= size:
+            file.seek(offset)
+            length = BEFORE + struct.unpack("<Q", file.read(8))[0] + BEHIND
+            places.append([name, b"%d" % offset, b"%d" % length])
+            offset += length
+    return places
+
+
+def read_record(place):
+    """Reads the record at a place, a string tensor of shape `(3 or more,)`, in-graph.
+
+    Raises `tf.errors.DataLossError` if the record's checksum is not that of its bytes.
+    """
+    numbers = tf.strings.to_number(place[1:3], tf.int64)
+    # A data set of one record, since TensorFlow has no other way to one in the middle.
+    file = tf.raw_ops.TFRecordDatasetV2(
+        filenames=place[:1], compression_type="", buffer_size=numbers[1], byte_offsets=numbers[:1]
+    )
+    types = {"output_types": [tf.string], "output_shapes": [[]]}
+    first = tf.raw_ops.TakeDataset(input_dataset=file, count=1, **types)
+    (record,) = tf.raw_ops.DatasetToSingleElement(dataset=first, **types)
+    return record
+
+
+def read_feature(place, name):
+    """Reads one feature of the `tf.train.Example` at a place, in-graph; errors are `read_record`'s.
+
+    `name` is a text or a scalar string tensor, of a feature that is one string.
+    """
+    nothing = tf.constant([], tf.string)
+    # Not `tf.io.parse_single_example`, whose names are no tensors.
+    parsed = tf.raw_ops.ParseExampleV2(
+        serialized=read_record(place),
+        names=nothing,
+        sparse_keys=nothing,
+        dense_keys=[name],
+        ragged_keys=nothing,
+        dense_defaults=[nothing],
+        num_sparse=0,
+        sparse_types=[],
+        ragged_value_types=[],
+        ragged_split_types=[],
+        dense_shapes=[[]],
+    )
+    return parsed.dense_values[0]

@@ -14,7 +14,7 @@ import pytest
 
 from colorization import colorize
 from colorization.inference import threads
-from colorization.inference.engines import remote, transports
+from colorization.inference.engines import remote
 from pipelines.photos.photo_files import read_picture, write_picture
 from tests.colorization.serving.double import Code, Double, Refusal
 
@@ -38,7 +38,7 @@ def server(folder):
 @pytest.fixture
 def double(server, monkeypatch):
     """The server, as new, and a client that is in no mood to wait."""
-    monkeypatch.setattr(transports, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(remote, "FIRST_WAIT", 0.01)
     monkeypatch.setattr(threads, "num_processors", lambda: 2)
     server.calls.clear()
     server.faults.clear()
@@ -127,7 +127,7 @@ def test_a_server_that_is_not_there_is_one_line(run, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["grpc", "rest"])
 def test_a_server_that_dies_ends_the_run_which_then_goes_on(run, folder, monkeypatch, protocol):
-    monkeypatch.setattr(transports, "PATIENCE", 0.3)
+    monkeypatch.setattr(remote, "PATIENCE", 0.3)
     with Double(folder) as double:
         server = getattr(double, protocol)
         double.faults += [None] * 4 + ["hold"]

@@ -18,7 +18,7 @@ import tensorflow as tf
 from colorization import export, flags, train
 from colorization.config import Config, ConfigError
 from colorization.evaluation import EvaluationError
-from colorization.training import monitor
+from colorization.training import callbacks
 from colorization.training.state import Checkpoints, TrainingError
 from pipelines.errors import UserError
 
@@ -166,14 +166,14 @@ def test_what_is_monitored_changes_nothing_but_what_is_best(
     }
     # Made up, so that the best is not the last epoch.
     scores = {1: 0.5, 3: 0.3}
-    measured, measure = [], monitor.Figures.measure
+    measured, measure = [], callbacks.Figures.measure
 
     def score(self):
         epoch = int(self.model.optimizer.iterations) // SMALL["steps_per_epoch"] - 1
         measured.append(epoch)
         return measure(self) | {"squeezenet-kid": scores[epoch]}
 
-    monkeypatch.setattr(monitor.Figures, "measure", score)
+    monkeypatch.setattr(callbacks.Figures, "measure", score)
     save = Checkpoints.on_epoch_end
 
     def save_then_look(self, epoch, logs=None):

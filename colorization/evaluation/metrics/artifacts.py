@@ -18,22 +18,14 @@ SHORT_SIDE, WINDOW, MIN_REGION, MOST_SPREAD = 128, 5, 64, 1.5
 
 
 def checkerboard(picture, period=PERIOD):
-    """Share of fine chroma that repeats at the period of up-sampling.
+    """Share of fine chroma that repeats at the period of up-sampling, in percent of the energy.
 
-    The mean over `period` x `period` pixels is taken off. In each block of `BLOCK` x `BLOCK`
-    pixels what is left is averaged over its repetitions: what survives repeats. Noise keeps
-    `period**2 / BLOCK**2` of its energy, a checkerboard all of it.
-
-    Args:
-        picture: Float array of shape `(height, width, 3)`, Lab, at least `BLOCK + period` on a
-            side; what is left over at the right and the bottom is ignored.
-        period: Pixels; a divisor of `BLOCK`. Every divisor of it counts too.
-
-    Returns:
-        Percent of the energy; 0 where there is no fine chroma beyond the rounding of 8 bits.
-
-    Raises:
-        ValueError: If the picture is too small.
+    The mean over `period` x `period` pixels is taken off. In each block of `BLOCK` x `BLOCK` pixels
+    what is left is averaged over its repetitions: what survives repeats. Noise keeps `period**2 /
+    BLOCK**2` of its energy, a checkerboard all of it; it is 0 where there is no fine chroma beyond
+    the rounding of 8 bits. Every divisor of `period`, a divisor of `BLOCK`, counts too. What is
+    left over at the right and the bottom is ignored; a picture of less than `BLOCK + period - 1`
+    pixels on a side raises `ValueError`.
 
     Source: this project, after the artifact in Odena et al., "Deconvolution and checkerboard
     artifacts", 2016.

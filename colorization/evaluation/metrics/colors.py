@@ -21,13 +21,9 @@ HUES = ("red", "yellow", "green", "blue", "gray")
 def colorfulness(picture, absolute=False):
     """How colorful people would call a picture: 0 gray, 15 slightly, 33 moderately, 59 highly.
 
-    Args:
-        picture: Array of shape `(height, width, 3)`, levels in `[0, 255]`.
-        absolute: Whether opponent channels lose their signs, as in much published code. That is no
-            other scale of the same thing: half red, half cyan has no spread then.
-
-    Returns:
-        Spread and mean of the opponent channels, signed as in the source.
+    It is of levels in `[0, 255]`: spread and mean of the opponent channels, signed as in the
+    source. With `absolute` they lose their signs, as in much published code. That is no other scale
+    of the same thing: half red, half cyan has no spread then.
 
     Source: Hasler and Suesstrunk, "Measuring colourfulness in natural images", 2003.
     """
@@ -92,11 +88,9 @@ def hue_shares(spread):
 
 
 def hue_errors(spread):
-    """Mean distance in ab of the pixels whose true color is of each hue.
+    """Mean distance in ab of the pixels whose true color is of each hue, `(..., num_hues)`.
 
-    Returns:
-        Float array of shape `(..., num_hues)`, CIE units, in the order of `HUES`; NaN for a hue
-        that does not occur.
+    They are CIE units, in the order of `HUES`; NaN for a hue that does not occur.
     """
     closeness = np.split(np.asarray(spread, np.float64), 2, axis=-1)[1] @ _GROUPS.T
     found = hue_shares(spread)

@@ -14,38 +14,21 @@ _DEGREE = np.pi / 180
 
 
 def psnr(truth, picture):
-    """Peak signal-to-noise ratio over all channels.
-
-    Args:
-        truth: Array of shape `(height, width, 3)`, levels in `[0, 255]`.
-        picture: Array of the same shape.
-
-    Returns:
-        Decibels; infinite for equal pictures.
-    """
+    """Peak signal-to-noise ratio over all channels of `rgb`: decibels, infinite for equals."""
     error = np.mean(np.square(np.asarray(truth, np.float64) - np.asarray(picture, np.float64)))
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 def ssim(truth, picture):
-    """Structural similarity of color pictures, in windows of 11 x 11 under a Gaussian of 1.5.
+    """Structural similarity of `rgb`, in windows of 11 x 11 under a Gaussian of 1.5.
 
-    The mean over the three channels and over all windows that lie inside, as scikit-image's
-    `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`; not SSIM of gray levels.
-    `tf.image.ssim` takes ten times as long, and is off by 2e-5 on flat pictures.
+    The mean over the three channels and over all windows that lie inside, 1 for equal pictures, as
+    scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`; not SSIM of gray
+    levels. `tf.image.ssim` takes ten times as long, and is off by 2e-5 on flat pictures. Raises
+    `ValueError` if a side is shorter than 11.
 
-    Args:
-        truth: Array of shape `(height, width, 3)`, levels in `[0, 255]`, at least 11 on a side.
-        picture: Array of the same shape.
-
-    Returns:
-        1 for equal pictures, else less.
-
-    Raises:
-        ValueError: If a side is shorter than 11.
-
-    Source: Wang et al., "Image quality assessment: from error visibility to structural
-    similarity", 2004.
+    Source: Wang et al., "Image quality assessment: from error visibility to structural similarity",
+    2004.
     """
     if min(np.shape(truth)[:2]) < SSIM_WINDOW:
         raise ValueError(
@@ -91,14 +74,9 @@ def auc(error):
 
 
 def ciede2000(lab, other):
-    """Color difference CIEDE2000, at unit weights.
+    """Color difference CIEDE2000 of `lab`, of shape `(..., 3)`, at unit weights: `(...)`.
 
-    Args:
-        lab: Float array of shape `(..., 3)`: L* in `[0, 100]`, a* and b* in CIE units.
-        other: Float array of the same shape.
-
-    Returns:
-        Float array of shape `(...)`: 0 for equal colors, about 1 where a difference is just seen.
+    It is 0 for equal colors, about 1 where a difference is just seen.
 
     Source: Sharma, Wu, Dalal, "The CIEDE2000 color-difference formula: implementation notes,
     supplementary test data, and mathematical observations", 2005.

@@ -14,7 +14,7 @@ from pipelines.errors import first_line
 
 
 class LiteRTEngine:
-    """Runs a file that `colorization.export` wrote for LiteRT. See `engines`.
+    """Runs a file that `colorization.export` wrote for LiteRT. See `model_folder`.
 
     Raises `ModelError` if the file is damaged.
     """

@@ -18,7 +18,7 @@ NAME, SUGGEST = "client", "suggest"
 
 
 class SavedModelEngine:
-    """Runs an exported SavedModel. See `engines`.
+    """Runs an exported SavedModel. See `model_folder`.
 
     Its code is its graph: load only models whose source you trust. Raises `ModelError` if it is
     damaged.

@@ -1,18 +1,26 @@
-"""The application: the page, the API, and what keeps both safe.
+"""The application: its page, its API, what keeps both safe, and the server that runs it.
 
 No photo, no name and no result outlives its request.
+
+waitress receives requests and sends answers in one thread, to and from unlinked temporary files
+where they are large; its other threads never wait for a client. When it is stopped, answers are
+finished. Against clients that mean harm, as by sending a byte a minute, put a proxy before it: see
+docs/web.md.
 """
 
 import dataclasses
+import logging
 import os
+import socket
 import time
 
 import flask
+import waitress
 import werkzeug.exceptions
+from waitress import wasyncore
 
-from colorization.serving.web import coloring, openapi, problems, uploads
-from colorization.serving.web.problems import Problem
-from colorization.serving.web.service import Metrics, Service, WorkQueue, as_problem, stopping
+from colorization.serving.web import ServeError, openapi, service, uploads
+from colorization.serving.web.uploads import Problem
 from pipelines.photos import formats
 
 # What a form adds to its photo: boundaries, names, a few numbers.
@@ -30,14 +38,21 @@ _SECURITY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
 # Names and descriptions of the gray photos that the empty page offers; docs/web.md says whose.
 _SAMPLES = (
     ("astronaut", "An astronaut in front of a flag"),
     ("chelsea", "A cat"),
     ("coffee", "A cup of coffee"),
 )
+_IDLE_SECONDS = 60
+# waitress hangs up on a body that is larger than this multiple of the limit. Smaller ones it
+# receives whole, so that the client, which only then listens, is told what the limit is.
+_RECEIVED = 4
+_MAX_CONNECTIONS = 1000
+# For what takes no photo, as the page itself and the health check do.
+_SPARE_THREADS = 4
+# Beyond these, a request's bytes go to disk.
+_BUFFERED_BYTES = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,12 +89,12 @@ def create_app(colorizer, limits=None):
         MAX_FORM_PARTS=20,
     )
     app.json.sort_keys = False
-    work = WorkQueue(limits.workers, limits.max_queue, limits.timeout)
-    metrics = Metrics(work)
+    work = service.WorkQueue(limits.workers, limits.max_queue, limits.timeout)
+    metrics = service.Metrics(work)
     app.extensions["work_queue"] = work
     _add_pages(app, _about(colorizer, limits), metrics, work)
     knobs = uploads.knobs(uploads.max_variants(colorizer))
-    _add_api(app, Service(colorizer, limits, work, metrics), knobs)
+    _add_api(app, service.Service(colorizer, limits, work, metrics), knobs)
     _add_answers(app, metrics)
     return app
 
@@ -105,7 +120,7 @@ def _add_pages(app, about, metrics, work):
 
     @app.get("/api")
     def api():
-        return flask.render_template("api.html", document=document, reasons=problems.REASONS)
+        return flask.render_template("api.html", document=document, reasons=uploads.REASONS)
 
     @app.get("/api/about")
     def api_about():
@@ -118,7 +133,7 @@ def _add_pages(app, about, metrics, work):
     @app.get("/healthz")
     def health():
         if work.closed:
-            raise stopping()
+            raise service.stopping()
         return {"status": "ok", **about["model"]}
 
     @app.get("/metrics")
@@ -126,20 +141,20 @@ def _add_pages(app, about, metrics, work):
         return flask.Response(metrics.text(), content_type=metrics.media_type)
 
 
-def _add_api(app, service, knobs):
+def _add_api(app, served, knobs):
     @app.post("/api/preview")
     def preview():
-        _, answer = service.color(coloring.preview, knobs)
+        _, answer = served.color(service.preview, knobs)
         return answer
 
     @app.post("/api/suggest")
     def suggest():
-        _, answer = service.color(coloring.suggest, uploads.PLACE)
+        _, answer = served.color(service.suggest, uploads.PLACE)
         return answer
 
     @app.post("/api/colorize")
     def colorize():
-        upload, file = service.color(coloring.colorize, knobs)
+        upload, file = served.color(service.colorize, knobs)
         answer = flask.send_file(
             file,
             mimetype=formats.by_suffix(upload.name).media_type,
@@ -173,12 +188,95 @@ def _add_answers(app, metrics):
 
     @app.errorhandler(Exception)
     def fail(error):
-        problem = as_problem(error)
+        problem = service.as_problem(error)
         metrics.failures.labels(problem.reason).inc()
         answer = flask.Response(problem.document(), problem.status)
-        answer.content_type = problems.MEDIA_TYPE
+        answer.content_type = uploads.MEDIA_TYPE
         if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
             answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         if problem.retry_after is not None:
             answer.headers["Retry-After"] = str(problem.retry_after)
         return answer
+
+
+def listen(host, port):
+    """Opens a socket that listens; port 0 takes a free one.
+
+    Raises `ServeError` if the address is none of this machine, or the port is taken or forbidden.
+    """
+    listener = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        # Else the port of a server that was just stopped could not be taken again.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        raise ServeError(
+            f"{host}:{port}: expected an address to listen on. Received: "
+            f"{error.strerror or error}. Choose another --host or --port."
+        ) from error
+    return listener
+
+
+def address(listener):
+    """The address of a listening socket, for people: `http://127.0.0.1:8000`."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Server:
+    """A server that has begun to listen, by what `app.create_app` and `listen` returned."""
+
+    def __init__(self, app, listener, limits):
+        # It warns of every request that finds no free thread.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        self._map = {}
+        self._grace = limits.timeout
+        self._work = app.extensions["work_queue"]
+        self._server = waitress.create_server(
+            app,
+            map=self._map,
+            sockets=[listener],
+            threads=limits.workers + limits.max_queue + _SPARE_THREADS,
+            connection_limit=_MAX_CONNECTIONS,
+            channel_timeout=_IDLE_SECONDS,
+            cleanup_interval=1,
+            # So that a client that goes away is noticed.
+            channel_request_lookahead=1,
+            inbuf_overflow=_BUFFERED_BYTES,
+            max_request_body_size=_RECEIVED * (limits.max_bytes + FORM_BYTES),
+            # More connections than `select` knows.
+            asyncore_use_poll=True,
+            ident=None,
+        )
+
+    def run(self, stop):
+        """Serves until `stop` is requested; then finishes what was begun."""
+        while not stop.requested:
+            self._turn()
+        self._work.close()
+        self._refuse_connections()
+        end = time.monotonic() + self._grace
+        while self._is_busy() and time.monotonic() < end:
+            self._turn()
+        self._server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self._map, ignore_all=True)
+
+    def _turn(self):
+        # With a timeout, so that deadlines are kept and a stop is noticed.
+        wasyncore.loop(timeout=0.25, use_poll=True, map=self._map, count=1)
+
+    def _refuse_connections(self):
+        self._server.accepting = False
+        self._server.del_channel(self._map)
+        self._server.socket.close()
+
+    def _is_busy(self):
+        channels = self._server.active_channels.values()
+        return any(client.requests or client.total_outbufs_len for client in list(channels))

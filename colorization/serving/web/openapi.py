@@ -1,7 +1,7 @@
 """The API's own description (OpenAPI 3.1), made of the options, the limits and the reasons."""
 
 from colorization.inference.options import KNOBS
-from colorization.serving.web import problems, uploads
+from colorization.serving.web import uploads
 from pipelines.photos import formats
 
 _NAME = {
@@ -113,7 +113,7 @@ def _post(name, summary, knobs, answer):
     pictures = {key: file | {"description": KNOBS[key].help} for key in uploads.PICTURES}
     files = {"photo": file} | pictures
     form = {"type": "object", "required": ["photo"], "properties": files | fields}
-    failures = {status for status, _ in problems.REASONS.values()} - problems.OF_OTHER_REQUESTS
+    failures = {status for status, _ in uploads.REASONS.values()} - uploads.OF_OTHER_REQUESTS
     return {
         "post": {
             "operationId": name,
@@ -143,11 +143,11 @@ def _failures(statuses):
     for status in sorted(statuses):
         lines = [
             f"`{reason}`: {meaning}"
-            for reason, (code, meaning) in problems.REASONS.items()
+            for reason, (code, meaning) in uploads.REASONS.items()
             if code == status
         ]
-        answer = _json(" ".join(lines), "Problem", problems.MEDIA_TYPE)
-        if status in problems.RETRIED:
+        answer = _json(" ".join(lines), "Problem", uploads.MEDIA_TYPE)
+        if status in uploads.RETRIED:
             text = "Whole seconds after which the same request may succeed."
             answer["headers"] = {"Retry-After": {"description": text, "schema": _POSITIVE}}
         found[str(status)] = answer
@@ -197,7 +197,7 @@ def _schemas(knobs):
             title=_TEXT,
             status={"type": "integer", "minimum": 400, "maximum": 599},
             detail=_TEXT,
-            reason={"enum": list(problems.REASONS)},
+            reason={"enum": list(uploads.REASONS)},
         ),
     }
 

@@ -10,7 +10,6 @@ import skimage.data
 
 from colorization import audit as command
 from colorization.auditing import findings
-from colorization.training import pictures
 from pipelines.batches import survey
 from pipelines.sources import opener
 from tests import command_line
@@ -72,7 +71,7 @@ def test_training_takes_the_list(photos, tmp_path, monkeypatch):
     command.write(found, str(tmp_path))
     # The list is good from everywhere.
     monkeypatch.chdir(tmp_path)
-    source = pictures.open_source(f"folder:{photos}/train", str(tmp_path / "exclude.txt"))
+    source = opener.open_source(f"folder:{photos}/train", exclude=str(tmp_path / "exclude.txt"))
     assert [os.path.basename(name) for name in source.names] == ["a.jpg", "d.jpg"]
     assert survey.survey(source).num_usable == 2
 

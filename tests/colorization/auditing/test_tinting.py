@@ -6,7 +6,7 @@ import pytest
 import skimage.color
 import skimage.data
 
-from colorization.auditing.tinting import measure_tints
+from colorization.auditing.inspection import measure_tints
 
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 

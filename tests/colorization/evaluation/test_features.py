@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from skimage import data
 
-from colorization.evaluation import EvaluationError, features, perceptual
+from colorization.evaluation import EvaluationError, features
 from colorization.evaluation.features import load_features
 from colorization.losses import feature_distance
 
@@ -164,7 +164,7 @@ def test_weights_that_cannot_be_downloaded_are_one_line():
     with pytest.raises(
         EvaluationError, match="lpips: .*downloaded.*no route.*lpips:FILE"
     ) as caught:
-        perceptual._opened("lpips", None, fail)
+        features._opened("lpips", None, fail)
     assert "\n" not in str(caught.value)
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorization.evaluation import data, measure, report, showcase, systems
+from colorization.evaluation import measure, report, systems
 from colorization.inference import threads
 from pipelines.color.gray import to_gray
 from pipelines.photos.photo_files import read_picture, write_picture
@@ -49,7 +49,7 @@ class Page(html.parser.HTMLParser):
 
 def made(folder, picture_folder, run=None, label="album/val"):
     """Evaluates the pictures and writes a report of it; returns what was found."""
-    (opened,) = data.open_data(f"folder:{picture_folder}")
+    (opened,) = measure.open_data(f"folder:{picture_folder}")
     page = report.Report(str(folder), run)
     found = measure.measure_set(opened, page.watching(SYSTEMS), [], 1, threads.Stop())
     figures = {"psnr": {"value": 20.0, "low": 19.0, "high": 21.0}}
@@ -134,7 +134,7 @@ def test_the_sheet_holds_the_same_pictures(written, picture_folder):
 @pytest.mark.parametrize("number", [2, 3, 5, 11, 12, 40])
 def test_no_photo_is_chosen_twice(number):
     values = np.random.default_rng(number).permutation(number).astype(float)
-    chosen = showcase.choose(values)
+    chosen = report.choose(values)
     every = [int(values[i]) for rows in chosen.values() for i in rows]
     assert every == sorted(set(every)) and every[0] == 0 and every[-1] == number - 1
     assert max(len(rows) for rows in chosen.values()) <= 4
@@ -146,13 +146,13 @@ def test_no_photo_is_chosen_twice(number):
 def test_photos_that_changed_meanwhile_are_left_out(picture_folder, tmp_path):
     for path in sorted(picture_folder.glob("*.png"))[:3]:
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (opened,) = data.open_data(f"folder:{tmp_path}")
+    (opened,) = measure.open_data(f"folder:{tmp_path}")
     found = measure.measure_set(opened, SYSTEMS, [], 1, threads.Stop())
     first, second, _ = sorted(tmp_path.iterdir())
     write_picture(first, read_picture(second), overwrite=True)
     second.unlink()
-    shown = showcase.show(opened, found, WARM)
-    assert len(shown) == 1 and showcase.sheet("album", shown).shape[1] == 1920
+    shown = report.show(opened, found, WARM)
+    assert len(shown) == 1 and report.sheet("album", shown).shape[1] == 1920
 
 
 def test_a_page_is_written_whole_or_not_at_all(written, picture_folder, tmp_path, monkeypatch):

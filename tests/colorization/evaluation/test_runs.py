@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from colorization.evaluation import EvaluationError, features, outputs, runs
+from colorization.evaluation import EvaluationError, features, runs
 from colorization.models.colornet import colornet
 from colorization.models.layers import generate
 from pipelines.color import codecs, spaces
@@ -39,18 +39,18 @@ def outcome(network, pictures, codec="lab", digest="pictures", num_variants=3):
 
 @pytest.mark.parametrize("codec", ["lab", "gray_ab"])
 def test_chroma_is_put_on_the_lightness_of_the_picture(codec, pictures):
-    colored = outputs.color(paint(0.02, 0.01), codecs.CODECS[codec], pictures)
+    colored = runs.color_pictures(paint(0.02, 0.01), codecs.CODECS[codec], pictures)
     made, own = (spaces.rgb_to_lab(rgb).numpy()[..., 0] for rgb in (colored, pictures))
     assert np.abs(made - own).max() < 1
 
 
 def test_rgb_keeps_the_lightness_that_was_predicted(pictures):
-    colored = outputs.color(paint(0.2, 0.2, 0.2), codecs.CODECS["lightness_rgb"], pictures)
+    colored = runs.color_pictures(paint(0.2, 0.2, 0.2), codecs.CODECS["lightness_rgb"], pictures)
     assert (colored == 153).all()
 
 
 def test_a_sheet_has_rows_of_gray_colored_and_truth(pictures):
-    sheet = outputs.sheet(pictures[:5], pictures[:5] // 2, pictures[:5] // 4)
+    sheet = runs.sheet(pictures[:5], pictures[:5] // 2, pictures[:5] // 4)
     assert sheet.shape == (4 * 48, 5 * 48, 3)
     assert np.ptp(sheet[:48].astype(int), axis=-1).max() <= 1
     for column in range(5):
@@ -108,7 +108,7 @@ def test_variants_differ_by_noise_alone(pictures):
 def test_noise_reaches_the_picture_that_it_was_drawn_for(pictures):
     network, codec = colornet(2, 4, noise_size=6), codecs.CODECS["lab_128"]
     draws = np.random.default_rng(0).standard_normal((14, 6), np.float32)
-    colored = outputs.color(network, codec, pictures, draws)
+    colored = runs.color_pictures(network, codec, pictures, draws)
     condition, _ = codec.encode(keras.ops.convert_to_tensor(pictures))
     prediction = generate(network, condition, keras.ops.convert_to_tensor(draws))
     rgb = codec.decode(condition, prediction)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from colorization import Hint, Region, Stroke, colorize
-from colorization.film import FilmError, film_hints, film_run
+from colorization.film import FilmError, film_coloring, film_run
 from colorization.film.film_writer import SegmentWriter
-from colorization.film.motion import Motion
+from colorization.film.steady import Motion
 from colorization.inference import color_hints, colorizer
 from colorization.inference.color_hints import HintError
 from pipelines.color import arrays
@@ -73,7 +73,7 @@ def test_hints_move_with_the_picture_and_are_lost_where_it_ends():
         Region(((70, 70), (80, 70), (80, 80)), "blue"),
         Hint(146, 30, "red"),
     ]
-    moved = film_hints.move(hints, motion, box)
+    moved = film_coloring.move_hints(hints, motion, box)
     assert len(moved) == 3
     for before, after in zip(hints, moved, strict=False):
         np.testing.assert_allclose(
@@ -84,7 +84,9 @@ def test_hints_move_with_the_picture_and_are_lost_where_it_ends():
 def test_hints_are_lost_where_motion_is_not_trusted():
     rows, columns = np.float32(np.mgrid[:48, :64])
     motion = Motion(rows, columns, np.float32(columns > 32))
-    kept = film_hints.move([Hint(10, 10, "red"), Hint(50, 10, "red")], motion, (0, 0, 48, 64))
+    kept = film_coloring.move_hints(
+        [Hint(10, 10, "red"), Hint(50, 10, "red")], motion, (0, 0, 48, 64)
+    )
     assert [hint.x for hint in kept] == [50]
 
 
@@ -142,7 +144,7 @@ def test_a_preview_shows_no_hints(run):
 
 def test_a_text_of_hints_gives_them_back():
     hints = [Hint(1.5, 2, "red"), Stroke(((1, 2), (3, 4)), "navy", 2.5)]
-    found = film_hints.from_text(film_hints.to_text(hints))
+    found = film_coloring.hints_from_text(film_coloring.hints_to_text(hints))
     assert [hint.color for hint in found] == ["red", "navy"]
     assert [np.ravel(hint.vertices).tolist() for hint in found] == [[1.5, 2], [1, 2, 3, 4]]
 
@@ -151,7 +153,7 @@ def test_a_time_that_is_no_number_is_refused(tmp_path):
     path = tmp_path / "hints.json"
     path.write_text(json.dumps({"hints": [ENTRY | {"time": -1}]}))
     with pytest.raises(FilmError, match="A time is seconds"):
-        film_hints.read(path)
+        film_coloring.read_hints(path)
     path.write_text(json.dumps({"hints": 3}))
     with pytest.raises(HintError, match="hints are a list"):
-        film_hints.read(path)
+        film_coloring.read_hints(path)

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorization.film import film_coloring, motion, steady
+from colorization.film import film_coloring, steady
 from colorization.film.film_reader import Film
 from tests.colorization.film import films
 
@@ -36,7 +36,9 @@ def stretch(lights, predictions):
     """`Seen` of frames of one shot."""
     frames = [steady.Seen(light, own) for light, own in zip(lights, predictions, strict=True)]
     for before, after in itertools.pairwise(frames):
-        after.from_before, before.from_after = motion.between(before.lightness, after.lightness)
+        after.from_before, before.from_after = steady.find_motions(
+            before.lightness, after.lightness
+        )
     return frames
 
 
@@ -53,7 +55,7 @@ def settled_ab(frames):
 
 def test_motion_finds_a_shift_and_trusts_it():
     wide = texture(width=100)
-    back, ahead = motion.between(wide[:, 5:85], wide[:, 8:88])
+    back, ahead = steady.find_motions(wide[:, 5:85], wide[:, 8:88])
     inner = np.s_[10:-10, 10:-10]
     columns = np.arange(SIZE[1], dtype=np.float32)[None]
     assert np.abs(back.columns - columns - 3)[inner].mean() < 0.3
@@ -63,7 +65,7 @@ def test_motion_finds_a_shift_and_trusts_it():
 
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_unlike_frames_are_not_trusted(seed):
-    for found in motion.between(texture(0), texture(seed)):
+    for found in steady.find_motions(texture(0), texture(seed)):
         assert found.trust.mean() < film_coloring._CUT
 
 
@@ -73,14 +75,14 @@ def test_motion_does_not_depend_on_what_was_searched_before():
         for seed in range(4)
     ]
     found, again = (
-        [motion.between(*pair)[0].rows for pair in order] for order in (pairs, pairs[::-1])
+        [steady.find_motions(*pair)[0].rows for pair in order] for order in (pairs, pairs[::-1])
     )
     assert all((one == other).all() for one, other in zip(found, again[::-1], strict=True))
 
 
 def test_frames_of_unlike_exposure_are_trusted():
     light = texture()
-    back, _ = motion.between(light, 0.8 * light + 5)
+    back, _ = steady.find_motions(light, 0.8 * light + 5)
     assert back.trust.mean() > 0.8
 
 

@@ -22,7 +22,7 @@ def scene(shift=0, size=128):
 
 
 class FollowingEngine:
-    """See `colorization.inference.engines`."""
+    """See `colorization.inference.model_folder`."""
 
     gives_variants = gives_suggestions = True
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from colorization.inference import album, threads
-from colorization.inference.manifest import Manifest, choose
+from colorization.inference.album import Manifest, choose
 from colorization.inference.plan import Job
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError

@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 
 from colorization import colorize
-from colorization.inference import engines, model_folder, working_size
+from colorization.inference import model_folder, sight
 from colorization.inference.colorizer import Colorizer
 from colorization.inference.model_folder import LITE, ModelError
 from colorization.inference.options import OptionError
@@ -106,7 +106,7 @@ def test_what_litert_lacks_is_named(folder, tmp_path, monkeypatch):
     with pytest.raises(ModelError, match=f"--engine=litert needs {LITE}"):
         Colorizer(tmp_path, engine="litert")
     assert len(Colorizer(tmp_path).variants(PHOTO[:9], 2)) == 2
-    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(model_folder.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="pip install ai-edge-litert"):
         Colorizer(folder, engine="litert")
 
@@ -151,7 +151,7 @@ def test_litert_colors_an_album_of_every_kind_without_tensorflow(folder, tmp_pat
     assert (tmp_path / "out/deep_2.png").exists()
 
 
-@pytest.mark.parametrize("engine", engines.ENGINES)
+@pytest.mark.parametrize("engine", model_folder.ENGINES)
 def test_the_command_takes_each_engine(folder, tmp_path, engine, capfd):
     write_picture(tmp_path / "photo.png", PHOTO)
     arguments = [str(tmp_path / "photo.png"), f"--output={tmp_path}/out.png", f"--model={folder}"]
@@ -162,8 +162,10 @@ def test_the_command_takes_each_engine(folder, tmp_path, engine, capfd):
 def test_hints_reach_the_network_by_either_engine(folder):
     description = model_folder.read_description(folder)
     assert description["takes_hints"]
-    both = [engines.open_engine(folder, description, name) for name in ("litert", "saved_model")]
-    lightness = working_size.lightness(PHOTO, (64, 64))
+    both = [
+        model_folder.open_engine(folder, description, name) for name in ("litert", "saved_model")
+    ]
+    lightness = sight.lightness(PHOTO, (64, 64))
     hints = np.zeros((1, 64, 64, 3), np.float32)
     unhinted = [engine.coefficients(lightness) for engine in both]
     nothing = [engine.coefficients(lightness, hints) for engine in both]

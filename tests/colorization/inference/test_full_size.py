@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 import tensorflow as tf
 
-from colorization.inference import full_size, graph, graph_steps, working_size
+from colorization.inference import full_size, graph, graph_steps, sight
 from pipelines.color import arrays, spaces
 
 RNG = np.random.default_rng(0)
@@ -81,7 +81,7 @@ def test_threads_and_strips_change_nothing(monkeypatch):
 @pytest.mark.parametrize("rgb", photos(), ids=lambda rgb: f"{rgb.dtype}{rgb.shape}")
 def test_the_network_sees_what_the_graph_shows_it(rgb):
     for shape in ((16, 32), (64, 48), (80, 96)):
-        found = working_size.lightness(rgb, shape)
+        found = sight.lightness(rgb, shape)
         small = tf.cast(tf.image.resize(rgb[None], shape, antialias=True), tf.float32)
         expected = spaces.rgb_to_lightness(small / np.iinfo(rgb.dtype).max)
         assert found.dtype == np.float32 and found.shape == (1, *shape, 1)

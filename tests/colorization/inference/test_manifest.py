@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from colorization.inference.manifest import FILENAME, Manifest, Record
+from colorization.inference.album import FILENAME, Manifest, Record
 from colorization.inference.plan import Job
 
 WAY = {"name": "chroma", "version": 1, "saturation": 1.0, "mask": ["m.png", 5, 6]}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import skimage
 
-from colorization.inference import margins
+from colorization.inference import sight
 from pipelines.color import spaces
 
 
@@ -18,7 +18,7 @@ def lightness(name, size=(300, 400)):
 def find_prints(lightness):
     """Finds the prints in a gray picture of this L*."""
     lab = np.stack([np.float32(lightness)] + [np.zeros(lightness.shape, np.float32)] * 2, axis=-1)
-    return margins.find_prints(np.uint8(np.clip(spaces.lab_to_rgb(lab) * 255 + 0.5, 0, 255)))
+    return sight.find_prints(np.uint8(np.clip(spaces.lab_to_rgb(lab) * 255 + 0.5, 0, 255)))
 
 
 def framed(photo, around, level, grain=0.0):
@@ -103,12 +103,12 @@ def test_large_pictures_are_searched_in_their_own_pixels():
 
 
 def test_what_is_seen_keeps_off_margins_and_not_off_the_picture_edge():
-    assert margins.within((0, 100, 300, 500), (300, 600)) == (slice(0, 300), slice(104, 496))
+    assert sight.within((0, 100, 300, 500), (300, 600)) == (slice(0, 300), slice(104, 496))
 
 
 def test_a_place_scales_with_the_picture():
-    assert margins.scaled((10, 20, 110, 220), (200, 400), (100, 100)) == (
+    assert sight.scaled((10, 20, 110, 220), (200, 400), (100, 100)) == (
         slice(5, 55),
         slice(5, 55),
     )
-    assert margins.scaled((10, 20, 110, 220), (200, 400), (1, 1)) == (slice(0, 1), slice(0, 1))
+    assert sight.scaled((10, 20, 110, 220), (200, 400), (1, 1)) == (slice(0, 1), slice(0, 1))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from colorization.inference import photo_pages, threads
-from colorization.inference.manifest import Record
+from colorization.inference.album import Record
 from colorization.inference.plan import Job
 from pipelines.photos.photo_files import write_picture
 

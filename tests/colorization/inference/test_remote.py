@@ -13,7 +13,7 @@ import skimage.data
 import tensorflow as tf
 
 from colorization.inference.colorizer import Colorizer
-from colorization.inference.engines import remote, saved_model, transports
+from colorization.inference.engines import remote, saved_model
 from colorization.inference.engines.remote import RemoteEngine
 from colorization.inference.model_folder import ModelError
 from colorization.inference.options import OptionError
@@ -45,7 +45,7 @@ def server(folder):
 @pytest.fixture
 def double(server, monkeypatch):
     """The server, as new, and a client that is in no mood to wait."""
-    monkeypatch.setattr(transports, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(remote, "FIRST_WAIT", 0.01)
     server.calls.clear()
     server.faults.clear()
     server.most_at_once, server.open_at, server.version = 0, 0, 1
@@ -199,7 +199,7 @@ def test_the_model_refuses_damaged_bytes_and_lives(subject, data):
         "seed": np.zeros(1, np.int32),
         "count": np.ones(1, np.int32),
     }
-    with pytest.raises(transports.Refused):
+    with pytest.raises(remote.Refused):
         subject._engine._transport.predict("chroma", 1, saved_model.NAME, inputs, 60)
     subject.colorize(PHOTO)
 
@@ -218,8 +218,8 @@ def test_requests_may_be_put_together_whatever_the_sizes_of_their_photos(double,
 
 def test_retry_after_is_obeyed(double, subjects, monkeypatch):
     waits = []
-    calling = functools.partial(transports.call, sleep=waits.append)
-    monkeypatch.setattr(transports, "call", calling)
+    calling = functools.partial(remote.call, sleep=waits.append)
+    monkeypatch.setattr(remote, "call", calling)
     for value in (7, "Wed, 21 Oct 2015 07:28:00 GMT", "soon"):
         double.faults.append(Refusal(Code.RESOURCE_EXHAUSTED, "Too much", value))
     subjects["rest"].colorize(PHOTO)
@@ -241,13 +241,13 @@ class TestCall:
             return outcome
 
         try:
-            found = transports.call(work, patience=patience, clock=lambda: now[0], sleep=sleep)
-        except transports.Unavailable as error:
+            found = remote.call(work, patience=patience, clock=lambda: now[0], sleep=sleep)
+        except remote.Unavailable as error:
             found = error
         return found, waits
 
     def test_waits_grow_and_differ(self):
-        error = transports.Unavailable("away")
+        error = remote.Unavailable("away")
         found, waits = self.call(iter([error] * 7 + ["here"]))
         assert found == "here"
         for wait, longest in zip(waits, (0.5, 1, 2, 4, 8, 15, 15), strict=True):
@@ -255,12 +255,12 @@ class TestCall:
         assert self.call(iter([error] * 7 + ["here"]))[1] != waits
 
     def test_patience_ends(self):
-        error = transports.Unavailable("away")
+        error = remote.Unavailable("away")
         found, waits = self.call(iter(lambda: error, None))
         assert found is error and 100 < sum(waits) <= 120
 
     def test_a_server_that_asks_for_more_than_that_is_given_up(self):
-        error = transports.Unavailable("away", 3600.0)
+        error = remote.Unavailable("away", 3600.0)
         assert self.call(iter([error])) == (error, [])
 
 
@@ -383,8 +383,8 @@ class TestStart:
 )
 def test_addresses(address, target):
     transport = remote._transport(address)
-    assert isinstance(transport, transports.RestTransport) and transport._models == target
-    assert isinstance(remote._transport("grpcs://host"), transports.GrpcTransport)
+    assert isinstance(transport, remote.RestTransport) and transport._models == target
+    assert isinstance(remote._transport("grpcs://host"), remote.GrpcTransport)
 
 
 @pytest.mark.slow

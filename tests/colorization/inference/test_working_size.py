@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from colorization.inference import working_size
+from colorization.inference import sight
 
 
 def plane(name):
@@ -31,7 +31,7 @@ def printed(gray, pitch, angle):
 @pytest.mark.parametrize("angle", [0, 15, 45])
 @pytest.mark.parametrize("pitch", [2.5, 4, 8])
 def test_the_distance_of_dots_is_measured(pitch, angle):
-    found = working_size.measure_screen(printed(plane("camera"), pitch, angle))
+    found = sight.measure_screen(printed(plane("camera"), pitch, angle))
     assert found == pytest.approx(pitch, rel=0.05)
 
 
@@ -40,29 +40,29 @@ def test_the_distance_of_dots_is_measured(pitch, angle):
 )
 def test_a_photo_without_a_screen_stays_as_it_is(name):
     lightness = plane(name)[None, ..., None]
-    assert working_size.smooth_screen(lightness) is lightness
+    assert sight.smooth_screen(lightness) is lightness
 
 
 @pytest.mark.parametrize("shape", [(256, 256), (256, 400), (333, 256)])
 def test_blinds_and_gradients_are_no_screen(shape):
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     for plane in (50 + 40 * np.sin(rows), 50 + 40 * np.sin(columns - rows / 2), rows * 0.2):
-        assert working_size.measure_screen(plane) is None
+        assert sight.measure_screen(plane) is None
 
 
 def test_grain_is_no_screen():
     noise = np.random.default_rng(0).normal(0, 8, (256, 300))
-    assert working_size.measure_screen(plane("camera")[:, :1] * 0 + 50 + noise) is None
+    assert sight.measure_screen(plane("camera")[:, :1] * 0 + 50 + noise) is None
 
 
 @pytest.mark.parametrize("pitch", [3, 6])
 def test_a_print_is_much_like_its_photo_once_smoothed(pitch):
     photo = plane("astronaut")
     dots = printed(photo, pitch, 45)
-    smoothed = working_size.smooth_screen(dots[None, ..., None])[0, ..., 0]
+    smoothed = sight.smooth_screen(dots[None, ..., None])[0, ..., 0]
     assert np.abs(smoothed - photo).mean() < np.abs(dots - photo).mean() / 2
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (63, 400), (64, 64), (300, 65)])
 def test_small_and_flat_planes_have_none(shape):
-    assert working_size.measure_screen(np.full(shape, 50, np.float32)) is None
+    assert sight.measure_screen(np.full(shape, 50, np.float32)) is None

@@ -10,8 +10,7 @@ import pytest
 import waitress
 
 from colorization.preference import voting_page
-from colorization.preference.questions import Plan
-from colorization.preference.votes import Votes
+from colorization.preference.study import Plan, Votes
 from pipelines.photos.photo_files import write_picture
 
 playwright = pytest.importorskip("playwright.sync_api")

@@ -7,9 +7,8 @@ import scipy.special
 import scipy.stats
 
 from colorization.preference import standings
-from colorization.preference.questions import Question
 from colorization.preference.standings import report
-from colorization.preference.votes import Vote
+from colorization.preference.study import Question, Vote
 
 NAMES = {1: "chroma", 2: "gray", 3: "truth", 4: "mine", 5: "theirs"}
 # Games of seven baseball teams in 1987, and what is published of them: Agresti, Categorical Data

@@ -5,8 +5,7 @@ import sqlite3
 import pytest
 
 from colorization.preference import voting_page
-from colorization.preference.questions import Plan
-from colorization.preference.votes import Votes
+from colorization.preference.study import Plan, Votes
 
 HERE = pathlib.Path(__file__).parent
 NAMES = ("secretmodel", "gray", "truth")

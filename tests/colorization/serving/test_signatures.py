@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from colorization.serving import signatures
-from pipelines.batches import photo_headers
+from pipelines.batches import decoding
 
 PHOTO = Image.fromarray(skimage.data.astronaut()[::8, ::6])
 GRAY = PHOTO.convert("L")
@@ -22,15 +22,15 @@ JPEG = 0
 
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
 def header(encoded):
-    return photo_headers.read_header(encoded)
+    return decoding.read_header(encoded)
 
 
 def decoder(depth):
     @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
     def decode(encoded):
-        about = photo_headers.read_header(encoded)
+        about = decoding.read_header(encoded)
         pixels = signatures.decode_file(encoded, about.kind, depth)
-        return photo_headers.upright(pixels, about.turn)
+        return decoding.upright(pixels, about.turn)
 
     return decode
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.batches import augment, pixels
+from pipelines.batches import augment, decoding
 from pipelines.color import codecs
 
 SIZE = 16
@@ -113,7 +113,7 @@ def test_a_jpeg_is_cut_where_any_picture_is(shape):
 def test_jpegs_are_decoded_no_finer_than_needed(side, other, ratio):
     window = tf.constant([16, 24, side, side + other])
     encoded = jpeg(cv2.GaussianBlur(noise(300, 400, 3), (0, 0), 5))
-    found = pixels.decode_window(encoded, lambda shape: window, 16).numpy()
+    found = decoding.decode_window(encoded, lambda shape: window, 16).numpy()
     top, left, height, width = window.numpy() // ratio
     assert found.shape == (height, width, 3) and found.dtype == np.uint8
     whole = tf.io.decode_jpeg(encoded, channels=3, ratio=ratio).numpy()

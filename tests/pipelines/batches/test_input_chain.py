@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.batches import input_chain, pixels
+from pipelines.batches import decoding, input_chain
 from pipelines.color import bins, codecs
 from pipelines.errors import UserError
 from tests.pipelines.training_chain import options, train
@@ -220,7 +220,7 @@ def test_center_batches_keep_the_order(surveyed, mixed):
     assert all(batch.dtype == np.uint8 for batch in whole)
     names = [name for name in source.names if name not in found.damaged + found.gray]
     for crop, name in zip(np.concatenate(whole), names, strict=True):
-        picture = pixels.decode_in_graph(tf.io.read_file(name)).numpy()
+        picture = decoding.decode_in_graph(tf.io.read_file(name)).numpy()
         side = min(picture.shape[:2])
         top, left = ((length - side) // 2 for length in picture.shape[:2])
         square = picture[top : top + side, left : left + side]

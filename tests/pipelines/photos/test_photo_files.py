@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from pipelines.photos import decoders, exif, photo_files
 from pipelines.photos import tiff as tiff_files
+from pipelines.photos.photo import MAX_PIXELS
 from pipelines.photos.photo_files import Metadata, Photo, PictureError
 
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
@@ -665,7 +666,7 @@ def test_a_width_beyond_all_limits_is_refused_in_silence(tmp_path, capfd):
 
 
 def test_opencv_has_the_same_limit():
-    assert os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] == str(photo_files.MAX_PIXELS)
+    assert os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] == str(MAX_PIXELS)
 
 
 def test_any_number_of_threads_may_read(tmp_path):

@@ -18,6 +18,11 @@ def test_a_header_tells_the_pixels(tmp_path, suffix):
     assert count_pixels(path) == 48
 
 
+def test_jpeg_2000_tells_its_own(tmp_path):
+    cv2.imwrite(str(tmp_path / "photo.jp2"), np.zeros((40, 60, 3), np.uint8))
+    assert count_pixels(tmp_path / "photo.jp2") == 2400
+
+
 def test_pages_are_counted_together(tmp_path):
     write_photo(tmp_path / "pages.tif", [Photo(RGB), Photo(RGB[:3])])
     assert count_pixels(tmp_path / "pages.tif") == 72

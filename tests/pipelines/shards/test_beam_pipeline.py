@@ -17,8 +17,8 @@ import tensorflow as tf
 pytest.importorskip("apache_beam")
 
 from pipelines.errors import UserError
-from pipelines.shards import beam_pipeline, shard_index
-from pipelines.sources import exclusions, records
+from pipelines.shards import beam_pipeline, shard_files
+from pipelines.sources import listings, records
 from pipelines.sources.opener import open_source
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -152,7 +152,7 @@ def test_whole_shards_are_kept(shards, mixed):
 def test_excluded_pictures_are_left_out(shards, mixed, tmp_path):
     listed = tmp_path / "exclude.txt"
     left_out = [str(mixed[0] / "whole" / "0" / "00.png"), str(mixed[0] / "gray.png")]
-    listed.write_text("".join(exclusions.format_line(name, "-") for name in left_out))
+    listed.write_text("".join(listings.format_line(name, "-") for name in left_out))
     folder = tmp_path / "shards"
     index, _ = shard(f"folder:{mixed[0]}", folder, exclude=str(listed), num_shards=2)
     assert sorted(index.excluded) == ["gray.png", "whole/0/00.png"]
@@ -315,7 +315,7 @@ def test_beam_itself_reads_the_shards(shards):
 
     def name_of(record):
         feature = tf.train.Example.FromString(record).features.feature
-        return os.fsdecode(feature[shard_index.FILENAME].bytes_list.value[0])
+        return os.fsdecode(feature[shard_files.FILENAME].bytes_list.value[0])
 
     with TestPipeline(runner="FnApiRunner") as pipeline:
         found = pipeline | apache_beam.io.ReadFromTFRecord(f"{shards}/*.tfrecord")

@@ -9,7 +9,7 @@ pytest.importorskip("apache_beam")
 import apache_beam
 
 from pipelines.errors import UserError
-from pipelines.shards import beam_runner, beam_setup
+from pipelines.shards import beam_runner
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -55,30 +55,30 @@ def test_any_other_error_is_a_mistake_of_the_program():
 )
 def test_options_that_beam_does_not_know_are_refused_in_one_line(options, capfd):
     with pytest.raises(UserError, match="--beam_options=") as error:
-        beam_setup.prepare(beam_options=options)
+        beam_runner.prepare(beam_options=options)
     assert "\n" not in str(error.value) and capfd.readouterr() == ("", "")
 
 
 def test_a_runner_that_is_none_is_refused_by_name():
     with pytest.raises(UserError, match="^--runner=NoRunner: .*FlinkRunner"):
-        beam_setup.prepare("NoRunner")
+        beam_runner.prepare("NoRunner")
 
 
 @pytest.mark.parametrize("runner", ["FlinkRunner", "SparkRunner", "PortableRunner"])
 def test_options_of_other_runners_are_left_to_them(runner):
-    beam_setup.prepare(runner, "--an_option_of_its_server=3")
+    beam_runner.prepare(runner, "--an_option_of_its_server=3")
 
 
 def test_this_machine_gets_a_process_for_each_processor():
-    options = beam_setup.prepare().get_all_options()
+    options = beam_runner.prepare().get_all_options()
     assert options["direct_running_mode"] == "multi_processing"
     assert options["direct_num_workers"] == len(os.sched_getaffinity(0))
 
 
 def test_a_file_system_without_its_package_is_named():
-    beam_setup.check_path("folder/**")
+    beam_runner.check_path("folder/**")
     with pytest.raises(UserError, match=r"^nofs://a/\*\*: "):
-        beam_setup.check_path("nofs://a/**")
+        beam_runner.check_path("nofs://a/**")
 
 
 def test_without_beam_a_line_says_how_to_install_it(monkeypatch):

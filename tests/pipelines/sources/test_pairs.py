@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.batches import input_chain, pixels, survey
+from pipelines.batches import decoding, input_chain, survey
 from pipelines.color import codecs
 from pipelines.errors import UserError
-from pipelines.sources import exclusions, listings
+from pipelines.sources import listings
 from pipelines.sources.opener import open_source, split_specifications
 from tests.pipelines import training_chain
 
@@ -288,11 +288,11 @@ def test_pairs_are_joined_with_pairs_alone(opened, paired):
 def test_pairs_are_excluded_by_the_color_picture(opened, tmp_path):
     source = opened[0]
     (tmp_path / "list").write_text(f"{source.names[3]}\tugly\n")
-    left = exclusions.exclude(source, tmp_path / "list")
+    left = listings.exclude(source, tmp_path / "list")
     assert left.names == source.names[:3] + source.names[4:]
     found = survey.survey(left)
     assert found.num_usable == 7 and train(left, found, 1)[0].shape == (4, 32, 32, 4)
-    assert exclusions.full_name(dataclasses.replace(source), "a.png") != "a.png"
+    assert listings.full_name(dataclasses.replace(source), "a.png") != "a.png"
 
 
 def test_reading_once_of_a_file_alone_gives_a_scalar(tmp_path):
@@ -300,4 +300,4 @@ def test_reading_once_of_a_file_alone_gives_a_scalar(tmp_path):
     source = listings.from_files("a", [str(tmp_path / "a.png")])
     (element,) = source.elements
     assert source.read_all(element).shape == () and source.holds_files
-    assert pixels.decode_in_graph(source.read_all(element)).shape == (2, 2, 3)
+    assert decoding.decode_in_graph(source.read_all(element)).shape == (2, 2, 3)

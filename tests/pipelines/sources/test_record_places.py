@@ -12,7 +12,7 @@ import tensorflow as tf
 from colorization.config import Config
 from pipelines.batches import input_chain, survey
 from pipelines.color import codecs
-from pipelines.sources import opener, record_places
+from pipelines.sources import opener, records
 
 RECORDS = [b"", b"one", b"another" * 999]
 
@@ -22,14 +22,14 @@ def test_places_are_those_of_the_records(tmp_path):
     with tf.io.TFRecordWriter(os.fsencode(path)) as writer:
         for record in RECORDS:
             writer.write(record)
-    found = record_places.find_places(path)
-    assert [record_places.read_record(tf.constant(place)).numpy() for place in found] == RECORDS
+    found = records.find_places(path)
+    assert [records.read_record(tf.constant(place)).numpy() for place in found] == RECORDS
     assert sum(int(length) for _, _, length in found) == os.path.getsize(path)
 
 
 def test_no_records_are_no_places(tmp_path):
     (tmp_path / "empty").touch()
-    assert record_places.find_places(str(tmp_path / "empty")) == []
+    assert records.find_places(str(tmp_path / "empty")) == []
 
 
 def noise(seed, side):

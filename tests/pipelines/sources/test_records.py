@@ -14,7 +14,7 @@ from colorization.auditing import findings
 from pipelines.batches import survey
 from pipelines.errors import UserError
 from pipelines.shards import beam_pipeline
-from pipelines.sources import exclusions
+from pipelines.sources import listings
 from pipelines.sources.opener import open_source
 from tests.pipelines.training_chain import train
 
@@ -148,7 +148,7 @@ def test_much_damage_stops(copied):
 def test_exclusions_go_by_names(mixed_shards, tmp_path):
     path = tmp_path / "exclude.txt"
     path.write_text("gray.png\tgray\nwhole/0/00.png\n")
-    source = exclusions.exclude(open_source(f"records:{mixed_shards}"), str(path))
+    source = listings.exclude(open_source(f"records:{mixed_shards}"), str(path))
     assert source.excluded == ["gray.png", "whole/0/00.png"]
     assert len(source.names) == len(contents(source)) == 59
 
@@ -160,11 +160,11 @@ def test_an_audit_names_what_can_be_excluded(mixed_shards, tmp_path):
     path = tmp_path / "exclude.txt"
     path.write_text(
         "".join(
-            exclusions.format_line(exclusions.full_name(source, name), reason)
+            listings.format_line(listings.full_name(source, name), reason)
             for name, reason in found.items()
         )
     )
-    assert len(exclusions.exclude(source, str(path)).names) == 12
+    assert len(listings.exclude(source, str(path)).names) == 12
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 
 from colorization.inference import plan, threads
-from colorization.serving.web import app, server
+from colorization.serving.web import app
 from pipelines.photos import photo_files
 
 
@@ -76,10 +76,10 @@ def serving_app(colorizer, limits):
 def running(colorizer, limits):
     """Runs a server on loopback; gives its address and what stops it."""
     with serving_app(colorizer, limits) as made:
-        listener = server.listen("127.0.0.1", 0)
+        listener = app.listen("127.0.0.1", 0)
         address = listener.getsockname()
         stop = threads.Stop()
-        subject = server.Server(made, listener, limits)
+        subject = app.Server(made, listener, limits)
         thread = threading.Thread(target=subject.run, args=(stop,))
         thread.start()
         try:

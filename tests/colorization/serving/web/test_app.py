@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from colorization.inference.album import CannotGoOn
-from colorization.serving.web import app, problems
+from colorization.serving.web import app, uploads
 from pipelines.photos import photo_files
 from tests.colorization.serving.web import support
 
@@ -326,7 +326,7 @@ class TestDocument:
 
     def test_every_reason_and_status_is_described(self, document):
         responses = document["paths"]["/api/colorize"]["post"]["responses"]
-        for reason, (status, _) in problems.REASONS.items():
+        for reason, (status, _) in uploads.REASONS.items():
             if status not in (404, 405):
                 assert f"`{reason}`" in responses[str(status)]["description"]
 
@@ -350,7 +350,7 @@ def test_the_page_for_programs_names_every_path_parameter_and_reason(client):
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
                 assert f"<code>{parameter['name']}</code>" in page
-    assert all(f"<code>{reason}</code>" in page for reason in problems.REASONS)
+    assert all(f"<code>{reason}</code>" in page for reason in uploads.REASONS)
 
 
 def test_the_page_needs_nothing_from_elsewhere(client):

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from colorization.serving.web import ServeError, app, server
+from colorization.serving.web import ServeError, app
 from tests.colorization.serving.web import support
 
 LIMITS = app.Limits(100_000, 10_000, max_queue=2, timeout=20, workers=1)
@@ -181,11 +181,11 @@ def test_idle_connections_do_not_delay_the_end(painter):
 
 
 def test_a_taken_port_is_told_in_a_line():
-    with server.listen("127.0.0.1", 0) as listener:
+    with app.listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
-        assert server.address(listener) == f"http://127.0.0.1:{port}"
+        assert app.address(listener) == f"http://127.0.0.1:{port}"
         with pytest.raises(ServeError, match=f"127.0.0.1:{port}: .*in use.*--port") as caught:
-            server.listen("127.0.0.1", port)
+            app.listen("127.0.0.1", port)
     assert "\n" not in str(caught.value)
     with pytest.raises(ServeError, match="--host"):
-        server.listen("no.such.host.invalid", 0)
+        app.listen("no.such.host.invalid", 0)

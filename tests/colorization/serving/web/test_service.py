@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from colorization.serving.web.problems import Problem
 from colorization.serving.web.service import WorkQueue
+from colorization.serving.web.uploads import Problem
 
 
 class Work:

@@ -1,6 +1,13 @@
-"""What the environment says of a cluster, and what is refused at the door."""
+"""What the environment says of a cluster, what is refused, and waiting for the others."""
 
+import concurrent.futures
+import contextlib
 import json
+import signal
+import socket
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -10,6 +17,7 @@ from colorization.training.cluster.membership import (
     check_share,
     expand_hosts,
     find_cluster,
+    wait_for_all,
 )
 
 
@@ -139,3 +147,52 @@ def test_a_batch_is_divided_equally():
         check_share(cluster, 16, 3)
     with pytest.raises(ClusterError, match="Set --batch_size=3."):
         check_share(cluster, 2, 3)
+
+
+def addresses(count):
+    with contextlib.ExitStack() as stack:
+        servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+        for server in servers:
+            stack.enter_context(server)
+        return tuple(f"127.0.0.1:{server.getsockname()[1]}" for server in servers)
+
+
+def test_workers_that_come_one_after_the_other_meet():
+    found = addresses(3)
+
+    def come(index):
+        time.sleep(0.4 * index)
+        wait_for_all(Cluster(found, index), 30)
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        for one in [pool.submit(come, index) for index in range(3)]:
+            one.result(timeout=60)
+
+
+def test_those_that_do_not_come_are_named():
+    found = addresses(3)
+    with socket.create_server(("127.0.0.1", int(found[2].rpartition(":")[2]))):
+        with pytest.raises(
+            ClusterError, match="has waited 1 seconds for worker 0, the chief"
+        ) as told:
+            wait_for_all(Cluster(found, 1), 1)
+    assert "worker 2" not in str(told.value) and "\n" not in str(told.value)
+
+
+def test_a_port_that_is_taken_is_told():
+    found = addresses(2)
+    with socket.create_server(("127.0.0.1", int(found[1].rpartition(":")[2]))):
+        with pytest.raises(ClusterError, match="worker 1 .* can't: Address already in use"):
+            wait_for_all(Cluster(found, 1), 1)
+
+
+def test_sigterm_ends_the_wait():
+    program = (
+        "from colorization.training.cluster.membership import Cluster\n"
+        "from colorization.training.cluster.membership import wait_for_all\n"
+        f"print('waits', flush=True)\nwait_for_all(Cluster({addresses(2)}, 0))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"waits\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == -signal.SIGTERM

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from pipelines.batches import pixels
+from pipelines.batches import decoding
 
 
 def smooth_picture(height=24, width=36):
@@ -44,7 +44,7 @@ FILES = {
 
 def test_tf_data_decodes_as_eager_code_does():
     table = tf.data.Dataset.from_tensor_slices(list(FILES.values()))
-    table = table.map(pixels.decode_in_graph)
+    table = table.map(decoding.decode_in_graph)
     assert table.element_spec.shape.as_list() == [None, None, 3]
     for name, picture in zip(FILES, table, strict=True):
         atol = 12 if name.startswith("jpeg") else 0  # The quick transform, not the exact one.
@@ -52,6 +52,6 @@ def test_tf_data_decodes_as_eager_code_does():
         np.testing.assert_allclose(picture, expected, atol=atol)
         if "gray" in name:
             np.testing.assert_array_equal(picture[..., 0], picture[..., 2])
-    nothing = tf.data.Dataset.from_tensors(b"none").map(pixels.decode_in_graph)
+    nothing = tf.data.Dataset.from_tensors(b"none").map(decoding.decode_in_graph)
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(nothing)

@@ -1,9 +1,14 @@
-"""What a worker does: writes one shard of pictures and its listing, each whole or not at all.
+"""A folder of shards: its index, the listing of each shard, and how a worker writes one.
 
-The bytes of a shard are a function of its part of the plan and of the files that it names. Files
-are as they were, none is encoded anew.
+A folder of shards holds `index.json` and, beside each shard, its listing. A shard is described by
+its listing alone, so that readers of a part of the shards read that part's. The index comes last: a
+folder without one is not finished. The bytes of a shard are a function of its part of the plan and
+of the files that it names. Files are as they were, none is encoded anew.
 
 TensorFlow and Beam are imported by the functions: a worker reads this file to find them.
+
+Sources: the shards are TFRecord files (https://www.tensorflow.org/tutorials/load_data/tfrecord) of
+`tf.train.Example`, with the feature names that TensorFlow's own image data sets have.
 """
 
 import dataclasses
@@ -17,7 +22,127 @@ import pickle
 import tempfile
 
 from pipelines.errors import UserError
-from pipelines.shards import beam_files, shard_index
+from pipelines.shards import beam_files
+
+FORMAT = 1
+INDEX = "index.json"
+SUFFIX = ".tfrecord"
+# Features of an example; the last is of pairs alone.
+PICTURE, FILENAME, FORMAT_NAME = "image/encoded", "image/filename", "image/format"
+HEIGHT, WIDTH = "image/height", "image/width"
+GRAY = "gray/encoded"
+
+
+def shard_name(number, num_shards):
+    """File name of a shard, by its number from 0."""
+    return f"pictures-{number:05d}-of-{num_shards:05d}{SUFFIX}"
+
+
+def listing_name(shard):
+    """File name of the listing of a shard, by the shard's."""
+    return shard.removesuffix(SUFFIX) + ".json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What one shard holds.
+
+    Args:
+        shard: Its file name.
+        plan: Digest of the plan that it was made by.
+        bytes: Its size.
+        sha256: Of its bytes.
+        positions: Of each picture, in the order of the shard, its place in the whole set.
+        names: Of each picture.
+        offsets: Of each record, in bytes from the start of the shard.
+        lengths: Of each record, in bytes, its frame included.
+        damaged: Names of pictures that belong here and can't be decoded.
+    """
+
+    shard: str
+    plan: str
+    bytes: int
+    sha256: str
+    positions: list
+    names: list
+    offsets: list
+    lengths: list
+    damaged: list
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A line of the index: a shard's file name, its pictures, bytes and SHA-256, its listing's."""
+
+    shard: str
+    num_pictures: int
+    bytes: int
+    sha256: str
+    listing_sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """What a folder of shards holds.
+
+    Args:
+        data: The specification that its pictures were opened by.
+        plan: Digest of the plan that the shards were made by.
+        fingerprint: Digest of the shards' bytes.
+        is_paired: Whether each record holds a gray picture too.
+        num_pictures: In all shards.
+        bytes: Of all shards.
+        damaged: Names of pictures left out since they can't be decoded.
+        excluded: Names of pictures left out by a list.
+        versions: Dict of the programs that made it.
+        shards: An `Entry` for each.
+        format: Version of this layout.
+    """
+
+    data: str
+    plan: str
+    fingerprint: str
+    is_paired: bool
+    num_pictures: int
+    bytes: int
+    damaged: list
+    excluded: list
+    versions: dict
+    shards: list
+    format: int = FORMAT
+
+
+def dump(record):
+    """The bytes of the JSON file of an `Index` or a `Listing`: the same of the same."""
+    return (json.dumps(dataclasses.asdict(record), indent=1) + "\n").encode()
+
+
+def load_listing(data):
+    """Reads the bytes of a `Listing`; others raise `ValueError`."""
+    return _load(Listing, data)
+
+
+def load_index(data):
+    """Reads the bytes of an `Index`; others, and those of another version, raise `ValueError`."""
+    index = _load(Index, data)
+    if index.format != FORMAT:
+        raise ValueError(f"format {index.format}, and this version reads {FORMAT}")
+    try:
+        return dataclasses.replace(index, shards=[Entry(**entry) for entry in index.shards])
+    except TypeError as error:
+        raise ValueError("other fields than expected") from error
+
+
+def _load(kind, data):
+    try:
+        return kind(**json.loads(data))
+    except (TypeError, UnicodeDecodeError) as error:
+        raise ValueError("other fields than expected") from error
+
+
+def fingerprint(entries):
+    """Digest of the bytes of all shards, 64 hexadecimal digits."""
+    return hashlib.sha256("\n".join(entry.sha256 for entry in entries).encode()).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,11 +196,11 @@ def whole_listing(folder, part):
     from apache_beam.io.filesystems import FileSystems
 
     path = FileSystems.join(folder, part.shard)
-    listing_path = FileSystems.join(folder, shard_index.listing_name(part.shard))
+    listing_path = FileSystems.join(folder, listing_name(part.shard))
     if not FileSystems.exists(path) or not FileSystems.exists(listing_path):
         return None
     try:
-        listing = shard_index.load_listing(beam_files.read(listing_path))
+        listing = load_listing(beam_files.read(listing_path))
         if not _is_of(listing, part):
             return None
     except (ValueError, TypeError):
@@ -105,7 +230,7 @@ def _write_shard(part, folder, read, read_gray):
     import tensorflow as tf
     from apache_beam.io.filesystems import FileSystems
 
-    from pipelines.sources import record_places
+    from pipelines.sources import records
 
     kept = {"positions": [], "names": [], "offsets": [], "lengths": []}
     damaged, offset = [], 0
@@ -122,7 +247,7 @@ def _write_shard(part, folder, read, read_gray):
                     damaged.append(name)
                     continue
                 writer.write(record)
-                length = record_places.BEFORE + len(record) + record_places.BEHIND
+                length = records.BEFORE + len(record) + records.BEHIND
                 for key, value in zip(kept, (position, name, offset, length), strict=True):
                     kept[key].append(value)
                 offset += length
@@ -131,9 +256,9 @@ def _write_shard(part, folder, read, read_gray):
             file.seek(0)
             blocks = iter(functools.partial(file.read, beam_files.BLOCK), b"")
             beam_files.write(FileSystems.join(folder, part.shard), blocks)
-    listing = shard_index.Listing(part.shard, part.plan, offset, digest, damaged=damaged, **kept)
-    path = FileSystems.join(folder, shard_index.listing_name(part.shard))
-    beam_files.write(path, [shard_index.dump(listing)])
+    listing = Listing(part.shard, part.plan, offset, digest, damaged=damaged, **kept)
+    path = FileSystems.join(folder, listing_name(part.shard))
+    beam_files.write(path, [dump(listing)])
     return listing
 
 
@@ -141,24 +266,24 @@ def _record(name, handle, read, read_gray):
     """The bytes of the example of a picture; `tf.errors.OpError` if it can't be read or decoded."""
     import tensorflow as tf
 
-    from pipelines.batches import pixels
+    from pipelines.batches import decoding
     from pipelines.photos import formats
 
     element = tf.constant(tf.nest.map_structure(os.fsencode, handle))
     encoded = read(element).numpy()
-    height, width, _ = pixels.decode_in_graph(encoded).shape
+    height, width, _ = decoding.decode_in_graph(encoded).shape
     kind = formats.identify(encoded)
     features = {
-        shard_index.PICTURE: [encoded],
-        shard_index.FILENAME: [os.fsencode(name)],
-        shard_index.FORMAT_NAME: [(kind.name if kind else "unknown").encode()],
-        shard_index.HEIGHT: [height],
-        shard_index.WIDTH: [width],
+        PICTURE: [encoded],
+        FILENAME: [os.fsencode(name)],
+        FORMAT_NAME: [(kind.name if kind else "unknown").encode()],
+        HEIGHT: [height],
+        WIDTH: [width],
     }
     if read_gray:
         gray = read_gray(element).numpy()
-        pixels.decode_in_graph(gray)
-        features[shard_index.GRAY] = [gray]
+        decoding.decode_in_graph(gray)
+        features[GRAY] = [gray]
     example = tf.train.Example()
     for key, values in features.items():
         feature = example.features.feature[key]

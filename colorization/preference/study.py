@@ -1,22 +1,31 @@
-"""The file of a study: its models, its photos, what every voter was asked, and every vote.
+"""A study: which pair a voter is shown next, and the file of what was asked and of every vote.
 
 One SQLite file holds a study. When a method returns, what it stored is on disk, even if the process
 is killed; any number of threads and processes may use the file at once. All that is known of a
 voter is a random text.
 
+Models and photos are the numbers that the file knows them by; the truth is one of the models. Equal
+votes and seeds give equal questions.
+
 Source: sqlite.org, "Atomic Commit in SQLite" and "PRAGMA statements".
 """
 
+import collections
 import contextlib
 import dataclasses
+import itertools
 import os
+import random
 import secrets
 import sqlite3
 import threading
 
-from colorization.preference import questions
 from pipelines.errors import UserError
 
+PREFERENCE, TRUTH = "preference", "truth"
+# Of these questions one is an earlier one again, sides changed, at least so many questions later.
+REPEAT_EVERY = 10
+REPEAT_AFTER = 5
 CHOICES = ("left", "right", "tie")
 _QUESTION = 'photo, "left", "right", repeats'
 # "CPrf" marks the file as this program's; the number is that of its layout.
@@ -47,6 +56,128 @@ CREATE TABLE votes (
 """
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a study asks.
+
+    Args:
+        models: Numbers of the models that are compared.
+        photos: Numbers of the photos.
+        truth: Number of the truth among the models if outputs are held beside it, else None.
+        num_questions: Most questions that a voter is asked.
+        seed: Of all shuffling.
+    """
+
+    models: tuple
+    photos: tuple
+    truth: int | None
+    num_questions: int
+    seed: int
+
+    def pairs(self, kind):
+        """Pairs of models that questions of a kind compare, as sorted tuples."""
+        if kind == PREFERENCE:
+            return list(itertools.combinations(sorted(self.models), 2))
+        return [] if self.truth is None else [tuple(sorted((m, self.truth))) for m in self.models]
+
+    def counts(self):
+        """How many questions of each kind a voter is asked: dict, in the order of asking.
+
+        Preferences come first, since who has seen the truth prefers what resembles it. Each pair,
+        whether of models or of a model and the truth, gets an equal share.
+        """
+        pairs = {kind: len(self.pairs(kind)) for kind in (PREFERENCE, TRUTH)}
+        wanted = round(self.num_questions * pairs[TRUTH] / sum(pairs.values()))
+        wanted = {PREFERENCE: self.num_questions - wanted, TRUTH: wanted}
+        return {kind: min(wanted[kind], pairs[kind] * len(self.photos)) for kind in pairs}
+
+    def covers(self, question):
+        """Tells whether the study can still ask a question: models may have gone, or photos."""
+        known = {*self.models, self.truth}
+        return question.photo in self.photos and {question.left, question.right} <= known
+
+    def kind(self, question):
+        """The kind of a question."""
+        is_truth = self.truth in (question.left, question.right)
+        return TRUTH if self.truth is not None and is_truth else PREFERENCE
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """Two colorings of one photo, side by side.
+
+    Args:
+        photo: Number of the photo.
+        left: Number of the model on the left.
+        right: Number of the model on the right.
+        repeats: Key of the voter's earlier question that this one repeats, or None.
+    """
+
+    photo: int
+    left: int
+    right: int
+    repeats: int | None = None
+
+    @property
+    def pair(self):
+        """The two models, sorted."""
+        return tuple(sorted((self.left, self.right)))
+
+
+def next_question(plan, voter, asked, counts):
+    """Chooses a voter's next `Question`, or None if the voter has been asked all.
+
+    The pair with the fewest votes comes first; of its photos, the one that the voter has seen
+    least, then the one with the fewest votes. Sides, and what is left open, are drawn by the seed.
+    `voter` is a text that tells voters apart, `asked` a dict of their questions by key, in the
+    order of asking, and `counts` a dict of the votes of all voters by `(photo, pair)`.
+    """
+    asked = {key: question for key, question in asked.items() if plan.covers(question)}
+    kinds = collections.Counter(plan.kind(question) for question in asked.values())
+    kind = next((kind for kind, most in plan.counts().items() if kinds[kind] < most), None)
+    if kind is None:
+        return None
+    draw = random.Random(f"{plan.seed} {voter} {len(asked)}")
+    if (len(asked) + 1) % REPEAT_EVERY == 0:
+        repeated = _repeat(plan, kind, asked)
+        if repeated is not None:
+            return repeated
+    done = {(question.photo, question.pair) for question in asked.values()}
+    # Repeats left out: the photos that are short of votes come first, and the first are repeated.
+    seen = collections.Counter(q.photo for q in asked.values() if q.repeats is None)
+    by_pair, by_photo = collections.Counter(), collections.Counter()
+    for (photo, pair), votes in counts.items():
+        by_pair[pair] += votes
+        by_photo[photo] += votes
+    open_photos = {
+        pair: [photo for photo in plan.photos if (photo, pair) not in done]
+        for pair in plan.pairs(kind)
+    }
+    # Never empty: of each kind no more is asked than there are photos for its pairs.
+    open_pairs = [pair for pair, photos in open_photos.items() if photos]
+    pair = min(open_pairs, key=lambda pair: (by_pair[pair], draw.random()))
+    photo = min(
+        open_photos[pair],
+        key=lambda photo: (
+            seen[photo],
+            counts.get((photo, pair), 0),
+            by_photo[photo],
+            draw.random(),
+        ),
+    )
+    left, right = draw.sample(pair, 2)
+    return Question(photo, left, right)
+
+
+def _repeat(plan, kind, asked):
+    """The voter's first question of a kind that was not repeated yet, with its sides changed."""
+    repeated = {question.repeats for question in asked.values()}
+    for key, question in list(asked.items())[:-REPEAT_AFTER]:
+        if question.repeats is None and key not in repeated and plan.kind(question) == kind:
+            return Question(question.photo, question.right, question.left, repeats=key)
+    return None
+
+
 def as_text(name):
     """What can be stored of a file's name."""
     return os.fsencode(name).decode(errors="backslashreplace")
@@ -59,13 +190,13 @@ class Standing:
     Args:
         answered: Number of votes.
         token: Text that names the open question, or None if all are answered.
-        question: The open `questions.Question`, or None.
+        question: The open `Question`, or None.
         last: Token of the question of the last vote, which can be taken back, or None.
     """
 
     answered: int
     token: str | None
-    question: questions.Question | None
+    question: Question | None
     last: str | None
 
 
@@ -74,14 +205,14 @@ class Vote:
     """One vote.
 
     Args:
-        question: The `questions.Question`.
+        question: The `Question`.
         choice: `"left"`, `"right"` or `"tie"`.
         voter: The voter's text.
         repeated: For a question that repeats one, the choice then, as seen from these sides; None
             for any other, and if that vote is gone.
     """
 
-    question: questions.Question
+    question: Question
     choice: str
     voter: str
     repeated: str | None
@@ -146,7 +277,7 @@ class Votes:
                 (voter,),
             )
             for key, token, choice, *question in rows.fetchall():
-                question = questions.Question(*question)
+                question = Question(*question)
                 if not plan.covers(question):
                     continue
                 asked[key], tokens[key] = question, token
@@ -187,7 +318,7 @@ class Votes:
             row = self._connection.execute(
                 f"SELECT {_QUESTION} FROM questions WHERE token = ? AND voter = ?", (token, voter)
             ).fetchone()
-        return None if row is None else questions.Question(*row)
+        return None if row is None else Question(*row)
 
     def all(self):
         """Reads all votes, in the order of asking, and the names of models by number, in order."""
@@ -199,7 +330,7 @@ class Votes:
                 "LEFT JOIN votes AS earlier ON earlier.question = repeats ORDER BY questions.id"
             ).fetchall()
             names = self._connection.execute("SELECT id, name FROM models ORDER BY id").fetchall()
-        return [Vote(questions.Question(*row[:4]), *row[4:]) for row in rows], dict(names)
+        return [Vote(Question(*row[:4]), *row[4:]) for row in rows], dict(names)
 
     @contextlib.contextmanager
     def _writing(self):
@@ -214,7 +345,7 @@ class Votes:
             "JOIN questions ON questions.id = question WHERE repeats IS NULL GROUP BY 1, 2, 3"
         )
         counts = {(photo, (low, high)): votes for photo, low, high, votes in counts}
-        question = questions.next_question(plan, voter, asked, counts)
+        question = next_question(plan, voter, asked, counts)
         if question is None:
             return None
         token = secrets.token_urlsafe(12)
