@@ -256,7 +256,8 @@ def read_tags(picture):
 def to_rgb(picture, width, height, dtype, tags):
     """Converts a decoded frame, `av.VideoFrame`, to sRGB of shape `(height, width, 3)`.
 
-    The type is `np.uint8` or `np.uint16`. A smaller result is averaged by triangles, as photos are.
+    The type is `np.uint8` or `np.uint16`. A smaller result is as sharp as what
+    the network sees of photos.
     """
     converted = picture.reformat(
         width,
@@ -265,7 +266,7 @@ def to_rgb(picture, width, height, dtype, tags):
         src_colorspace=_MATRICES[tags.matrix],
         src_color_range=tags.range,
         dst_color_range=_FULL_RANGE,
-        interpolation=_accurate("BILINEAR" if width < picture.width else "BICUBIC"),
+        interpolation=_accurate("LANCZOS" if width < picture.width else "BICUBIC"),
         threads=1,
     )
     return converted.to_ndarray()

@@ -197,8 +197,8 @@ class ColorizationGraph(tf.Module):
         """
         height, width = tf.shape(lightness)[1], tf.shape(lightness)[2]
         size = self.working_shape(height, width)
-        small = tf.image.resize(lightness, size, antialias=True)
-        coefficients = self.coefficients(small)
+        small = graph_steps.shrink_sharply(lightness, size)
+        coefficients = self.coefficients(tf.clip_by_value(small, 0.0, 100.0))
         local = graph_steps.enlarge_rows(coefficients, 0, height, height, width)
         return graph_steps.apply(lightness, local)
 
@@ -266,9 +266,9 @@ class ColorizationGraph(tf.Module):
         if size is None:
             size = self.working_shape(tf.shape(images)[1], tf.shape(images)[2])
         # On whole numbers this op averages without a float copy of the photo.
-        rgb = tf.cast(tf.image.resize(images, size, antialias=True), tf.float32) / images.dtype.max
+        rgb = graph_steps.shrink_sharply(images, size) / images.dtype.max
         rgb.set_shape([None, None, None, 3])
-        return spaces.rgb_to_lightness(rgb)
+        return spaces.rgb_to_lightness(tf.clip_by_value(rgb, 0.0, 1.0))
 
     def _ab(self, prediction):
         return self._codec.ab(prediction) * self._saturation

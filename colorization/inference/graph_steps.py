@@ -54,6 +54,17 @@ def box_mean(image, radius):
     return tf.nn.avg_pool2d(image, [1, size], strides=1, padding="SAME")
 
 
+def shrink_sharply(images, size):
+    """Shrinks what the network is to see, by a filter that keeps it sharp.
+
+    A network that learned from pictures as cameras and programs shrink them takes softer ones for
+    old prints. Of numbers of any type and shape `(batch, height, width, channels)` it returns
+    float32 of shape `(batch, h, w, channels)`, at edges a little beyond the range. `size` is
+    `(h, w)`.
+    """
+    return tf.image.resize(images, size, "lanczos3", antialias=True)
+
+
 def shrink(images, size):
     """Averages as `tf.image.resize` does with `antialias`, by operations that LiteRT has.
 

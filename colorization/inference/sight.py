@@ -32,6 +32,8 @@ _SMALLEST, _FILL = 0.03, 0.93
 _FILLED_SIDE = 0.5
 # Of what the network sees: the longer side over the shorter.
 MAX_ASPECT = 4
+# Lobes of the filter that shrinks, "lanczos3" of TensorFlow.
+_LANCZOS = 3
 # Rows or columns of the result that are made at a time, so that few are kept as floats.
 _BLOCK = 4
 # Pixels a side that screens are looked for in, from the least on, and the finest and the widest, in
@@ -202,8 +204,7 @@ def seen(rgb, description):
 def lightness(rgb, shape):
     """Lightness of a photo at the working size: L* of shape `(1, h, w, 1)`.
 
-    Averages as `tf.image.resize` does with `antialias`: by triangles as wide as two pixels of the
-    result, of the gamma-encoded levels.
+    Shrinks the gamma-encoded levels as `graph_steps.shrink_sharply` does.
     """
     height, width = rgb.shape[:2]
     narrow = np.empty((3, shape[0], width), np.float32)
@@ -225,7 +226,8 @@ def lightness(rgb, shape):
     for start, stop, first, weights in _blocks(width, shape[1]):
         block = narrow[..., first : first + weights.shape[1]]
         np.einsum("ok,chk->cho", weights, block, out=small[..., start:stop])
-    return arrays.rgb_to_lightness(small.transpose(1, 2, 0) / np.iinfo(rgb.dtype).max)[None]
+    levels = np.clip(small.transpose(1, 2, 0) / np.iinfo(rgb.dtype).max, 0, 1)
+    return arrays.rgb_to_lightness(levels)[None]
 
 
 def _blocks(size, new_size):
@@ -234,14 +236,17 @@ def _blocks(size, new_size):
     `weights` is of shape `(stop - start, number)`, for as many places from `first` on.
     """
     scale = size / new_size
-    reach = max(scale, 1.0)
+    width = max(scale, 1.0)
+    reach = _LANCZOS * width
     for start in range(0, new_size, _BLOCK):
         stop = min(start + _BLOCK, new_size)
         centers = (np.arange(start, stop) + 0.5) * scale
         first = max(int(np.floor(centers[0] - reach - 0.5)), 0)
         last = min(int(np.ceil(centers[-1] + reach + 0.5)), size)
         places = np.arange(first, last) + 0.5
-        weights = np.maximum(1 - np.abs(places - centers[:, None]) / reach, 0)
+        distances = (places - centers[:, None]) / width
+        weights = np.sinc(distances) * np.sinc(distances / _LANCZOS)
+        weights[np.abs(distances) > _LANCZOS] = 0
         weights /= weights.sum(axis=1, keepdims=True)
         yield start, stop, first, weights.astype(np.float32)
 
