@@ -135,9 +135,10 @@ def build_networks(config, steps_per_epoch, prior=None, assemble=assemble_model)
         )
         model = assemble(*networks)
     optimizer = build_optimizer(config, steps_per_epoch)
-    loss = RECONSTRUCTION_LOSSES.get(config.loss)
     if config.is_quantized:
         loss = quantized_crossentropy(bins.class_weights(prior, config.uniform_share))
+    else:
+        loss = RECONSTRUCTION_LOSSES[config.loss]
     if not config.is_adversarial:
         model.compile(optimizer, loss, jit_compile=config.xla)
         model.optimizer.build(model.trainable_variables)
