@@ -39,6 +39,7 @@ NUM_EXAMPLES = 100
 FORMATS = ("saved_model", "tflite")
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 CHECKPOINTS = ("latest", "best")
+_INHERITED = " Default: as in the exported model that the run started from; if none, {}."
 
 
 def define_flags():
@@ -95,9 +96,9 @@ def _define_graph_flags(flags):
     )
     flags.DEFINE_integer(
         "working_size",
-        0,
+        None,
         "Short side of what the network sees, in pixels; larger photos are seen smaller, and "
-        "colored at their own size. 0: the size of the training crops.",
+        "colored at their own size. 0: the size of the training crops." + _INHERITED.format("0"),
         lower_bound=0,
     )
     flags.DEFINE_float(
@@ -109,34 +110,35 @@ def _define_graph_flags(flags):
     )
     flags.DEFINE_float(
         "rarity",
-        1.0,
+        None,
         "How much of the class weights a model of quantized chroma keeps: 1 favors rare, vivid "
-        "colors; 0 gives them the share that they have in the training pictures.",
+        "colors; 0 gives them the share that they have in the training pictures."
+        + _INHERITED.format("1"),
         lower_bound=0,
         upper_bound=1,
     )
     flags.DEFINE_float(
         "saturation",
-        1.0,
+        None,
         "Factor of predicted chroma. A mean of likely colors is paler than photos are: choose the "
-        "factor that makes pictures as colorful as the originals.",
+        "factor that makes pictures as colorful as the originals." + _INHERITED.format("1"),
         lower_bound=0,
         upper_bound=4,
     )
     flags.DEFINE_float(
         "second_scale",
-        0.0,
+        None,
         "Share of --working_size at which the network sees a photo once more; its two answers are "
-        "averaged, which depends less on the size of things. 0: one view.",
+        "averaged, which depends less on the size of things. 0: one view." + _INHERITED.format("0"),
         lower_bound=0,
         upper_bound=1,
     )
     flags.DEFINE_float(
         "smoothing",
-        0.0,
+        None,
         "How far, as a share of the short side, predictions are averaged over places of like "
         "lightness and texture, so that a wall has no patches. Makes paler: raise --saturation. "
-        "0: not at all.",
+        "0: not at all." + _INHERITED.format("0"),
         lower_bound=0,
         upper_bound=1,
     )
@@ -146,25 +148,34 @@ def _define_graph_flags(flags):
 class Settings:
     """What an exported model makes of its network.
 
+    None takes what the exported model has that the run started from, so that a fine-tuned model
+    colors as that one does, and else the first value named here.
+
     Args:
-        working_size: Short side of what the network sees, in pixels; 0 takes the training size.
+        working_size: Short side of what the network sees, in pixels; 0 is the training size.
+        rarity: 1, or a smaller share of the class weights of training that is kept, from 0.
+        saturation: 1, or what else predicted chroma is multiplied by. Hints are kept as they are.
+        second_scale: 0 for one view, or the share of the working size of a second.
+        smoothing: 0, or how far, as a share of the short side, predictions are averaged over places
+            that look alike.
         temperature: Of the annealed mean, for models of quantized chroma; 0 takes the recipe's.
-        rarity: Share of the class weights of training that is kept, in `[0, 1]`.
-        saturation: What predicted chroma is multiplied by. Hints are kept as they are.
-        second_scale: Share of the working size at which the network sees a photo once more; 0 for
-            one view.
-        smoothing: How far, as a share of the short side, predictions are averaged over places that
-            look alike; 0 for not at all.
         checkpoint: One of `CHECKPOINTS`.
     """
 
-    working_size: int = 0
+    working_size: int | None = None
+    rarity: float | None = None
+    saturation: float | None = None
+    second_scale: float | None = None
+    smoothing: float | None = None
     temperature: float = 0.0
-    rarity: float = 1.0
-    saturation: float = 1.0
-    second_scale: float = 0.0
-    smoothing: float = 0.0
     checkpoint: str = "latest"
+
+    def completed(self, model):
+        """The settings with no None left. `model` describes an exported model; it may be empty."""
+        first = dict(working_size=0, rarity=1.0, saturation=1.0, second_scale=0.0, smoothing=0.0)
+        chosen = {name: value for name, value in vars(self).items() if value is not None}
+        known = {name: model[name] for name in first if model.get(name) is not None}
+        return Settings(**first | known | chosen)
 
 
 def main(arguments):
@@ -288,10 +299,11 @@ def open_run(model_dir, settings=Settings(), input_size=None):
     from colorization import flags
     from colorization.config import knobs
     from colorization.inference.graph import ColorizationGraph
-    from colorization.training import restore
+    from colorization.training import restore, state
     from colorization.training.networks import build_codec
 
     config = restore.read_recipe(model_dir)
+    settings = settings.completed(state.started_from(model_dir).get("model", {}))
     if settings.temperature:
         config = dataclasses.replace(config, temperature=settings.temperature)
     size = settings.working_size or config.image_size

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import tempfile
 
 import h5py
@@ -111,8 +112,9 @@ def _copy_halved(source, target):
 def starting_weights(config):
     """Reads the weights that `--start_from` names, as `set_weights` takes them, and their origin.
 
-    That is a dict that describes it; both are None without `--start_from`. Raises `UserError` if
-    there are no weights, or they are of another network.
+    The origin is a dict with a `path` and, if they are an exported model's, its `model`: what its
+    exporter wrote of it. Both are None without `--start_from`. Raises `UserError` if there are no
+    weights, or they are of another network.
     """
     place = config.start_from
     if not place:
@@ -122,14 +124,26 @@ def starting_weights(config):
         _check_network(config, _network_flags(theirs), place)
         trained, epoch = trained_generator(theirs, place)
         weights, origin = trained.get_weights(), {"path": os.path.abspath(place), "epochs": epoch}
+        origin |= _of_model(state.started_from(place).get("model"))
     else:
         path = place if os.path.isfile(place) else _find_weights(place)
         read = _read_model if path.endswith(".keras") else _read_weights
         weights, origin = read(config, path), {"path": os.path.abspath(path)}
+        folder = pathlib.Path(path).parent
+        if (folder / model_folder.DESCRIPTION).exists():
+            origin |= _of_model(model_folder.read_description(folder))
     own = build_generator(config, pretrained=False).weights
     if [weight.shape for weight in own] != [weight.shape for weight in weights]:
         raise _unfitting(config, place, "their number or shapes differ")
     return weights, origin
+
+
+def _of_model(description):
+    """The part of an origin that is known of the exported model that weights began as."""
+    if not description:
+        return {}
+    long = ("recipe", "prior")
+    return {"model": {name: value for name, value in description.items() if name not in long}}
 
 
 def _find_weights(place):

@@ -149,10 +149,8 @@ class Run:
             "data_fingerprint": fingerprint,
             "seed": seed,
         }
-        if start is None and os.path.exists(self.path(ENVIRONMENT)):
-            with open(self.path(ENVIRONMENT)) as file:
-                start = json.load(file).get("started_from")
-        if start is not None:
+        start = start or started_from(self.model_dir)
+        if start:
             facts["started_from"] = start
         write_text(self.path(ENVIRONMENT), json.dumps(facts, indent=1) + "\n")
 
@@ -187,6 +185,15 @@ class Run:
             with atomic_write(path) as file:
                 np.save(file, prior)
         return prior
+
+
+def started_from(model_dir):
+    """What a run keeps of the weights that it started from: a dict, empty if there were none."""
+    path = os.path.join(model_dir, ENVIRONMENT)
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file).get("started_from") or {}
 
 
 def absolute(config):

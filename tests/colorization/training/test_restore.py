@@ -128,6 +128,24 @@ def test_a_run_starts_from_what_another_became(finished_run, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_that_started_from_an_exported_model_colors_as_that_one_does(finished_run, tmp_path):
+    chosen = {"working_size": 64, "saturation": 1.2, "smoothing": 0.1, "second_scale": 0.5}
+    source, model = finished_run.config.model_dir, tmp_path / "model"
+    export.export(source, str(model), **chosen)
+    first = _beginning(finished_run, tmp_path / "first", model)
+    train.train(first)
+    # Neither the model nor a run between is needed any more.
+    second = _beginning(finished_run, tmp_path / "second", first.model_dir)
+    train.train(second)
+    shutil.rmtree(model)
+    shutil.rmtree(first.model_dir)
+    _, ours = export.open_run(second.model_dir)
+    assert {name: ours[name] for name in chosen} == chosen
+    _, other = export.open_run(second.model_dir, export.Settings(working_size=0, saturation=1.0))
+    assert (other["working_size"], other["saturation"], other["smoothing"]) == (32, 1.0, 0.1)
+
+
+@pytest.mark.slow
 def test_an_interrupted_start_resumes_without_its_origin(finished_run, tmp_path):
     shutil.copytree(finished_run.config.model_dir, tmp_path / "origin")
     # Of no schedule, so that a run of one epoch and then of two is a run of two.
