@@ -10,13 +10,17 @@ moves f of X and Z; what sRGB cannot show is moved straight toward gray of equal
 
 import concurrent.futures
 import functools
+import itertools
 
 import cv2
 import numpy as np
 
 from pipelines.color import arrays
 
-RADIUS, EPSILON = 8, 20.0
+# Of `graph_steps.slopes`, and of `graph_steps.enlarge_alike`: L* that differs by so much is less
+# alike, and where nothing is alike nearness decides.
+RADIUS, EPSILON = 4, 20.0
+SIMILAR, LEAST_SHARE = 8.0, 1e-6
 # Pixels of a strip: its floats stay within a processor's largest cache, and threads are seldom in
 # Python, where they wait for one another.
 _STRIP_PIXELS = 1 << 17
@@ -33,23 +37,55 @@ def fit(lightness, ab):
     floats of shape `(n, h, w, 4)`: the slopes of a and b, then their intercepts at L* = 0.
     """
     lightness = np.ascontiguousarray(lightness[0, ..., 0])
-    height, width = lightness.shape
-    counts = _sums(np.ones((height, width), np.float32))
+    ab = _enlarge_alike(lightness, ab)
+    counts = _sums(np.ones_like(lightness))
     mean = _sums(lightness) / counts
     variance = np.maximum(_sums(lightness**2) / counts - mean**2, 0) + EPSILON
-    found = np.empty((len(ab), height, width, 4), np.float32)
-    for coefficients, small in zip(found, ab, strict=True):
+    slopes = np.empty_like(ab)
+    for slope, planes in zip(slopes, ab, strict=True):
         for channel in range(2):
-            plane = cv2.resize(
-                np.ascontiguousarray(small[..., channel]),
-                (width, height),
-                interpolation=cv2.INTER_LINEAR,
-            )
-            plane_mean = _sums(plane) / counts
-            slope = (_sums(lightness * plane) / counts - mean * plane_mean) / variance
-            coefficients[..., channel] = _sums(slope) / counts
-            coefficients[..., channel + 2] = _sums(plane_mean - slope * mean) / counts
+            plane = np.ascontiguousarray(planes[..., channel])
+            covariance = _sums(lightness * plane) / counts - mean * _sums(plane) / counts
+            slope[..., channel] = _sums(covariance / variance) / counts
+    return np.concatenate([slopes, ab - slopes * lightness[..., None]], axis=-1)
+
+
+def _enlarge_alike(lightness, ab):
+    """`graph_steps.enlarge_alike` for arrays, of lightness `(h, w)`."""
+    rows, columns = (
+        _neighbors(*lengths) for lengths in zip(ab.shape[1:3], lightness.shape, strict=True)
+    )
+    down, across = (
+        _shrinking_weights(*lengths) for lengths in zip(lightness.shape, ab.shape[1:3], strict=True)
+    )
+    cells = down @ lightness @ across.T
+    pairs = list(itertools.product(rows, columns))
+    weights = []
+    for (row, row_share), (column, column_share) in pairs:
+        unlike = np.square((lightness - cells[row][:, column]) / np.float32(SIMILAR))
+        near = row_share[:, None] * column_share
+        weights.append(near * (np.exp(-unlike / 2) + np.float32(LEAST_SHARE)))
+    total = np.sum(weights, axis=0)
+    found = np.zeros((len(ab), *lightness.shape, 2), np.float32)
+    for ((row, _), (column, _)), weight in zip(pairs, weights, strict=True):
+        found += ab[:, row][:, :, column] * (weight / total)[..., None]
     return found
+
+
+def _neighbors(length, new_length):
+    places = (np.arange(new_length) + 0.5) * length / new_length - 0.5
+    places = np.clip(places, 0, length - 1).astype(np.float32)
+    first = np.floor(places).astype(int)
+    share = places - first
+    return (first, 1 - share), (np.minimum(first + 1, length - 1), share)
+
+
+def _shrinking_weights(length, new_length):
+    step = length / new_length
+    centers = (np.arange(new_length) + 0.5) * step - 0.5
+    distances = np.abs(centers[:, None] - np.arange(length))
+    weights = np.maximum(1 - distances / step, 0).astype(np.float32)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def apply(rgb, coefficients, saturation=1.0, mask=None):

@@ -144,7 +144,7 @@ class ColorizationGraph(tf.Module):
         """
         lightness = self.seen(image)
         ab = self.colorings(lightness, seed, count)
-        return _fit(tf.repeat(lightness, tf.shape(ab)[0], axis=0), ab)
+        return graph_steps.fit(tf.repeat(lightness, tf.shape(ab)[0], axis=0), ab)
 
     @tf.function(autograph=False)
     def apply(self, rows, coefficients, top, height, amount):
@@ -214,12 +214,12 @@ class ColorizationGraph(tf.Module):
         networks that take them, are of shape `(batch, h, w, 3)`: ab in CIE units, and a mask that
         is 1 where it is meant; None for none.
         """
-        return _fit(lightness, self.ab(lightness, hints))
+        return graph_steps.fit(lightness, self.ab(lightness, hints))
 
     def coefficients_and_logits(self, lightness, hints=None):
         """As `coefficients`, with the logits they are made of, at the network's own resolution."""
         logits = self._say(lightness, hints)
-        return _fit(lightness, self._ab(logits)), logits
+        return graph_steps.fit(lightness, self._ab(logits)), logits
 
     def ab(self, lightness, hints=None):
         """Ab at the network's own resolution, of lightness and hints at the working size."""
@@ -330,10 +330,6 @@ class ColorizationGraph(tf.Module):
 def strip_rows(batch, width):
     """Rows of a strip that holds about `STRIP_PIXELS` pixels, for integers or int32 tensors."""
     return STRIP_PIXELS // (batch * width) + 1
-
-
-def _fit(lightness, ab):
-    return graph_steps.fit(lightness, tf.image.resize(ab, tf.shape(lightness)[1:3]))
 
 
 def _to_rgb(lab, depth):

@@ -4,17 +4,19 @@ Tensors are float32, `(batch, height, width, channels)`; L* is in `[0, 100]`, ab
 functions that run in a graph, for any height and width from 1 up. `full_size` is the twin of the
 enlargement for arrays.
 
-Chroma is predicted coarsely, lightness is known at every pixel. In every window at the working
-size `ab = slope * L + intercept` is fitted; slope and intercept vary smoothly, so they may be
-enlarged bilinearly, and the photo's full-size lightness puts the edges back where they are.
+Chroma is predicted coarsely, lightness is known at every pixel. At the working size each pixel
+takes the chroma of those cells around it that are as light as it is. From there on `ab = slope * L
++ intercept`: slope and intercept may be enlarged bilinearly, and the photo's full-size lightness
+puts the edges back where they are.
 
-Sources: He, Sun, Tang, "Guided Image Filtering", TPAMI 2013, equations 5, 6 and 8; He, Sun, "Fast
-Guided Filter", arXiv:1505.00996.
+Sources: Kopf, Cohen, Lischinski, Uyttendaele, "Joint Bilateral Upsampling", SIGGRAPH 2007; the
+slopes are those of He, Sun, Tang, "Guided Image Filtering", TPAMI 2013, equations 5 and 8; enlarged
+as in He, Sun, "Fast Guided Filter", arXiv:1505.00996.
 """
 
 import tensorflow as tf
 
-from colorization.inference.full_size import EPSILON, RADIUS
+from colorization.inference.full_size import EPSILON, LEAST_SHARE, RADIUS, SIMILAR
 
 COMMON_RANGE, FLAT_RANGE = 80.0, 10.0
 LIGHTNESS_STEP, TEXTURE_STEP, AB_STEP = 3.0, 1.0, 12.0
@@ -129,19 +131,63 @@ def average_alike(lightness, ab, prediction, reach):
     return tf.reshape(averaged, [batch, height, width, channels])
 
 
-def fit(lightness, ab, radius=RADIUS, epsilon=EPSILON):
-    """Fits chroma as a local linear function of lightness of the same size.
+def fit(lightness, ab):
+    """Fits chroma as a local linear function of lightness.
 
-    Windows reach `radius` pixels from their centers. `epsilon` is the variance of L* below which a
-    window counts as flat, in L* units squared; 20 snaps quarter-resolution chroma to edges without
-    copying texture into it. Returns coefficients, `(batch, height, width, 4)`: the slopes of a and
-    b, then their intercepts at L* = 0.
+    `lightness` is L*, `(batch, height, width, 1)`; `ab` is of its size or smaller. Returns
+    coefficients, `(batch, height, width, 4)`: the slopes of a and b, then their intercepts at L* =
+    0. At this lightness they give `enlarge_alike` of `ab`; what a larger copy of the photo adds in
+    lightness, an edge or a line, adds chroma by the slope that the two have in windows around it.
+    """
+    ab = enlarge_alike(lightness, ab)
+    slope = slopes(lightness, ab)
+    return tf.concat([slope, ab - slope * lightness], axis=-1)
+
+
+def enlarge_alike(lightness, ab):
+    """Enlarges chroma, `(batch, h, w, 2)`, to the size of `lightness`, `(batch, H, W, 1)`.
+
+    Each pixel takes from the four cells around it, by how near they are, as in a bilinear
+    enlargement, and by how alike they are in lightness: differences of `SIMILAR` are a standard
+    deviation. So a color ends where what it belongs to ends. Where all is alike, this is bilinear.
+    """
+    _, height, width, _ = tf.unstack(tf.shape(lightness))
+    _, rows, columns, _ = tf.unstack(tf.shape(ab))
+    cells = tf.concat([ab, shrink(lightness, [rows, columns])], axis=-1)
+    total, weights = 0.0, 0.0
+    for row, row_share in _neighbors(rows, height):
+        for column, column_share in _neighbors(columns, width):
+            cell = tf.gather(tf.gather(cells, row, axis=1), column, axis=2)
+            unlike = tf.square((lightness - cell[..., 2:]) / SIMILAR)
+            near = row_share[:, None, None] * column_share[:, None]
+            weight = near * (tf.exp(-unlike / 2) + LEAST_SHARE)
+            total += weight * cell[..., :2]
+            weights += weight
+    return total / weights
+
+
+def _neighbors(length, new_length):
+    """The two of `length` cells around each of more pixels: pairs of their numbers and shares."""
+    step = tf.cast(length, tf.float32) / tf.cast(new_length, tf.float32)
+    places = (tf.range(tf.cast(new_length, tf.float32)) + 0.5) * step - 0.5
+    places = tf.clip_by_value(places, 0.0, tf.cast(length - 1, tf.float32))
+    first = tf.floor(places)
+    share = places - first
+    first = tf.cast(first, tf.int32)
+    return (first, 1 - share), (tf.minimum(first + 1, length - 1), share)
+
+
+def slopes(lightness, ab, radius=RADIUS, epsilon=EPSILON):
+    """The slopes of chroma over lightness of the same size: `(batch, height, width, 2)`.
+
+    Windows reach `radius` pixels from their centers; the slopes of all windows that hold a pixel
+    are averaged. `epsilon` is the variance of L* below which a window counts as flat, in L* units
+    squared.
     """
     mean_lightness, mean_ab = box_mean(lightness, radius), box_mean(ab, radius)
     variance = box_mean(lightness**2, radius) - mean_lightness**2
     covariance = box_mean(lightness * ab, radius) - mean_lightness * mean_ab
-    slope = covariance / (tf.maximum(variance, 0.0) + epsilon)
-    return box_mean(tf.concat([slope, mean_ab - slope * mean_lightness], axis=-1), radius)
+    return box_mean(covariance / (tf.maximum(variance, 0.0) + epsilon), radius)
 
 
 def enlarge_rows(coefficients, top, num_rows, height, width):
