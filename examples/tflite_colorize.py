@@ -59,8 +59,12 @@ def colorize(content, photo, num_threads=2):
     about = json.loads(bytes(behind if buffer.data is None else buffer.data))
     width, height = about["input_size"] and about["input_size"][::-1] or working_size(photo, about)
     # Channel by channel in floats: Pillow rounds what it resizes in whole numbers.
-    channels = [band.convert("F").resize((width, height), 2) for band in photo.split()]
-    seen = to_lightness(np.stack(channels, axis=-1))[None, ..., None].astype(np.float32)
+    channels = [
+        band.convert("F").resize((width, height), Image.Resampling.LANCZOS)
+        for band in photo.split()
+    ]
+    small = np.clip(np.stack(channels, axis=-1), 0, 255)
+    seen = to_lightness(small)[None, ..., None].astype(np.float32)
     inputs = {"lightness": seen}
     if about.get("takes_hints"):
         # Colors that are known: ab, and a mask that is 1 where it is meant.

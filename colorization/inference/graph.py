@@ -277,8 +277,9 @@ class ColorizationGraph(tf.Module):
         """What the network says of photos of this lightness, at the working size."""
         prediction = self._infer(self._condition(lightness, hints))
         if self._second_scale:
-            second = self._say_again(lightness, hints)
-            prediction = (prediction + tf.image.resize(second, tf.shape(prediction)[1:3])) / 2
+            cells = graph_steps.shrink(lightness, tf.shape(prediction)[1:3])
+            second = graph_steps.enlarge_alike(cells, self._say_again(lightness, hints))
+            prediction = (prediction + second) / 2
         if not self._smoothing:
             return prediction
         seen = graph_steps.restore_contrast(lightness)

@@ -350,7 +350,8 @@ def test_two_views_are_averaged():
         small = tf.image.resize(light, (32, 64), antialias=True)
         small_hints = None if given is None else tf.image.resize(given, (32, 64), "nearest")
         views = one.ab(light, given), one.ab(small, small_hints)
-        expected = (views[0] + tf.image.resize(views[1], views[0].shape[1:3])) / 2
+        cells = tf.image.resize(light, views[0].shape[1:3], antialias=True)
+        expected = (views[0] + graph_steps.enlarge_alike(cells, views[1])) / 2
         np.testing.assert_allclose(two.ab(light, given), expected, rtol=1e-4, atol=1e-4)
 
 

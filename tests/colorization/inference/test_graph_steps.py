@@ -83,7 +83,7 @@ def test_coefficients_give_back_what_was_enlarged():
 
 
 def bilateral_filter(lightness, ab, plane, reach):
-    """Tomasi and Manduchi 1998 over lightness, texture and color, cell by cell, in float64."""
+    """Tomasi and Manduchi 1998 over lightness, texture and color, where it is flat, in float64."""
     height, width = plane.shape
     cells = [
         tf.image.resize(moment[..., None], (height, width), antialias=True)[..., 0].numpy()
@@ -92,13 +92,14 @@ def bilateral_filter(lightness, ab, plane, reach):
     texture = np.sqrt(np.maximum(window_mean(cells[1], 1) - window_mean(cells[0], 1) ** 2, 0))
     step = reach * min(height, width)
     place = np.indices((height, width)) / step
-    looks = [cells[0] / 3.0, texture, *np.moveaxis(ab / 12, -1, 0), *place]
+    looks = [cells[0] / 6.0, texture, *np.moveaxis(ab / 24, -1, 0), *place]
     looks = np.stack(looks, axis=-1).astype(np.float64)
     pairs = [np.s_[y : y + 2, x : x + 2] for y in range(0, height, 2) for x in range(0, width, 2)]
     others = np.array([looks[pair].mean(axis=(0, 1)) for pair in pairs])
     said = np.array([plane[pair].mean() for pair in pairs])
     weights = np.exp(-((looks[..., None, :] - others) ** 2).sum(axis=-1) / 2)
-    return (weights * said).sum(axis=-1) / weights.sum(axis=-1)
+    averaged = (weights * said).sum(axis=-1) / weights.sum(axis=-1)
+    return plane + (averaged - plane) * np.exp(-((texture / 5) ** 2))
 
 
 @pytest.mark.parametrize("size", [(8, 12), (5, 7), (1, 1)])
@@ -113,14 +114,23 @@ def test_what_looks_alike_is_averaged_as_a_bilateral_filter_does(size):
             np.testing.assert_allclose(ours[picture, ..., channel], expected, rtol=1e-3, atol=0.02)
 
 
+def test_what_is_not_flat_stays_as_it_is():
+    lightness = np.full((1, 64, 64, 1), 50, np.float32)
+    lightness[:, :, 32:] += 90 * (np.indices((64, 32)).sum(axis=0) // 4 % 2)[..., None] - 45
+    ab = noise(1, 16, 16, 2, scale=10.0)
+    found = graph_steps.average_alike(lightness, ab, ab, 0.5).numpy()
+    np.testing.assert_allclose(found[:, :, 10:], ab[:, :, 10:], atol=1e-3)
+    assert found[:, :, :6].std() < ab[:, :, :6].std() / 3
+
+
 def test_a_wall_becomes_even_and_its_neighbor_stays_another():
     lightness = np.full((1, 64, 64, 1), 30, np.float32)
     lightness[:, :, 32:] = 70
     ab = noise(1, 16, 16, 2, scale=10.0)
     ab[:, :, 8:] += 10
     even = graph_steps.average_alike(lightness, ab, ab, 0.5).numpy()
-    # One column of cells on each side of the edge has its texture.
-    for half, mean in ((np.s_[0, :, :7], 5), (np.s_[0, :, 9:], 15)):
+    # Two columns of cells on each side of the edge have its texture.
+    for half, mean in ((np.s_[0, :, :6], 5), (np.s_[0, :, 10:], 15)):
         assert even[half].std() < ab[half].std() / 3
         assert abs(even[half].mean() - mean) < 1
 
