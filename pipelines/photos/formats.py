@@ -1,7 +1,7 @@
 """The table of picture formats, which everything that reads, writes or names pictures asks.
 
 A new format is one row here. One that libvips does not read also needs a function in
-`decoders._OTHER_READERS`, and one that takes metadata in its own way a function in
+`decoders._BITMAPS`, and one that takes metadata in its own way a function in
 `encoders._ENCODERS`.
 
 Sources: ISO/IEC 14496-12 (file type box); each format's own specification for its first bytes.
@@ -25,7 +25,7 @@ class Format:
         media_type: MIME type.
         magic: Regular expression that matches the start of its files.
         reader: libvips operation that reads it, without `_buffer`, or a key of
-            `decoders._OTHER_READERS`.
+            `decoders._BITMAPS`.
         brands: For a format in an ISO media file, the brands in its `ftyp` box that tell it.
         fail_on: What makes libvips refuse a file. "error" includes wrong checksums of PNG chunks;
             JPEG has no checksums, and damage leaves warnings.

@@ -58,12 +58,7 @@ class Photo:
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """The model that computed a photo's colors.
-
-    Args:
-        model: Name of the model.
-        version: Its version.
-    """
+    """The name and the version of the model that computed a photo's colors."""
 
     model: str
     version: str
