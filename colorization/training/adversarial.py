@@ -61,8 +61,8 @@ class AdversarialModel(keras.Model):
         """Sets optimizers and losses, and builds the optimizers so that checkpoints hold them.
 
         Args:
-            optimizer: Optimizer of the generator.
-            discriminator_optimizer: Optimizer of the discriminator.
+            optimizer: That of the generator.
+            discriminator_optimizer: That of the discriminator.
             adversarial_loss: Pair of functions `discriminator(real_logits, fake_logits)` and
                 `generator(fake_logits)`.
             distance: Function of `(target, prediction)`.
@@ -95,7 +95,6 @@ class AdversarialModel(keras.Model):
         return list(self._means.values())
 
     def call(self, condition, training=False):
-        """Predicts, as the generator does without noise."""
         return layers.generate(self.generator, condition, training=training)
 
     def make_train_function(self, force=False):
@@ -118,7 +117,6 @@ class AdversarialModel(keras.Model):
         return step
 
     def train_step(self, data):
-        """Updates the networks that the phase names."""
         condition, target = data[:2]
         updates_generator, updates_discriminator = PHASES[self.phase]
         variables = self.generator.trainable_variables

