@@ -36,15 +36,6 @@ _XMP_ORIENTATION = re.compile(
 _EMPTY = f'<x:xmpmeta xmlns:x="{_PREFIXES["x"]}"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 _IPTC_RESOURCE = 0x0404
 _LOCK = threading.Lock()
-_UPRIGHT = {
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-    8: lambda pixels: np.rot90(pixels),
-}
 
 
 def xmp_orientation(xmp):
@@ -210,8 +201,9 @@ def add_tiff_tags(about, block, start):
 
 def upright(pixels, turn, about):
     """Makes a `Photo` of pixels as they were stored, and of the file's metadata."""
-    swapped = turn >= 5
-    pixels = _UPRIGHT.get(turn, np.asarray)(pixels)
+    swapped, over, across = turn >= 5, turn in (3, 4, 7, 8), turn in (2, 3, 6, 7)
+    pixels = pixels.swapaxes(0, 1) if swapped else pixels
+    pixels = pixels[:: -1 if over else 1, :: -1 if across else 1]
     turned = exif.upright(about.exif, swapped) if about.exif else None
     xmp = upright_xmp(about.xmp) if _parse(about.xmp) else None
     lost = (("Exif", about.exif and not turned), ("XMP", about.xmp and not xmp))
