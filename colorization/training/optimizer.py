@@ -27,13 +27,8 @@ class AtRunStep(keras.optimizers.schedules.LearningRateSchedule):
     """Follows another schedule over the steps of a run, of which an optimizer makes only some.
 
     An optimizer counts its own updates. Without this, one that makes every fifth step would end
-    the run after a fifth of its schedule.
-
-    Args:
-        schedule: A `LearningRateSchedule` of the run's steps.
-        lone_start: Steps at the start of the run that this optimizer all makes.
-        idle_start: Steps at the start of the run of which it makes none.
-        every: From then on it makes every N-th step.
+    the run after a fifth of its schedule. It makes all of `lone_start` steps at the start of the
+    run, or none of `idle_start`, and every N-th step from then on.
     """
 
     def __init__(self, schedule, lone_start=0, idle_start=0, every=1):

@@ -78,8 +78,16 @@ class Run:
                 "--model_dir is a new directory, or one that this command made. Received: "
                 f"{self.model_dir}, which has no {RECIPE}. Choose another."
             )
-        if self.is_chief:
-            self._make(config)
+        if not self.is_chief:
+            return
+        try:
+            os.makedirs(self.path("samples"), exist_ok=True)
+            if not os.path.exists(path):
+                self.write_recipe(config)
+        except OSError as error:
+            raise TrainingError(
+                f"--model_dir={self.model_dir} can't be made: {error.strerror}."
+            ) from error
 
     def _forget_mistakes(self, config):
         """Takes other flags in place of the run's, which has no epoch that could be lost."""
@@ -89,16 +97,6 @@ class Run:
         for name in (RECIPE, "survey.json", "val_survey.json", "prior.npy"):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.path(name))
-
-    def _make(self, config):
-        try:
-            os.makedirs(self.path("samples"), exist_ok=True)
-            if not os.path.exists(self.path(RECIPE)):
-                self.write_recipe(config)
-        except OSError as error:
-            raise TrainingError(
-                f"--model_dir={self.model_dir} can't be made: {error.strerror}."
-            ) from error
 
     def write_recipe(self, config):
         """Writes the flags, with absolute paths."""
