@@ -6,7 +6,6 @@ the run.
 
 import dataclasses
 import json
-import logging
 import os
 
 import numpy as np
@@ -15,7 +14,7 @@ import tensorflow as tf
 from pipelines.batches import decoding
 from pipelines.color.gray import is_gray
 from pipelines.errors import UserError
-from pipelines.files import atomic_write, name_first
+from pipelines.files import atomic_write, warn_of
 from pipelines.photos import formats
 
 MOST_DAMAGED = 0.1
@@ -147,23 +146,17 @@ def describe_skipped(found):
 
 def _report(source, found):
     for kind, words in _FLAWS.items():
-        names = getattr(found, kind)
-        if names:
-            logging.warning(
-                "%s: %d of %d pictures are %s and are skipped: %s",
-                source.name,
-                len(names),
-                found.num_pictures,
-                words,
-                name_first(names),
-            )
+        what = f"pictures are {words} and are skipped"
+        warn_of(getattr(found, kind), source.name, found.num_pictures, what)
     most = MOST_DAMAGED * found.num_pictures
     if len(found.damaged) > most:
+        kind = formats.by_suffix(found.damaged[0])
+        untrained = kind and not kind.trained
+        note = f", and training does not read {kind.name}" if untrained else ""
         raise UserError(
             f"{source.name}: {len(found.damaged)} of {found.num_pictures} files are damaged or no "
             f"{formats.TRAINED_NAMES} pictures, more than {MOST_DAMAGED:.0%}; the first "
-            f"is {found.damaged[0]}{_untrained(found.damaged[0])}. Remove or convert them, or name "
-            "another folder."
+            f"is {found.damaged[0]}{note}. Remove or convert them, or name another folder."
         )
     if len(found.mismatched) > most:
         raise UserError(
@@ -178,11 +171,6 @@ def _report(source, found):
             f"{len(found.gray)} are gray{also}. Name others"
             + (", or lower --white_background." if also else ".")
         )
-
-
-def _untrained(name):
-    kind = formats.by_suffix(name)
-    return f", and training does not read {kind.name}" if kind and not kind.trained else ""
 
 
 def white_share(picture):
