@@ -78,21 +78,16 @@ def survey(source, white_background=0.0):
 
     @plain
     def inspect(position, element):
-        encoded = source.read(element)
-        picture, turn = _decode_upright(encoded)
-        turns = [turn]
-        is_mismatched, is_not_white = False, False
-        if source.read_gray:
-            gray = source.read_gray(element)
-            gray_picture, gray_turn = _decode_upright(gray)
-            is_mismatched = tf.reduce_any(tf.shape(picture) != tf.shape(gray_picture))
-            encoded = tf.strings.join([encoded, gray])
-            turns.append(gray_turn)
-        if white_background:
-            is_not_white = white_share(picture) < white_background
+        # One, or of a pair two.
+        files = tf.reshape(source.read_all(element), [-1])
+        pictures, turns = zip(*map(_decode_upright, tf.unstack(files)), strict=True)
+        picture = pictures[0]
+        is_mismatched = tf.reduce_any(tf.shape(picture) != tf.shape(pictures[-1]))
+        is_not_white = white_share(picture) < white_background if white_background else False
         # The first that holds is reported.
         flaws = tf.stack([is_mismatched, is_gray(picture), is_not_white])
-        return position, flaws, tf.strings.to_hash_bucket_fast(encoded, 2**62), tf.stack(turns)
+        content = tf.strings.to_hash_bucket_fast(tf.strings.reduce_join(files), 2**62)
+        return position, flaws, content, tf.stack(turns)
 
     rows = source.elements.enumerate().map(inspect, PARALLEL).ignore_errors()
     good, digest, turned = set(), 0, []
