@@ -65,6 +65,7 @@ def _recipe_names():
 
 
 def _find_recipe(name):
+    """Path of a recipe, by its name."""
     names = _recipe_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, 1)
@@ -102,7 +103,7 @@ def parse_flagfile(path):
 
 
 def define_option_flags(values):
-    """Defines the flags."""
+    """Defines a flag for each field of `Options`."""
     for name in _OPTION_NAMES:
         knob, bounds = KNOBS[name], {}
         if knob.least is not None:

@@ -47,9 +47,13 @@ def run(arguments, options):
     """
     if arguments or not options.role:
         raise UserError(f"data_service takes --role={' or '.join(ROLES)} and other flags only.")
-    needed = {"dispatcher": ("workers",), "worker": ("dispatcher", "address")}[options.role]
-    for name in needed:
-        _check_addresses(name, getattr(options, name), many=name == "workers")
+    for name in {"dispatcher": ("workers",), "worker": ("dispatcher", "address")}[options.role]:
+        text, many = getattr(options, name), name == "workers"
+        for address in text.split(",") if many else [text]:
+            host, _, port = address.rpartition(":")
+            if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+                form = "HOST:PORT of each worker, separated by commas" if many else "HOST:PORT"
+                raise UserError(f"--{name} is {form}. Received: {text or 'nothing'}.")
     console.import_quietly()
     _server = _start(options)
     print(f"The {options.role} runs until it is stopped.", flush=True)
@@ -58,33 +62,12 @@ def run(arguments, options):
         pass
 
 
-def _check_addresses(name, text, many):
-    for address in text.split(",") if many else [text]:
-        host, _, port = address.rpartition(":")
-        if not (host and port.isdecimal() and 0 < int(port) < 2**16):
-            form = "HOST:PORT of each worker, separated by commas" if many else "HOST:PORT"
-            raise UserError(f"--{name} is {form}. Received: {text or 'nothing'}.")
-
-
 def _start(options):
     import tensorflow as tf
 
     service = tf.data.experimental.service
     is_worker = options.role == "worker"
     port = int(options.address.rpartition(":")[2]) if is_worker else options.port
-    _check_port(port)
-    try:
-        if is_worker:
-            return service.WorkerServer(
-                service.WorkerConfig(options.dispatcher, options.address, port)
-            )
-        workers = options.workers.split(",")
-        return service.DispatchServer(service.DispatcherConfig(port=port, worker_addresses=workers))
-    except tf.errors.OpError as error:
-        raise UserError(f"The {options.role} can't be started: {first_line(error)}.") from error
-
-
-def _check_port(port):
     # Two servers would share it, and half of the calls would go astray.
     with socket.socket() as probe:
         # One that has just ended keeps no port.
@@ -95,6 +78,15 @@ def _check_port(port):
             raise UserError(
                 f"Port {port} can't be used: {error.strerror}. Choose another."
             ) from error
+    try:
+        if is_worker:
+            return service.WorkerServer(
+                service.WorkerConfig(options.dispatcher, options.address, port)
+            )
+        workers = options.workers.split(",")
+        return service.DispatchServer(service.DispatcherConfig(port=port, worker_addresses=workers))
+    except tf.errors.OpError as error:
+        raise UserError(f"The {options.role} can't be started: {first_line(error)}.") from error
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Files and folders: which are the user's own, and writing them whole or not at all."""
 
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -21,6 +22,13 @@ def is_passed_over(name):
 def name_first(names):
     """The first ten of some names, as one text."""
     return ", ".join(names[:NUM_NAMED]) + (", ..." if len(names) > NUM_NAMED else "")
+
+
+def warn_of(names, where, total, what):
+    """Logs a warning, if there are any of `total`, such as `"folder: 3 of 9 pictures are gray"`."""
+    if names:
+        counts = f"{len(names)} of {total}"
+        logging.warning("%s: %s %s: %s", where, counts, what, name_first(names))
 
 
 def sample_photos():
@@ -65,8 +73,12 @@ def atomic_path(path, overwrite=True):
     try:
         yield temporary
         if os.path.isdir(temporary):
-            _sync_folder(temporary)
-            _rename_folder(temporary, path)
+            for parent, _, names in os.walk(temporary):
+                for name in names:
+                    _sync(os.path.join(parent, name))
+            if os.path.lexists(path):
+                raise FileExistsError(f"{path} exists")
+            os.rename(temporary, path)
         else:
             _sync(temporary)
             if overwrite:
@@ -88,18 +100,6 @@ def _sync(path):
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sync_folder(folder):
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            _sync(os.path.join(parent, name))
-
-
-def _rename_folder(temporary, path):
-    if os.path.lexists(path):
-        raise FileExistsError(f"{path} exists")
-    os.rename(temporary, path)
 
 
 def _claim(temporary, path):

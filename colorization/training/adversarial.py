@@ -61,8 +61,8 @@ class AdversarialModel(keras.Model):
         """Sets optimizers and losses, and builds the optimizers so that checkpoints hold them.
 
         Args:
-            optimizer: Optimizer of the generator.
-            discriminator_optimizer: Optimizer of the discriminator.
+            optimizer: That of the generator.
+            discriminator_optimizer: That of the discriminator.
             adversarial_loss: Pair of functions `discriminator(real_logits, fake_logits)` and
                 `generator(fake_logits)`.
             distance: Function of `(target, prediction)`.
@@ -95,7 +95,6 @@ class AdversarialModel(keras.Model):
         return list(self._means.values())
 
     def call(self, condition, training=False):
-        """Predicts, as the generator does without noise."""
         return layers.generate(self.generator, condition, training=training)
 
     def make_train_function(self, force=False):
@@ -118,14 +117,15 @@ class AdversarialModel(keras.Model):
         return step
 
     def train_step(self, data):
-        """Updates the networks that the phase names."""
         condition, target = data[:2]
         updates_generator, updates_discriminator = PHASES[self.phase]
         variables = self.generator.trainable_variables
         losses = {}
         with tf.GradientTape() as tape:
-            drawn = self._noise(condition)
-            prediction = layers.generate(self.generator, condition, drawn, training=True)
+            size, noise = layers.noise_size(self.generator), None
+            if size:
+                noise = normal(self._seed(_NOISE), [tf.shape(condition)[0], size])
+            prediction = layers.generate(self.generator, condition, noise, training=True)
             batch = condition, target, prediction
             shown = None if self.phase == "pretraining" else self.shown(*batch)
             if updates_discriminator:
@@ -162,12 +162,17 @@ class AdversarialModel(keras.Model):
         with tf.GradientTape() as tape:
             real_logits = self.discriminator(real, training=True)
             fake_logits = self.discriminator(fake, training=True)
-            labels = self._labels(real_logits) if self.label_smoothing else {}
+            smoothing, labels = self.label_smoothing, {}
+            if smoothing:
+                shape = [tf.shape(real_logits)[0]] + [1] * (real_logits.shape.rank - 1)
+                labels["real_labels"] = uniform(self._seed(_REAL_LABELS), shape, 1 - smoothing, 1)
+                labels["fake_labels"] = uniform(self._seed(_FAKE_LABELS), shape, 0, smoothing)
             loss = self.discriminator_loss(real_logits, fake_logits, **labels)
             losses = {"discriminator_loss": loss}
             if self.penalty_weight:
+                factors = uniform(self._seed(_FACTORS), [tf.shape(target)[0], 1, 1, 1])
                 losses["penalty"] = gradient_penalty(
-                    self.discriminator, condition, target, prediction, self._factors(target)
+                    self.discriminator, condition, target, prediction, factors
                 )
                 loss += self.penalty_weight * losses["penalty"]
             scaled = self.discriminator_optimizer.scale_loss(_share_of_replica(loss))
@@ -177,21 +182,6 @@ class AdversarialModel(keras.Model):
     def _seed(self, purpose):
         steps = self.optimizer.iterations, self.discriminator_optimizer.iterations
         return step_seed(self.seed, purpose, *map(tf.convert_to_tensor, steps))
-
-    def _noise(self, condition):
-        size = layers.noise_size(self.generator)
-        return normal(self._seed(_NOISE), [tf.shape(condition)[0], size]) if size else None
-
-    def _factors(self, target):
-        return uniform(self._seed(_FACTORS), [tf.shape(target)[0], 1, 1, 1])
-
-    def _labels(self, logits):
-        shape = [tf.shape(logits)[0]] + [1] * (logits.shape.rank - 1)
-        smoothing = self.label_smoothing
-        return {
-            "real_labels": uniform(self._seed(_REAL_LABELS), shape, 1 - smoothing, 1),
-            "fake_labels": uniform(self._seed(_FAKE_LABELS), shape, 0, smoothing),
-        }
 
     def _record(self, **losses):
         for name, value in losses.items():
@@ -222,17 +212,10 @@ def _share_of_replica(loss):
 def gradient_penalty(discriminator, condition, real, fake, factors):
     """Squared distance from 1 of the critic's slope between real and generated targets.
 
-    Args:
-        discriminator: Model of `[condition, target]`. Without batch norm, so that a logit depends
-            on its own picture alone.
-        condition: Float tensor of shape `(batch, height, width, 1)`.
-        real: Float tensor of shape `(batch, height, width, channels)`.
-        fake: Float tensor of the same shape.
-        factors: Float tensor of shape `(batch, 1, 1, 1)`, in `[0, 1]`: where between `real`, at 0,
-            and `fake`, at 1, each picture's slope is taken.
-
-    Returns:
-        Scalar: the mean over the pictures.
+    The discriminator of `[condition, target]` is without batch norm, so that a logit depends on its
+    own picture alone. `factors`, of shape `(batch, 1, 1, 1)` and in `[0, 1]`, say where between
+    `real`, at 0, and `fake`, at 1, each picture's slope is taken. Returns the mean over the
+    pictures.
 
     Source: Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, equation 3.
     """

@@ -14,10 +14,9 @@ import tensorflow as tf
 
 from colorization.config import ConfigError
 from colorization.evaluation import measure, runs
-from colorization.evaluation.features import open_squeezenet
 from colorization.evaluation.figures import FIGURES, summarize
 from colorization.training.optimizer import averaged_weights
-from colorization.training.state import Checkpoints, TrainingError, checkpoint_folder
+from colorization.training.state import TrainingError
 from pipelines import console
 from pipelines.files import atomic_write
 from pipelines.photos import photo_files
@@ -26,11 +25,8 @@ from pipelines.photos import photo_files
 class Phases(keras.callbacks.Callback):
     """Sets before every step which networks of an `AdversarialModel` it updates.
 
-    Args:
-        pretrain_epochs: Epochs at the start that train the generator alone.
-        generator_every: From then on the generator is updated at every N-th step.
-        discriminator_every: Likewise the discriminator. One of the two is 1.
-        steps_per_epoch: Steps of an epoch, so that counting spans epochs and interruptions.
+    After `pretrain_epochs` of the generator alone, each is updated at every N-th step, counted
+    over the run, so that interruptions change nothing. One of the two N is 1.
     """
 
     def __init__(self, pretrain_epochs, generator_every, discriminator_every, steps_per_epoch):
@@ -40,11 +36,9 @@ class Phases(keras.callbacks.Callback):
         self.epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Remembers the epoch."""
         self.epoch = epoch
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Sets the phase of the step."""
         if self.epoch < self.pretrain_epochs:
             self.model.phase = "pretraining"
             return
@@ -71,17 +65,15 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
         self.epoch, self._unread = 0, []
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Remembers the epoch, to count steps over the run."""
         self.epoch, self._unread = epoch, []
 
     def on_train_batch_end(self, batch, logs=None):
-        """Keeps the losses of a step: means over the epoch so far, which one NaN turns to NaN."""
+        # Means over the epoch so far, which one NaN turns to NaN.
         self._unread.append((batch, dict(logs)))
         if len(self._unread) >= self.every:
             self._check()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Checks the last steps."""
         self._check()
 
     def _check(self):
@@ -100,13 +92,10 @@ class StopAtNonFiniteLoss(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """Keeps one row per epoch in `history.csv` and in TensorBoard's events.
 
-    Args:
-        model_dir: Directory of the run.
-        epoch: Number of epochs before the restored checkpoint; later rows, left by a run that was
-            killed before its next checkpoint, are dropped.
-        followers: Callbacks that act on the losses; they are shown the kept rows again, so that
-            their patience survives an interruption.
-        writes: Whether this process writes; if not, it keeps the rows for the followers alone.
+    Rows after `epoch`, that of the restored checkpoint, are dropped: they were left by a run that
+    was killed before its next one. `followers`, callbacks that act on the losses, are shown the
+    others again, so that their patience survives an interruption; for them alone the rows are kept
+    by a process that does not write.
     """
 
     def __init__(self, model_dir, epoch, followers=(), writes=True):
@@ -139,19 +128,15 @@ class History(keras.callbacks.Callback):
             _set_learning_rate(self.model, rate)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Starts the clock."""
         self._start = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Keeps the row of an epoch, and writes it."""
         values = {k: float(v) for k, v in logs.items()}
         values["learning_rate"] = _learning_rate(self.model)
         values["seconds"] = round(time.monotonic() - self._start, 1)
         self.rows.append({"epoch": epoch + 1, **values})
-        if self.writer:
-            self._write(epoch, values)
-
-    def _write(self, epoch, values):
+        if not self.writer:
+            return
         names = list(dict.fromkeys(name for row in self.rows for name in row))
         with atomic_write(self.path, "w", newline="") as file:
             table = csv.DictWriter(file, names, restval="")
@@ -193,7 +178,7 @@ class Figures(keras.callbacks.Callback):
         }
 
     def on_epoch_end(self, epoch, logs=None):
-        """Measures with the averaged weights, as the exported model would be."""
+        # With the averaged weights, as the exported model would be.
         if (epoch + 1) % self.every == 0:
             with averaged_weights(self.network, self.model.optimizer):
                 logs.update(self.measure())
@@ -217,7 +202,6 @@ class Following:
     """
 
     def on_epoch_end(self, epoch, logs=None):
-        """Tells how bad the epoch was, if it was measured."""
         if self.monitor in logs:
             bad = badness(self.monitor, logs[self.monitor])
             super().on_epoch_end(epoch, logs | {self.monitor: bad})
@@ -231,7 +215,6 @@ class DropOnPlateau(Following, keras.callbacks.ReduceLROnPlateau):
     """Lowers the learning rate of both optimizers where progress stops."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """Follows what is monitored; the discriminator's rate follows the generator's."""
         super().on_epoch_end(epoch, logs)
         _set_learning_rate(self.model, _learning_rate(self.model))
 
@@ -253,11 +236,9 @@ class KeepBest(keras.callbacks.Callback):
     Which one that is follows from the rows of the history alone, so that an interruption changes
     nothing. Among epochs that did equally well it is the first.
 
-    Args:
-        monitor: What the epochs are held against each other by.
-        history: `callbacks.History`; comes before this among the callbacks.
-        saved: `Checkpoints` that keep one. They come before the run's own: a run that is killed
-            between the two resumes from the epoch before, and repeats this one.
+    `history`, the `History`, comes before this among the callbacks, and `saved`, `Checkpoints` that
+    keep one, before the run's own: a run that is killed between the two resumes from the epoch
+    before, and repeats this one.
     """
 
     def __init__(self, monitor, history, saved):
@@ -265,7 +246,6 @@ class KeepBest(keras.callbacks.Callback):
         self.monitor, self.history, self.saved = monitor, history, saved
 
     def on_epoch_end(self, epoch, logs=None):
-        """Saves if no earlier epoch did as well."""
         if self.monitor in logs:
             earlier = [
                 badness(self.monitor, float(row[self.monitor]))
@@ -281,8 +261,8 @@ class KeepBest(keras.callbacks.Callback):
 class SampleSheet(keras.callbacks.Callback):
     """Draws a sheet after every epoch: pictures in gray, as colored, and as they are, in rows.
 
-    They are uint8 of shape `(num_pictures, size, size, 3)`, or pairs, with the gray pictures as
-    three channels more.
+    The averaged weights color, as in the exported model. Pictures are uint8 of shape
+    `(num_pictures, size, size, 3)`, or pairs, with the gray pictures as three channels more.
     """
 
     def __init__(self, built, pictures, directory):
@@ -291,7 +271,6 @@ class SampleSheet(keras.callbacks.Callback):
         self.pictures, self.directory = pictures, directory
 
     def on_epoch_end(self, epoch, logs=None):
-        """Draws with the averaged weights, as the exported model would."""
         with (
             console.doing("Coloring samples"),
             averaged_weights(self.network, self.model.optimizer),
@@ -299,11 +278,6 @@ class SampleSheet(keras.callbacks.Callback):
             colored = runs.color_pictures(self.network, self.codec, self.pictures)
         path = os.path.join(self.directory, f"epoch_{epoch + 1:04d}.png")
         photo_files.write_picture(path, runs.sheet(self.pictures, colored), overwrite=True)
-
-
-def open_features(config):
-    """Opens the networks that a run's metrics need: SqueezeNet by `--feature_weights`, or none."""
-    return [open_squeezenet(config.feature_weights)] if config.measures_features else []
 
 
 def build_followers(config):
@@ -321,10 +295,11 @@ def build_followers(config):
     return followers
 
 
-def build_figures(config, built, pictures, features):
+def build_figures(config, built, pictures, networks):
     """Makes the callbacks that measure metrics on validation pictures, if the run does.
 
-    Raises `ConfigError` if there are fewer than 2 usable pictures.
+    `networks` are those of the metrics. Raises `ConfigError` if there are fewer than 2 usable
+    pictures.
     """
     if not config.monitor_every:
         return []
@@ -335,12 +310,4 @@ def build_figures(config, built, pictures, features):
             f"which has {survey.num_usable}."
         )
     taken, every = pictures.measured(), config.monitor_every
-    return [Figures(built.generator, built.codec, taken, every, features)]
-
-
-def build_best(config, run, model, history):
-    """Makes the callbacks that keep the best checkpoint, if `--monitor` names a measure."""
-    if config.monitor == "auto":
-        return []
-    saved = Checkpoints(model, checkpoint_folder(run.model_dir, "best"), 1)
-    return [KeepBest(config.monitor, history, saved)]
+    return [Figures(built.generator, built.codec, taken, every, networks)]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from colorization.evaluation.features import open_squeezenet
 from colorization.flags import format_flags
 from colorization.training import callbacks, networks, restore, state
 from pipelines import console
@@ -27,7 +28,9 @@ def train(config, workers):
     run = state.Run("" if config.dry_run else config.model_dir, workers.is_chief)
     # Opened first: a flag that names nothing usable leaves no directory behind.
     with console.doing("Opening the pictures"):
-        pictures, features = Pictures(config), callbacks.open_features(config)
+        pictures, features = Pictures(config), []
+        if config.measures_features:
+            features = [open_squeezenet(config.feature_weights)]
     weights, origin = None, None
     if not run.has_checkpoint:
         with console.doing("Reading the weights to start from"):
@@ -85,9 +88,12 @@ def _fit(config, workers, run, pictures, built, figures):
         every = config.generator_every, config.discriminator_every
         around.insert(0, callbacks.Phases(config.pretrain_epochs, *every, steps))
     if workers.is_chief:
-        sheet = callbacks.SampleSheet(built, pictures.shown(), run.path("samples"))
-        best = callbacks.build_best(config, run, built.model, history)
-        around += [sheet, *best, checkpoints]
+        around.append(callbacks.SampleSheet(built, pictures.shown(), run.path("samples")))
+        if config.monitor != "auto":
+            folder = state.checkpoint_folder(run.model_dir, "best")
+            saved = state.Checkpoints(built.model, folder, 1)
+            around.append(callbacks.KeepBest(config.monitor, history, saved))
+        around.append(checkpoints)
 
     batches = pictures.training_batches(built.codec, epoch * steps, workers.shard)
     checks, check_steps = None, None
@@ -168,12 +174,10 @@ class Pictures:
 
     @property
     def steps_per_epoch(self):
-        """Steps of an epoch."""
         counted = self.survey.num_usable // self.config.batch_size
         return self.config.steps_per_epoch or max(1, counted)
 
     def training_batches(self, codec, start_step=0, shard=(0, 1)):
-        """The endless training batches from a step on: see `input_chain.training_batches`."""
         return input_chain.training_batches(
             self.source, self.survey, codec, self.config, start_step, shard, self.service
         )

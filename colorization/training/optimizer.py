@@ -27,13 +27,8 @@ class AtRunStep(keras.optimizers.schedules.LearningRateSchedule):
     """Follows another schedule over the steps of a run, of which an optimizer makes only some.
 
     An optimizer counts its own updates. Without this, one that makes every fifth step would end
-    the run after a fifth of its schedule.
-
-    Args:
-        schedule: A `LearningRateSchedule` of the run's steps.
-        lone_start: Steps at the start of the run that this optimizer all makes.
-        idle_start: Steps at the start of the run of which it makes none.
-        every: From then on it makes every N-th step.
+    the run after a fifth of its schedule. It makes all of `lone_start` steps at the start of the
+    run, or none of `idle_start`, and every N-th step from then on.
     """
 
     def __init__(self, schedule, lone_start=0, idle_start=0, every=1):
@@ -42,14 +37,12 @@ class AtRunStep(keras.optimizers.schedules.LearningRateSchedule):
         self.lone_start, self.idle_start = lone_start, idle_start
 
     def __call__(self, step):
-        """Learning rate of the optimizer's update number `step`."""
         step = ops.cast(step, "int32")
         # Of N steps the last is an update.
         later = self.lone_start + (step - self.lone_start + 1) * self.every - 1
         return self.schedule(self.idle_start + ops.where(step < self.lone_start, step, later))
 
     def get_config(self):
-        """For Keras' serialization."""
         return {
             "schedule": self.schedule,
             "lone_start": self.lone_start,
@@ -59,24 +52,17 @@ class AtRunStep(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly to another schedule, and follows it from there.
-
-    Args:
-        schedule: A `LearningRateSchedule`.
-        num_steps: Steps of the rise.
-    """
+    """Rises linearly to another schedule over `num_steps`, and follows it from there."""
 
     def __init__(self, schedule, num_steps):
         super().__init__()
         self.schedule, self.num_steps = schedule, num_steps
 
     def __call__(self, step):
-        """Learning rate of a step."""
         share = (ops.cast(step, "float32") + 1) / max(self.num_steps, 1)
         return ops.minimum(share, 1.0) * self.schedule(step)
 
     def get_config(self):
-        """For Keras' serialization."""
         return {"schedule": self.schedule, "num_steps": self.num_steps}
 
 

@@ -13,7 +13,8 @@ class Process:
     """A process that trains alone, on one device or on several, under a `tf.distribute` strategy.
 
     What several workers have to do together it does alone, or not at all; `cluster.workers.Workers`
-    does it with others.
+    does it with others. `is_chief`: it writes checkpoints, logs and sheets. `shard`: its number and
+    the number of workers.
     """
 
     is_chief = True
@@ -24,37 +25,29 @@ class Process:
 
     @property
     def description(self):
-        """What trains, for people."""
         return console.count(self.strategy.num_replicas_in_sync, "device")
 
     def guard(self):
-        """Context within which the loss of another worker is an error that names it."""
         return contextlib.nullcontext()
 
     def chief_first(self):
-        """Context that the chief goes through before the others."""
         return contextlib.nullcontext()
 
     def wait(self):
-        """Waits until all workers are here."""
+        pass
 
     def agree(self, facts):
-        """Checks that all workers have the same facts, a dict of texts."""
+        pass
 
-    def assemble(self, generator, discriminator=None):
-        """The Keras model that trains a generator, against a discriminator if there is one."""
-        return assemble_model(generator, discriminator)
+    assemble = staticmethod(assemble_model)
 
     def feed(self, batches, is_endless=False):
-        """Makes what `fit` takes of this process's batches: see `Workers.feed`."""
         return batches
 
     def count_steps(self, num_pictures, batch_size):
-        """Steps of a validation; None: until its batches end."""
-        return None
+        return None  # Until the batches end.
 
     def callbacks(self):
-        """Callbacks of `fit` that come before those that act on the logs."""
         return []
 
 

@@ -182,10 +182,8 @@ def _read_model(config, path):
     try:
         return keras.models.load_model(path, compile=False).get_weights()
     except (OSError, ValueError, TypeError, KeyError) as error:
-        reason = first_line(error)[:160]
-        raise ConfigError(
-            f"--start_from={path} is no Keras model that can be read: {reason}"
-        ) from error
+        begin = f"--start_from={path} is no Keras model that can be read: "
+        raise ConfigError(begin + first_line(error)[:160]) from error
 
 
 def _unfitting(config, path, reason):

@@ -78,8 +78,16 @@ class Run:
                 "--model_dir is a new directory, or one that this command made. Received: "
                 f"{self.model_dir}, which has no {RECIPE}. Choose another."
             )
-        if self.is_chief:
-            self._make(config)
+        if not self.is_chief:
+            return
+        try:
+            os.makedirs(self.path("samples"), exist_ok=True)
+            if not os.path.exists(path):
+                self.write_recipe(config)
+        except OSError as error:
+            raise TrainingError(
+                f"--model_dir={self.model_dir} can't be made: {error.strerror}."
+            ) from error
 
     def _forget_mistakes(self, config):
         """Takes other flags in place of the run's, which has no epoch that could be lost."""
@@ -90,16 +98,6 @@ class Run:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.path(name))
 
-    def _make(self, config):
-        try:
-            os.makedirs(self.path("samples"), exist_ok=True)
-            if not os.path.exists(self.path(RECIPE)):
-                self.write_recipe(config)
-        except OSError as error:
-            raise TrainingError(
-                f"--model_dir={self.model_dir} can't be made: {error.strerror}."
-            ) from error
-
     def write_recipe(self, config):
         """Writes the flags, with absolute paths."""
         if self.model_dir and self.is_chief:
@@ -109,11 +107,8 @@ class Run:
         if os.path.exists(self.path(FINISHED)):
             os.remove(self.path(FINISHED))
         self.write_recipe(config)
-        course = (
-            f" The rest follows the cosine of {config.epochs} epochs."
-            if config.schedule == "cosine"
-            else ""
-        )
+        course = f" The rest follows the cosine of {config.epochs} epochs."
+        course = course if config.schedule == "cosine" else ""
         print(f"--epochs is raised from {earlier.epochs} to {config.epochs}.{course}", flush=True)
 
     @property
@@ -122,12 +117,10 @@ class Run:
         return os.path.exists(self.path(FINISHED))
 
     def mark_finished(self):
-        """Notes that the run has had its last epoch."""
         write_text(self.path(FINISHED), "")
 
     @property
     def has_checkpoint(self):
-        """Whether there is a checkpoint to resume from."""
         return bool(self.model_dir and tf.train.latest_checkpoint(self.path("checkpoints")))
 
     @property

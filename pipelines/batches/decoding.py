@@ -14,9 +14,9 @@ import functools
 import tensorflow as tf
 
 MAX_PIXELS = 100_000_000
-JPEG, PNG, GIF, BMP, _UNKNOWN = range(5)
-_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM")
-_NAMES = ("JPEG", "PNG", "GIF", "BMP", "?")
+JPEG, PNG, GIF, BMP, _WEBP, _UNKNOWN = range(6)
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF")
+_NAMES = ("JPEG", "PNG", "GIF", "BMP", "?", "?")
 _ORIENTATION = 274
 # Of segments, chunks or entries: a file of nothing else would keep its reader busy for hours.
 _MOST_PARTS = 1000
@@ -126,16 +126,12 @@ def read_header(encoded):
     whether it `is_deep`, of 16 bits; its `turn`, the Exif orientation from 1 to 8; and its
     `problem`, a text that says why it must not be decoded, empty if it may.
     """
-    starts = tf.stack([_starts_with(encoded, start) for start in _STARTS])
-    kind = tf.where(tf.reduce_any(starts), tf.argmax(starts, output_type=tf.int32), _UNKNOWN)
-    about = [_jpeg_header, _png_header, _gif_header, _bmp_header, _no_header]
-    numbers = tf.switch_case(kind, [lambda read=read: read(encoded) for read in about])
-    height, width, exif, depth, is_odd = tf.unstack(numbers)
+    kind, (height, width, exif, depth, is_odd) = _describe(encoded)
     height = tf.abs(height)
     name = tf.gather(tf.constant(_NAMES), kind)
     shape = tf.strings.format("{} x {}", (width, height))
     problem = _first(
-        (kind == _UNKNOWN, "a JPEG, PNG, GIF or BMP file was expected, not of another kind"),
+        (kind >= _WEBP, "a JPEG, PNG, GIF or BMP file was expected, not of another kind"),
         (is_odd > 0, tf.strings.join(["this sort of ", name, " can't be decoded here"])),
         ((height < 1) | (width < 1), tf.strings.join(["the header of this ", name, " is damaged"])),
         (
@@ -150,15 +146,8 @@ def read_header(encoded):
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 def read_orientation(encoded):
     """Reads the Exif orientation of a JPEG, PNG or WebP file: int64 from 1 to 8, 1 if none."""
-    starts = tf.stack([_starts_with(encoded, start) for start in _STARTS[:2]])
-    is_webp = _starts_with(encoded, b"RIFF") & (text(encoded, 8, 4) == b"WEBP")
-    which = tf.where(tf.reduce_any(starts), tf.argmax(starts, output_type=tf.int32), 2)
-    readers = [
-        lambda: _jpeg_header(encoded)[2],
-        lambda: _png_header(encoded)[2],
-        lambda: tf.cond(is_webp, lambda: _webp_exif(encoded), lambda: tf.constant(0, tf.int64)),
-    ]
-    return _turn_if_any(encoded, tf.switch_case(which, readers))
+    _, (_, _, exif, _, _) = _describe(encoded)
+    return _turn_if_any(encoded, exif)
 
 
 def upright(pixels, turn):
@@ -188,12 +177,14 @@ def _turn_if_any(encoded, exif):
     )
 
 
-def _starts_with(encoded, start):
-    return text(encoded, 0, len(start)) == start
-
-
-def _no_header(_):
-    return _numbers(0, 0, 0, 8, 0)
+def _describe(encoded):
+    """A file's kind, and its height, width, offset of Exif, depth, and whether it is odd."""
+    starts = tf.stack([text(encoded, 0, len(start)) == start for start in _STARTS])
+    kind = tf.where(tf.reduce_any(starts), tf.argmax(starts, output_type=tf.int32), _UNKNOWN)
+    readers = [_jpeg_header, _png_header, _gif_header, _bmp_header, _webp_header]
+    branches = [lambda read=read: read(encoded) for read in readers]
+    numbers = tf.switch_case(kind, [*branches, lambda: _numbers(0, 0, 0, 8, 0)])
+    return kind, tf.unstack(numbers)
 
 
 def _gif_header(encoded):
@@ -248,9 +239,7 @@ def _jpeg_header(encoded):
     return _numbers(height, width, exif, 8, tf.where(is_known, 0, 1))
 
 
-def _webp_exif(encoded):
-    """Offset of the Exif block of a WebP file; 0 where there is none."""
-
+def _webp_header(encoded):
     def next_chunk(at, _):
         name, length = text(encoded, at, 4), number(encoded, at + 4, 4, big=False)
         # Some writers put the JPEG marker before the block.
@@ -264,7 +253,7 @@ def _webp_exif(encoded):
     _, exif = tf.while_loop(
         goes_on, next_chunk, (12, 0), parallel_iterations=1, maximum_iterations=_MOST_PARTS
     )
-    return tf.cast(exif, tf.int64)
+    return _numbers(0, 0, exif, 8, 0)
 
 
 def _turn(encoded, exif):

@@ -94,19 +94,16 @@ def _count_workers(address, patience):
     # Without a worker it would wait forever.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    deadline = time.monotonic() + patience
-    while thread.is_alive() and time.monotonic() < deadline and not _are_all(found):
+    deadline, expected = time.monotonic() + patience, None
+    while thread.is_alive() and time.monotonic() < deadline and len(found) != expected:
         thread.join(0.05)
+        expected = max((number for _, number in tuple(found)), default=None)
     if errors:
         raise ServiceError(
             f"--data_service={address} is no data service of pipelines.data_service: "
             f"{first_line(errors[0])}. {_START}"
         ) from errors[0]
-    return len(found), max((expected for _, expected in tuple(found)), default=0)
-
-
-def _are_all(found):
-    return bool(found) and len(found) == max(expected for _, expected in tuple(found))
+    return len(found), max((number for _, number in tuple(found)), default=0)
 
 
 def cut_batches(service, pictures, crop, batch_size, start_step):

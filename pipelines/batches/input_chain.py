@@ -159,11 +159,8 @@ def _cache_on_disk(encoded, folder, found):
     found_places = np.array(records.find_places(path), object)
     if not is_paired:
         return tf.data.Dataset.from_tensor_slices(found_places), records.read_record
-    return tf.data.Dataset.from_tensor_slices(found_places.reshape(-1, 2, 3)), _read_pair
-
-
-def _read_pair(pair):
-    return tf.stack([records.read_record(pair[0]), records.read_record(pair[1])])
+    pairs = tf.data.Dataset.from_tensor_slices(found_places.reshape(-1, 2, 3))
+    return pairs, lambda pair: tf.stack([records.read_record(pair[i]) for i in (0, 1)])
 
 
 def center_batches(source, found, size, batch_size, shard=(0, 1)):

@@ -6,7 +6,6 @@ the run.
 
 import dataclasses
 import json
-import logging
 import os
 
 import numpy as np
@@ -15,7 +14,7 @@ import tensorflow as tf
 from pipelines.batches import decoding
 from pipelines.color.gray import is_gray
 from pipelines.errors import UserError
-from pipelines.files import atomic_write, name_first
+from pipelines.files import atomic_write, warn_of
 from pipelines.photos import formats
 
 MOST_DAMAGED = 0.1
@@ -79,21 +78,16 @@ def survey(source, white_background=0.0):
 
     @plain
     def inspect(position, element):
-        encoded = source.read(element)
-        picture, turn = _decode_upright(encoded)
-        turns = [turn]
-        is_mismatched, is_not_white = False, False
-        if source.read_gray:
-            gray = source.read_gray(element)
-            gray_picture, gray_turn = _decode_upright(gray)
-            is_mismatched = tf.reduce_any(tf.shape(picture) != tf.shape(gray_picture))
-            encoded = tf.strings.join([encoded, gray])
-            turns.append(gray_turn)
-        if white_background:
-            is_not_white = white_share(picture) < white_background
+        # One, or of a pair two.
+        files = tf.reshape(source.read_all(element), [-1])
+        pictures, turns = zip(*map(_decode_upright, tf.unstack(files)), strict=True)
+        picture = pictures[0]
+        is_mismatched = tf.reduce_any(tf.shape(picture) != tf.shape(pictures[-1]))
+        is_not_white = white_share(picture) < white_background if white_background else False
         # The first that holds is reported.
         flaws = tf.stack([is_mismatched, is_gray(picture), is_not_white])
-        return position, flaws, tf.strings.to_hash_bucket_fast(encoded, 2**62), tf.stack(turns)
+        content = tf.strings.to_hash_bucket_fast(tf.strings.reduce_join(files), 2**62)
+        return position, flaws, content, tf.stack(turns)
 
     rows = source.elements.enumerate().map(inspect, PARALLEL).ignore_errors()
     good, digest, turned = set(), 0, []
@@ -147,23 +141,17 @@ def describe_skipped(found):
 
 def _report(source, found):
     for kind, words in _FLAWS.items():
-        names = getattr(found, kind)
-        if names:
-            logging.warning(
-                "%s: %d of %d pictures are %s and are skipped: %s",
-                source.name,
-                len(names),
-                found.num_pictures,
-                words,
-                name_first(names),
-            )
+        what = f"pictures are {words} and are skipped"
+        warn_of(getattr(found, kind), source.name, found.num_pictures, what)
     most = MOST_DAMAGED * found.num_pictures
     if len(found.damaged) > most:
+        kind = formats.by_suffix(found.damaged[0])
+        untrained = kind and not kind.trained
+        note = f", and training does not read {kind.name}" if untrained else ""
         raise UserError(
             f"{source.name}: {len(found.damaged)} of {found.num_pictures} files are damaged or no "
             f"{formats.TRAINED_NAMES} pictures, more than {MOST_DAMAGED:.0%}; the first "
-            f"is {found.damaged[0]}{_untrained(found.damaged[0])}. Remove or convert them, or name "
-            "another folder."
+            f"is {found.damaged[0]}{note}. Remove or convert them, or name another folder."
         )
     if len(found.mismatched) > most:
         raise UserError(
@@ -178,11 +166,6 @@ def _report(source, found):
             f"{len(found.gray)} are gray{also}. Name others"
             + (", or lower --white_background." if also else ".")
         )
-
-
-def _untrained(name):
-    kind = formats.by_suffix(name)
-    return f", and training does not read {kind.name}" if kind and not kind.trained else ""
 
 
 def white_share(picture):

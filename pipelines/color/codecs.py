@@ -108,15 +108,10 @@ class Codec:
         return tf.pad(gray, [[0, 0]] * (gray.shape.rank - 1) + [[0, 3]])
 
     def hint(self, condition, ab, mask):
-        """Puts hints into a condition.
+        """Puts hints into a condition of shape `(batch, height, width, 4)`.
 
-        Args:
-            condition: Float tensor of shape `(batch, height, width, 4)`.
-            ab: Float tensor of shape `(batch, height, width, 2)`: hinted colors, in CIE units.
-            mask: Float tensor of shape `(batch, height, width, 1)`: 1 where they hold, 0 elsewhere.
-
-        Returns:
-            Float tensor of the condition's shape.
+        `ab`, `(batch, height, width, 2)`, holds hinted colors in CIE units, and `mask`, `(batch,
+        height, width, 1)`, 1 where they hold and 0 elsewhere.
         """
         return tf.concat([condition[..., :1], ab * mask / HINT_SCALE, mask], axis=-1)
 
@@ -157,15 +152,9 @@ class Codec:
     def pictures(self, condition, target, prediction):
         """Makes pictures of targets and of predictions, for whoever compares the two.
 
-        Of a target no finer than the prediction: that would tell them apart by itself.
-
-        Args:
-            condition: As for `decode`.
-            target: Float tensor as `encode` returns it, of known size.
-            prediction: As for `decode`, of a size that divides the target's.
-
-        Returns:
-            Two float tensors of shape `(batch, height, width, 3)`: sRGB in `[0, 1]`.
+        Of a target no finer than the prediction: that would tell them apart by itself. Of the
+        target, as `encode` returns it, the size is known, and a multiple of the prediction's.
+        Arguments and results, of which there are two, are else those of `decode`.
         """
         factor = target.shape[1] // prediction.shape[1]
         target = tf.nn.avg_pool2d(target, factor, factor, "VALID")

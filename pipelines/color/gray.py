@@ -1,12 +1,9 @@
-"""Which pictures are gray: for all of training and coloring.
-
-Three questions look alike and have three rules.
+"""Which pictures are gray: three questions that look alike and have three rules.
 
 - `is_gray`: is there any color to learn from, or to measure? A channel that differs anywhere is
   enough, so that a sepia print is not gray. It runs in a graph, on every picture of a set.
 - `has_colors`: was this photo taken, or painted, in color? A print in one tone was not, however
   yellow. It looks at what parts from the tone.
-
 - `is_bilevel`: is it black and white alone, as of a fax? Such a picture can't take colors.
 
 Which pictures of a set are in one tint is a matter of degree; `colorization.auditing.inspection`

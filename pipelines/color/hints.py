@@ -44,10 +44,12 @@ def _points(ab, draw):
     number = tf.math.log(tf.maximum(draw([1], 1), 1e-6)) / tf.math.log(1 - _GEOMETRIC)
     exists = tf.cast(tf.range(MAX_POINTS), tf.float32) < 1 + tf.floor(number)
     half = tf.floor(draw([MAX_POINTS], 2) * 5)
-    rows, columns = (
-        tf.cast(_covers(draw([MAX_POINTS], index), half, length), tf.float32)
-        for index, length in ((3, shape[1]), (4, shape[2]))
-    )
+    covered = []
+    for index, length in ((3, shape[1]), (4, shape[2])):
+        center = tf.floor(draw([MAX_POINTS], index) * tf.cast(length, tf.float32))[..., None]
+        off = tf.abs(tf.cast(tf.range(length), tf.float32) - center)
+        covered.append(tf.cast(off <= half[..., None], tf.float32))
+    rows, columns = covered
     rows *= tf.cast(exists, tf.float32)[..., None]
     area = tf.reduce_sum(rows, axis=-1) * tf.reduce_sum(columns, axis=-1)
     sums = tf.einsum("bky,byxc,bkx->bkc", rows, ab, columns)
@@ -55,12 +57,6 @@ def _points(ab, draw):
     cover = tf.matmul(rows, columns, transpose_a=True)[..., None]
     painted = [tf.matmul(rows * colors[..., c, None], columns, transpose_a=True) for c in (0, 1)]
     return tf.stack(painted, axis=-1) / tf.maximum(cover, 1.0), tf.cast(cover > 0, tf.float32)
-
-
-def _covers(place, half, length):
-    """Whether patches around random places cover each of `length` rows or columns."""
-    center = tf.floor(place * tf.cast(length, tf.float32))[..., None]
-    return tf.abs(tf.cast(tf.range(length), tf.float32) - center) <= half[..., None]
 
 
 def _film(ab, draw):

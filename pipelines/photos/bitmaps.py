@@ -45,8 +45,9 @@ def bmp_header(data):
     return abs(height), abs(width), resolution, alpha
 
 
-def decode_bmp(data, alpha):
+def decode_bmp(data):
     """Decodes a BMP file to uint8 of shape `(height, width, 3 or 4)`; `ValueError` if damaged."""
+    _, _, _, alpha = bmp_header(data)
     pixels = _decode(data, cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR)
     return cv2.cvtColor(pixels, _TO_RGB[pixels.shape[-1]])
 
@@ -107,8 +108,8 @@ def pnm_header(data):
 def decode_pnm(data):
     """Decodes the first picture of the file.
 
-    Returns an array of shape `(height, width, 1 or 3)`, stretched to the full range: uint8, or
-    uint16 where levels go beyond 255. Raises `ValueError` if the file is cut short or damaged.
+    Returns an array of shape `(height, width, 3)`, stretched to the full range: uint8, or uint16
+    where levels go beyond 255. Raises `ValueError` if the file is cut short or damaged.
     """
     height, width, largest, start = pnm_header(data)
     kind = int(data[1:2])
@@ -135,4 +136,4 @@ def decode_pnm(data):
     if largest != full:
         levels = (levels.astype(np.uint32) * full + largest // 2) // largest
     dtype = np.uint16 if largest > 255 else np.uint8
-    return levels.astype(dtype).reshape(height, width, channels)
+    return levels.astype(dtype).reshape(height, width, channels).repeat(3 // channels, axis=2)

@@ -4,6 +4,7 @@ The size that the header claims is checked before any pixel is decoded, and dama
 never becomes a photo that is partly gray.
 """
 
+import contextlib
 import dataclasses
 import functools
 import io
@@ -14,7 +15,7 @@ import numpy as np
 import pyvips
 
 from pipelines.photos import bitmaps, exif, headers, icc, metadata, tiff
-from pipelines.photos.photo import MAX_PIXELS, Metadata, Photo, PictureError
+from pipelines.photos.photo import MAX_PIXELS, Metadata, PictureError
 
 _CRITICAL, _WARNING = 8, 16
 # Warnings of libvips would end up in the log of whoever colors a folder or, where they quote
@@ -36,7 +37,6 @@ _SALVAGED = ("JPEG", "PNG")
 # Most pixels for each byte of a file that is worth salvaging.
 _SPARSEST = 1000
 _END_OF_PNG = b"IEND\xaeB`\x82"
-_COLORS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "cmyk": 4}
 
 
 def decode(kind, data, salvage=False):
@@ -48,7 +48,7 @@ def decode(kind, data, salvage=False):
     try:
         if kind.is_read_by_libvips:
             return _decode_with_vips(kind, data)
-        return [_OTHER_READERS[kind.reader](data)]
+        return [_decode_heic(data) if kind.name == "HEIC" else _decode_bitmap(kind, data)]
     except PictureError:
         raise
     except (pyvips.Error, ValueError, OverflowError, EOFError) as error:
@@ -101,32 +101,18 @@ def _check_size(kind, sizes):
 
 
 def _decode_with_vips(kind, data):
-    remarks, whole = (), data
+    altered, num_rows, remarks, labs = data, 0, (), {}
     if kind.name == "JPEG":
-        data = headers.without_junk(whole)
-        if data is not whole:
-            remarks += ("there are stray bytes around its first marker.",)
-        if headers.lacks_end(data):
-            remarks += ("its end marker is missing; all its pixels are there.",)
-        if headers.has_more_xmp(data):
-            remarks += ("its XMP metadata beyond the first 64 KB are left out.",)
-    if kind.name == "JPEG" and (unusual := headers.unusual_jpeg(data)):
-        raise PictureError(
-            "expected a baseline or progressive JPEG of 8 bits per sample. Received: "
-            f"{unusual}. Save it as PNG or TIFF."
-        )
-    if kind.name == "PNG" and _END_OF_PNG not in data:
+        altered, num_rows, remarks = _strict_jpeg(data)
+    elif kind.name == "PNG" and _END_OF_PNG not in data:
         raise ValueError("the last chunk is missing")  # libpng would not mind.
-    labs = {}
-    if kind.name == "TIFF":
+    elif kind.name == "TIFF":
         block = exif.Block(data)
         tiff.refuse_raw(block)
         starts = block.starts()
         labs = {start: lab for start in starts if (lab := tiff.lab_of(block, start))}
         # libvips writes to standard error if these go beyond its own limits.
         _check_size(kind.name, [tiff.size_of(block, start) for start in starts])
-    altered, num_rows = headers.strict_jpeg(data) if kind.name == "JPEG" else (data, 0)
-    if labs:
         altered = tiff.as_rgb(block, [position for position, _ in labs.values()])
     operation = getattr(pyvips.Image, f"{kind.reader}_buffer")
     load = functools.partial(operation, altered, access="sequential", fail_on=kind.fail_on)
@@ -145,7 +131,7 @@ def _decode_with_vips(kind, data):
         # The header is read only; a page's decoder goes when its pixels are there.
         image, images[page] = images[page], None
         about, said = metadata.metadata_of(image), remarks
-        if resolution := metadata.resolution(kind, image, data):
+        if resolution := metadata.resolution(kind, image, altered):
             about = dataclasses.replace(about, resolution=resolution)
         if kind.name == "TIFF":
             start = starts[page] if page < len(starts) else None
@@ -166,6 +152,23 @@ def _decode_with_vips(kind, data):
     return photos
 
 
+def _strict_jpeg(data):
+    """What `headers.strict_jpeg` makes of a JPEG file, and remarks; refuses unusual sorts."""
+    whole, remarks = headers.without_junk(data), ()
+    if whole is not data:
+        remarks += ("there are stray bytes around its first marker.",)
+    if headers.lacks_end(whole):
+        remarks += ("its end marker is missing; all its pixels are there.",)
+    if headers.has_more_xmp(whole):
+        remarks += ("its XMP metadata beyond the first 64 KB are left out.",)
+    if unusual := headers.unusual_jpeg(whole):
+        raise PictureError(
+            "expected a baseline or progressive JPEG of 8 bits per sample. Received: "
+            f"{unusual}. Save it as PNG or TIFF."
+        )
+    return *headers.strict_jpeg(whole), remarks
+
+
 def _num_frames(kind, image, data):
     """How many frames an animation has; 1 for what is none."""
     if kind.name in ("PNG", "AVIF"):
@@ -176,7 +179,7 @@ def _num_frames(kind, image, data):
 
 def _pixels(kind, image):
     """Decodes to sRGB, uint8 or uint16, of shape `(height, width, 3 or 4)`; and gives remarks."""
-    colors = _COLORS.get(image.interpretation)
+    colors = icc.BANDS.get(image.interpretation)
     extra = image.bands - colors if colors else -1
     if image.format not in ("uchar", "ushort") or extra not in (0, 1):
         raise PictureError(
@@ -190,26 +193,24 @@ def _pixels(kind, image):
     return pixels.reshape(image.height, image.width, image.bands), remarks
 
 
-def _decode_bmp(data):
-    height, width, resolution, transparent = bitmaps.bmp_header(data)
-    _check_size("BMP", [(height, width)])
-    pixels = bitmaps.decode_bmp(data, transparent)
-    return metadata.upright(pixels, 1, Metadata(resolution=resolution))
+# What reads `(height, width, ...)` of a header, and what decodes the file.
+_BITMAPS = {
+    "netpbm": (bitmaps.pnm_header, bitmaps.decode_pnm),
+    "opencv": (bitmaps.bmp_header, bitmaps.decode_bmp),
+    "openjpeg": (bitmaps.jpeg_2000_size, bitmaps.decode_jpeg_2000),
+}
 
 
-def _decode_jpeg_2000(data):
-    _check_size("JPEG 2000", [bitmaps.jpeg_2000_size(data)])
-    return metadata.upright(bitmaps.decode_jpeg_2000(data), 1, Metadata())
+def _decode_bitmap(kind, data):
+    read_header, read_pixels = _BITMAPS[kind.reader]
+    height, width, *others = read_header(data)
+    _check_size(kind.name, [(height, width)])
+    resolution = others[0] if kind.name == "BMP" else None
+    return metadata.upright(read_pixels(data), 1, Metadata(resolution=resolution))
 
 
-def _decode_pnm(data):
-    height, width, _, _ = bitmaps.pnm_header(data)
-    _check_size("PNM", [(height, width)])
-    pixels = bitmaps.decode_pnm(data)
-    return Photo(np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels)
-
-
-def _decode_heic(data):
+@contextlib.contextmanager
+def _opened_heic(source):
     try:
         import pillow_heif
     except ImportError as error:
@@ -218,15 +219,19 @@ def _decode_heic(data):
             "package. Run: pip install 'colorization[heic]'"
         ) from error
     try:
-        file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-        width, height = file.size
-        _check_size("HEIC", [(height, width)])
-        pixels = np.ascontiguousarray(file).reshape(height, width, -1)
+        yield pillow_heif.open_heif(source, convert_hdr_to_8bit=False)
     except PictureError:
         raise
     except Exception as error:
         # SyntaxError, RuntimeError, IndexError and more, none of them documented.
         raise ValueError("pillow-heif cannot read it") from error
+
+
+def _decode_heic(data):
+    with _opened_heic(io.BytesIO(data)) as file:
+        width, height = file.size
+        _check_size("HEIC", [(height, width)])
+        pixels = np.ascontiguousarray(file).reshape(height, width, -1)
     kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
     image = pyvips.Image.new_from_memory(pixels, width, height, pixels.shape[2], kind)
     colors = 3 if image.bands > 2 else 1
@@ -239,20 +244,6 @@ def _decode_heic(data):
     # Its decoder has turned it upright.
     photo = metadata.upright(pixels, 1, metadata.metadata_of(image))
     return dataclasses.replace(photo, remarks=ignored + photo.remarks)
-
-
-_OTHER_READERS = {
-    "netpbm": _decode_pnm,
-    "opencv": _decode_bmp,
-    "openjpeg": _decode_jpeg_2000,
-    "pillow-heif": _decode_heic,
-}
-# Of these, what reads height and width from a header, without another package.
-_OTHER_HEADERS = {
-    "netpbm": bitmaps.pnm_header,
-    "opencv": bitmaps.bmp_header,
-    "openjpeg": bitmaps.jpeg_2000_size,
-}
 
 
 class NotTold(Exception):
@@ -273,41 +264,23 @@ def page_sizes(path, kind, max_pages):
     `max_pages` bounds those of a TIFF file, since each takes longer to find than the last. Raises
     `NotTold` if the header does not say, `TooManyPages` if the file has more.
     """
+    path = os.fspath(path)
     try:
-        return _page_sizes(os.fspath(path), kind, max_pages)
+        if kind.name == "HEIC":
+            with _opened_heic(path) as file:
+                return [file.size[::-1]]
+        if not kind.is_read_by_libvips:
+            with (
+                open(path, "rb") as file,
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+            ):
+                return [_BITMAPS[kind.reader][0](data)[:2]]
+        load = getattr(pyvips.Image, kind.reader)
+        pages = [load(path, access="sequential")]
+        count = pages[0].get("n-pages") if kind.name == "TIFF" else 1
+        if count > max_pages:
+            raise TooManyPages(count)
+        pages += [load(path, page=page) for page in range(1, count)]
+        return [(page.height, page.width) for page in pages]
     except (pyvips.Error, ValueError, LookupError, OSError) as error:
         raise NotTold(f"{path}: {error}") from error
-
-
-def _page_sizes(path, kind, max_pages):
-    if kind.name == "TIFF":
-        return _tiff_sizes(path, max_pages)
-    if kind.is_read_by_libvips:
-        return [_size(getattr(pyvips.Image, kind.reader)(path, access="sequential"))]
-    if kind.name == "HEIC":
-        return _heic_sizes(path)
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return [_OTHER_HEADERS[kind.reader](data)[:2]]
-
-
-def _size(image):
-    return image.height, image.width
-
-
-def _tiff_sizes(path, max_pages):
-    first = pyvips.Image.tiffload(path)
-    count = first.get("n-pages")
-    if count > max_pages:
-        raise TooManyPages(count)
-    return [_size(first), *(_size(pyvips.Image.tiffload(path, page=n)) for n in range(1, count))]
-
-
-def _heic_sizes(path):
-    try:
-        import pillow_heif
-
-        width, height = pillow_heif.open_heif(path).size
-    except Exception as error:
-        # No such package, or SyntaxError, RuntimeError and more, none of them documented.
-        raise ValueError("pillow-heif cannot read it") from error
-    return [(height, width)]

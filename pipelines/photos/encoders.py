@@ -69,15 +69,13 @@ def _check(kind, pages):
                 f"a {kind.name} file has up to {kind.max_side:,} pixels a side. Received: {width} "
                 f"x {height}. Write it as .png or .tif."
             )
-        if not kind.alpha and _is_transparent(page):
+        alpha = page.alpha
+        is_opaque = alpha is None or alpha.min() == np.iinfo(alpha.dtype).max
+        if not kind.alpha and not is_opaque:
             raise PictureError(
                 f"a {kind.name} file holds no transparency. Received: a photo that is transparent "
                 "in places. Write it as .png, .tif or .webp."
             )
-
-
-def _is_transparent(page):
-    return page.alpha is not None and page.alpha.min() < np.iinfo(page.alpha.dtype).max
 
 
 def _fitted(kind, page, note):

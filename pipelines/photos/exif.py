@@ -17,6 +17,8 @@ EXIF_POINTER, GPS_POINTER, INTEROPERABILITY_POINTER = 34665, 34853, 40965
 # For each type the bytes of a value, and the bytes that trade places between the byte orders.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 _UNITS = {**_SIZES, 5: 4, 10: 4}
+# Types of whole numbers.
+_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 # Far more than files hold; what asks for more is made to keep readers busy.
 _MAX_DIRECTORIES, _MAX_ENTRIES = 1000, 1000
 _ORIENTATION = 274
@@ -45,13 +47,12 @@ class Block:
 
     def __init__(self, data):
         self.data = data
-        start = bytes(data[:4])
-        self.order = {b"II": "<", b"MM": ">"}.get(start[:2])
+        self.order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
         magic = self.unpack("H", 2) if self.order else None
-        self._big = magic == 43
-        self.first = None
-        if magic in (42, 43):
-            self.first = self.unpack("Q", 8) if self._big else self.unpack("I", 4)
+        is_big = magic == 43
+        # Of a directory's number of entries, and of an offset.
+        self._count, self._offset = ("Q", "Q") if is_big else ("H", "I")
+        self.first = self.unpack(self._offset, 8 if is_big else 4) if magic in (42, 43) else None
 
     def unpack(self, code, position):
         """Returns the number at `position`, or None beyond the end."""
@@ -66,39 +67,35 @@ class Block:
         Returns `(entries, next_position)`: a dict from tag to `Entry`, and where the offset of the
         next directory stands; `({}, None)` where no directory is.
         """
-        count, begin, length = self._shape(start)
+        count = self.unpack(self._count, start) if start else None
         if count is None:
             return {}, None
-        offset, inline = ("Q", 8) if self._big else ("I", 4)
+        inline = struct.calcsize(self._offset)
+        begin, length = start + struct.calcsize(self._count), 4 + 2 * inline
         entries, end = {}, begin + count * length
         for at in range(begin, min(end, begin + _MAX_ENTRIES * length, len(self.data)), length):
             tag, kind = self.unpack("H", at), self.unpack("H", at + 2)
-            number = self.unpack(offset, at + 4)
+            number, position = self.unpack(self._offset, at + 4), at + 4 + inline
             size = _SIZES.get(kind, 0) * (number or 0)
-            position = at + 4 + inline if size <= inline else self.unpack(offset, at + 4 + inline)
+            if size > inline:
+                position = self.unpack(self._offset, position)
             if size and position is not None and position + size <= len(self.data):
                 entries[tag] = Entry(kind, number, position, size)
         return entries, end
-
-    def _shape(self, start):
-        """Returns the number of entries, where they begin, and the length of one."""
-        count = self.unpack("Q" if self._big else "H", start) if start else None
-        return (count, (start or 0) + 8, 20) if self._big else (count, (start or 0) + 2, 12)
 
     def starts(self):
         """Lists where the directories of the chain begin: the pages of a TIFF file."""
         starts, start = [], self.first
         while start and start not in starts and len(starts) < _MAX_DIRECTORIES:
             starts.append(start)
-            count, begin, length = self._shape(start)
-            position = None if count is None else begin + count * length
-            start = position and self.unpack("Q" if self._big else "I", position)
+            _, position = self.directory(start)
+            start = position and self.unpack(self._offset, position)
         return starts
 
     def number(self, entries, tag):
         """Returns the whole number that `tag` holds, or None."""
         entry = entries.get(tag)
-        code = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}.get(entry.kind) if entry else None
+        code = _CODES.get(entry.kind) if entry else None
         return self.unpack(code, entry.position) if code else None
 
     def raw(self, entries, tag):
@@ -216,8 +213,7 @@ def upright(exif, swapped):
 
 
 def _put(block, entry, number):
-    code = {1: "B", 3: "H", 4: "I", 13: "I"}[entry.kind]
-    struct.pack_into(block.order + code, block.data, entry.position, number)
+    struct.pack_into(block.order + _CODES[entry.kind], block.data, entry.position, number)
 
 
 def descriptive_tags(block, start):

@@ -1,7 +1,7 @@
 """The table of picture formats, which everything that reads, writes or names pictures asks.
 
-A new format is one row here. One that libvips does not read also needs a function in
-`decoders._OTHER_READERS`, and one that takes metadata in its own way a function in
+A new format is one row here. One that libvips does not read also needs a row in
+`decoders._BITMAPS`, and one that takes metadata in its own way a function in
 `encoders._ENCODERS`.
 
 Sources: ISO/IEC 14496-12 (file type box); each format's own specification for its first bytes.
@@ -17,22 +17,19 @@ from pipelines.photos import headers
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """A picture format.
+    """A picture format: how its files are known, read and, unless `writer` is None, written.
 
     Args:
         name: As people write it.
-        suffixes: Of its files, in lower case; a new file gets the first.
+        suffixes: In lower case; a new file gets the first.
         media_type: MIME type.
         magic: Regular expression that matches the start of its files.
-        reader: libvips operation that reads it, without `_buffer`, or a key of
-            `decoders._OTHER_READERS`.
-        brands: For a format in an ISO media file, the brands in its `ftyp` box that tell it.
+        reader: libvips operation without `_buffer`, a key of `decoders._BITMAPS`, or pillow-heif.
+        brands: Of an ISO media file, those in its `ftyp` box that tell it.
         fail_on: What makes libvips refuse a file. "error" includes wrong checksums of PNG chunks;
             JPEG has no checksums, and damage leaves warnings.
-        trained: What of it `tf.io.decode_image` reads, for training and for exported models, as
-            people write it. None: nothing.
-        writer: libvips operation that writes it, without `_buffer`, or "tiff". None: it is not
-            written.
+        trained: What of it `tf.io.decode_image` reads, as people write it; None: nothing.
+        writer: libvips operation without `_buffer`, or "tiff".
         options: Keyword arguments of that operation.
         depth: Most bits per channel in written files; deeper photos are rounded.
         alpha: Whether written files hold transparency.

@@ -11,7 +11,8 @@ import struct
 import numpy as np
 import pyvips
 
-_BANDS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "cmyk": 4}
+# Channels of color by libvips' interpretation of an image.
+BANDS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "cmyk": 4}
 PROFILE = "icc-profile-data"
 
 
@@ -30,7 +31,7 @@ def to_srgb(image):
     """
     depth = 16 if image.format == "ushort" else 8
     profile = bytes(image.get(PROFILE)) if image.get_typeof(PROFILE) else None
-    bands = _BANDS[image.interpretation]
+    bands = BANDS[image.interpretation]
     if bands == 1 and profile and profile[16:20] == b"RGB ":
         image, bands = _three_bands(image), 3
     kind = {1: "b-w", 3: "srgb", 4: "cmyk"}[bands]
@@ -76,7 +77,7 @@ def gamma_to_srgb(image, gamma):
     The image is gray or RGB, of 8 or 16 bits, with or without alpha, as is the result; `gamma` is
     as `headers.png_gamma` reads it.
     """
-    colors = _BANDS[image.interpretation]
+    colors = BANDS[image.interpretation]
     full = 65_535 if image.format == "ushort" else 255
     light = (np.arange(full + 1) / full) ** (1 / gamma)
     level = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
@@ -92,7 +93,7 @@ def _use_of(profile, kind):
     """What is to be done by a profile: "convert", "nothing", or "ignore" one that can't be used."""
     if not _is_whole(profile, kind):
         return "ignore"
-    bands = _BANDS[kind]
+    bands = BANDS[kind]
     levels = np.linspace(0, 255, {1: 256, 3: 9, 4: 5}[bands]).astype(np.uint8)
     colors = np.array(list(itertools.product(levels, repeat=bands)), np.uint8)
     image = pyvips.Image.new_from_memory(colors, len(colors), 1, bands, "uchar")

@@ -6,6 +6,7 @@ Sources: ISO 16684-1 (XMP); IPTC Photo Metadata 2025.1; IPTC-NAA IIM 4.2; Adobe 
 formats (image resources).
 """
 
+import contextlib
 import dataclasses
 import io
 import re
@@ -35,15 +36,6 @@ _XMP_ORIENTATION = re.compile(
 _EMPTY = f'<x:xmpmeta xmlns:x="{_PREFIXES["x"]}"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 _IPTC_RESOURCE = 0x0404
 _LOCK = threading.Lock()
-_UPRIGHT = {
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-    8: lambda pixels: np.rot90(pixels),
-}
 
 
 def xmp_orientation(xmp):
@@ -90,11 +82,6 @@ def annotate(xmp, note):
 
 def _is_stale(name):
     return name in _STALE or name.startswith(_STALE_SPACES)
-
-
-def is_whole(xmp):
-    """Whether an XMP packet can be read."""
-    return _parse(xmp) is not None
 
 
 def _parse(xmp):
@@ -156,17 +143,6 @@ def resources_of_iptc(iptc):
     return header + iptc + b"\0" * (len(iptc) % 2)
 
 
-def resources_of_text(text):
-    """Reads image resources that a PNG file holds as text, as ImageMagick writes them.
-
-    The text is a name, a length and hexadecimal digits; damaged ones give None.
-    """
-    try:
-        return bytes.fromhex("".join(text.split()[2:]))
-    except ValueError:
-        return None
-
-
 def orientation(kind, image, about):
     """Reads the way up of a file's pixels, from 1 to 8."""
     if kind.name == "TIFF":
@@ -199,7 +175,9 @@ def metadata_of(image):
     resources = blob("iptc-data") or blob("photoshop-data")
     for name in fields:
         if name.startswith("png-comment-") and name.endswith("Raw profile type iptc"):
-            resources = resources_of_text(image.get(name))
+            # As ImageMagick writes it: a name, a length and hexadecimal digits.
+            with contextlib.suppress(ValueError):
+                resources = bytes.fromhex("".join(image.get(name).split()[2:]))
     block = (blob("exif-data") or b"").removeprefix(b"Exif\0\0")
     return Metadata(
         exif=block or None,
@@ -223,22 +201,17 @@ def add_tiff_tags(about, block, start):
 
 def upright(pixels, turn, about):
     """Makes a `Photo` of pixels as they were stored, and of the file's metadata."""
-    swapped = turn >= 5
-    pixels = _UPRIGHT.get(turn, np.asarray)(pixels)
+    swapped, over, across = turn >= 5, turn in (3, 4, 7, 8), turn in (2, 3, 6, 7)
+    pixels = pixels.swapaxes(0, 1) if swapped else pixels
+    pixels = pixels[:: -1 if over else 1, :: -1 if across else 1]
     turned = exif.upright(about.exif, swapped) if about.exif else None
-    whole = {
-        "Exif": not about.exif or turned,
-        "XMP": not about.xmp or is_whole(about.xmp),
-    }
-    remarks = tuple(
-        f"its {name} metadata are damaged and left out."
-        for name, is_good in whole.items()
-        if not is_good
-    )
+    xmp = upright_xmp(about.xmp) if _parse(about.xmp) else None
+    lost = (("Exif", about.exif and not turned), ("XMP", about.xmp and not xmp))
+    remarks = tuple(f"its {name} metadata are damaged and left out." for name, is_ in lost if is_)
     about = dataclasses.replace(
         about,
         exif=turned,
-        xmp=upright_xmp(about.xmp) if about.xmp and whole["XMP"] else None,
+        xmp=xmp,
         resolution=about.resolution[::-1] if swapped and about.resolution else about.resolution,
     )
     alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None

@@ -22,12 +22,9 @@ class TakenError(PictureError):
 class Metadata:
     """What is carried over from a photo to its colored version.
 
-    Args:
-        exif: Bytes of an Exif block, from its byte order on, or None.
-        xmp: Bytes of an XMP packet, or None.
-        iptc: Bytes of IPTC-NAA data sets, or None.
-        resolution: `(horizontal, vertical)` in pixels per inch, or None.
-        tagged: Whether the file had an ICC profile, so that the next one gets one, of sRGB.
+    An Exif block, from its byte order on, an XMP packet, IPTC-NAA data sets; `(horizontal,
+    vertical)` pixels per inch; and whether the file had an ICC profile, so that the next one gets
+    one, of sRGB.
     """
 
     exif: bytes | None = None
@@ -58,12 +55,7 @@ class Photo:
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """The model that computed a photo's colors.
-
-    Args:
-        model: Name of the model.
-        version: Its version.
-    """
+    """The name and the version of the model that computed a photo's colors."""
 
     model: str
     version: str

@@ -5,8 +5,7 @@ truncated, damaged or no picture raises one line. A file is written whole or not
 of threads may call at once.
 
 The format of a file is identified by its first bytes, and only that decoder is called: libvips
-itself would try far more formats than these. Reading: `decoders`, with `bitmaps` for what libvips
-doesn't read. Writing: `encoders`, with `tiff`. Both: `metadata`, `exif`, `icc`.
+itself would try far more formats than these.
 """
 
 import io
@@ -20,7 +19,7 @@ import pyvips
 
 from pipelines.files import atomic_write
 from pipelines.photos import decoders, encoders, formats
-from pipelines.photos.photo import Metadata, Photo, PictureError, TakenError, eight_bits
+from pipelines.photos.photo import Photo, PictureError, TakenError, eight_bits
 
 _LOGGER = logging.getLogger(__name__)
 _COUNTED_PAGES = 100
@@ -62,7 +61,7 @@ def decode_photo(path, data, salvage=False):
 
 
 def write_photo(path, pages, overwrite=False, note=None):
-    """Writes a photo file whole or not at all: atomically.
+    """Writes a photo file whole or not at all.
 
     A photo whose file had an ICC profile is tagged with one of sRGB. `encoders.encode` says what
     each format holds; metadata that do not fit are logged as a warning.
@@ -160,6 +159,7 @@ def write_picture(path, rgb, overwrite=False):
 
 
 def _read_bytes(path):
+    """The `Format` of a file, and its bytes."""
     begin = expected(path)
     if not os.path.isfile(path):
         what = "a folder" if os.path.isdir(path) else "no such file"
@@ -179,14 +179,13 @@ def _kind(path, start):
         raise PictureError(f"{expected(path)}an empty file. Copy it again.")
     kind = formats.identify(start)
     if kind is None:
-        raise PictureError(f"{expected(path)}a file that is none of these. {_advice(path)}")
+        advice = (
+            "Save it as PNG."
+            if formats.is_unread(os.fspath(path))
+            else "Open it in another program to see what it is, or leave it out."
+        )
+        raise PictureError(f"{expected(path)}a file that is none of these. {advice}")
     return kind
-
-
-def _advice(path):
-    if formats.is_unread(os.fspath(path)):
-        return "Save it as PNG."
-    return "Open it in another program to see what it is, or leave it out."
 
 
 def _decode(path, kind, data, salvage):
@@ -232,11 +231,7 @@ def to_photo(image):
 
 
 def as_photo(picture):
-    """Makes a `Photo` of a path, a Pillow image or an array.
-
-    Raises:
-        PictureError: If a file can't be read, or an array is of another sort.
-    """
+    """Makes a `Photo` of a path, a Pillow image or an array, or raises `PictureError`."""
     if isinstance(picture, (str, os.PathLike)):
         return read_photo(picture)[0]
     if is_image(picture):
@@ -253,4 +248,4 @@ def as_photo(picture):
         )
     alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
     rgb = np.repeat(pixels, 3, axis=-1) if pixels.shape[2] == 1 else pixels[..., :3]
-    return Photo(np.ascontiguousarray(rgb), alpha, Metadata())
+    return Photo(np.ascontiguousarray(rgb), alpha)

@@ -85,8 +85,7 @@ def unusual(data):
 def has_unnamed_channel(block, start):
     """Whether a page's last channel is no color and no transparency: infrared, or a selection."""
     entries, _ = block.directory(start)
-    values = block.values({tag: entries[tag] for tag in (_EXTRA_SAMPLES,) if tag in entries})
-    return values.get(_EXTRA_SAMPLES, (0, 0, b""))[2] == b"\0\0"
+    return block.raw(entries, _EXTRA_SAMPLES) == b"\0\0"
 
 
 def lab_of(block, start):
@@ -120,9 +119,9 @@ def check_page(block, start):
     `PictureError` if its channels lie in planes of tiles, which libvips refuses, or in planes of
     gray with transparency, which it mixes up.
     """
-    if misses_pieces(block, start):
-        raise ValueError("strips or tiles are missing")
     entries, _ = block.directory(start)
+    if misses_pieces(block, entries):
+        raise ValueError("strips or tiles are missing")
     apart = block.number(entries, _PLANAR_CONFIGURATION) == 2
     if apart and (block.number(entries, _SAMPLES) == 2 or _TILE_WIDTH in entries):
         raise PictureError(
@@ -131,14 +130,13 @@ def check_page(block, start):
         )
 
 
-def misses_pieces(block, start):
-    """Whether a TIFF page has fewer strips or tiles, or fewer bytes, than its pixels take."""
-    entries, _ = block.directory(start)
+def misses_pieces(block, entries):
+    """Whether a page, by its directory, has fewer strips, tiles or bytes than its pixels take."""
     tiled = _TILE_WIDTH in entries
     offsets, lengths = (324, 325) if tiled else (273, 279)
     if offsets not in entries:
         return False  # The oldest sort of JPEG in TIFF has none.
-    height, width = size_of(block, start)
+    height, width = (block.number(entries, tag) or 0 for tag in (_HEIGHT, _WIDTH))
     if (block.number(entries, _COMPRESSION) or 1) == 1:
         bits = (block.number(entries, _BITS) or 1) * (block.number(entries, _SAMPLES) or 1)
         if height * width * bits > 8 * len(block.data):

@@ -5,6 +5,7 @@ a file behind. Beam is imported by the functions, since it is an extra.
 """
 
 import contextlib
+import io
 import os
 import secrets
 
@@ -41,34 +42,22 @@ def write(path, pieces):
         with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             for piece in pieces:
                 file.write(piece)
-            _synchronize(file)
-        _rename(temporary, path)
+            file.flush()
+            # One that is not of this machine is stored when it is closed.
+            with contextlib.suppress(AttributeError, io.UnsupportedOperation):
+                os.fsync(file.fileno())
+        try:
+            FileSystems.rename([temporary], [path])
+        except OSError:
+            # Not every file system renames onto a file.
+            if os.path.isdir(path) or not FileSystems.exists(path):
+                raise
+            FileSystems.delete([path])
+            FileSystems.rename([temporary], [path])
     except BaseException:
         with contextlib.suppress(OSError):
             FileSystems.delete([temporary])
         raise
-
-
-def _synchronize(file):
-    file.flush()
-    try:
-        number = file.fileno()
-    except (AttributeError, OSError):
-        return  # Not of this machine: it is stored when it is closed.
-    os.fsync(number)
-
-
-def _rename(temporary, path):
-    from apache_beam.io.filesystems import FileSystems
-
-    try:
-        FileSystems.rename([temporary], [path])
-    except OSError:
-        # Not every file system renames onto a file.
-        if os.path.isdir(path) or not FileSystems.exists(path):
-            raise
-        FileSystems.delete([path])
-        FileSystems.rename([temporary], [path])
 
 
 def find(pattern, limit=None):

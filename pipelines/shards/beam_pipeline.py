@@ -3,27 +3,27 @@
 Pictures are spread by the hash of their names, so that each shard is a fair sample of all. What
 comes out follows from the pictures and the number of shards, not from where they lie, how many
 workers made it, or how often they were stopped. A shard that is there is read, and kept if its
-SHA-256 is that of its listing.
+SHA-256 is that of its listing. Imported after `beam_runner.import_beam`, since Beam is an extra.
 """
 
 import dataclasses
 import functools
 import hashlib
 import json
-import logging
 import os
 import pickle
 
 import numpy as np
+from apache_beam.io.filesystems import FileSystems
 
 from pipelines import console
 from pipelines.batches.survey import MOST_DAMAGED
 from pipelines.errors import UserError
-from pipelines.files import name_first
+from pipelines.files import warn_of
 from pipelines.photos import formats
 from pipelines.shards import beam_files, beam_runner, shard_files
 from pipelines.shards.shard_files import Part
-from pipelines.sources import listings, opener, records
+from pipelines.sources import listings, opener
 
 # What TensorFlow's guides call for: enough for any file system to be quick.
 MEGABYTES = 100
@@ -33,14 +33,10 @@ _PACKAGES = ("apache-beam", "colorization", "tensorflow")
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Which picture goes where.
+    """Which picture of a source goes where: a `Part` for each shard.
 
-    Args:
-        data: The specification of the source.
-        digest: Changes with the names, sizes and order of the pictures, and the number of shards.
-        parts: A `Part` for each shard.
-        readers: Pair of the source's `read` and `read_gray`.
-        excluded: Names that were left out by a list.
+    The digest changes with the names, sizes and order of the pictures, and the number of shards.
+    `readers` is the pair of the source's `read` and `read_gray`.
     """
 
     data: str
@@ -66,7 +62,10 @@ def plan(data, exclude="", num_shards=0, megabytes=MEGABYTES):
     shorten = _shortener(source)
     if exclude:
         source = listings.exclude(source, exclude)
-    handles = [_handle(element) for element in source.elements.as_numpy_iterator()]
+    handles = [
+        os.fsdecode(element) if isinstance(element, bytes) else list(map(os.fsdecode, element))
+        for element in source.elements.as_numpy_iterator()
+    ]
     names = [shorten(name) for name in source.names]
     sizes = [_picture_size(source, handle) for handle in handles]
     num_shards = num_shards or max(1, round(sum(sizes) / (megabytes * 1e6)))
@@ -102,15 +101,9 @@ def _shortener(source):
     return lambda name: os.path.relpath(name, folder)
 
 
-def _handle(element):
-    """The element as text, or a list of texts."""
-    texts = [os.fsdecode(text) for text in np.atleast_1d(element)]
-    return texts if np.ndim(element) else texts[0]
-
-
 def _picture_size(source, handle):
     if not source.holds_files:
-        return records.length(handle)
+        return int(handle[2])  # Of a record.
     paths = [handle] if isinstance(handle, str) else handle
     return sum(size for size in map(listings.size, paths) if size != "missing")
 
@@ -122,16 +115,21 @@ def shard(planned, folder, runner="DirectRunner", beam_options=""):
     now. Raises `UserError` if it holds something else or can't be written, or more than 10 % of the
     pictures are damaged; and as `beam_runner.run`.
     """
-    beam_runner.import_beam()
+    apache_beam = beam_runner.import_beam()
     try:
         _open_folder(planned, folder)
         paths = _write_parts(planned, folder)
         step = functools.partial(
             shard_files.make_shard, folder=folder, readers=pickle.dumps(planned.readers)
         )
-        counts = beam_runner.run(
-            lambda pipeline: _add_steps(pipeline, paths, step), runner, beam_options
-        )
+
+        def build(pipeline):
+            parts = pipeline | "name parts" >> apache_beam.Create(paths)
+            # Otherwise one worker gets all.
+            parts = parts | "spread over workers" >> apache_beam.Reshuffle()
+            return parts | "make shards" >> apache_beam.Map(step)
+
+        counts = beam_runner.run(build, runner, beam_options)
         index = _write_index(planned, folder)
         beam_files.delete(folder, "plan*.json", f".*{beam_files.TEMPORARY}")
     except OSError as error:
@@ -141,19 +139,8 @@ def shard(planned, folder, runner="DirectRunner", beam_options=""):
     return index, counts.get("written", 0)
 
 
-def _add_steps(pipeline, paths, step):
-    import apache_beam
-
-    shards = pipeline | "name parts" >> apache_beam.Create(paths)
-    # Otherwise one worker gets all.
-    shards = shards | "spread over workers" >> apache_beam.Reshuffle()
-    return shards | "make shards" >> apache_beam.Map(step)
-
-
 def _open_folder(planned, folder):
     """Makes a folder, or checks that what is in it is of the same plan."""
-    from apache_beam.io.filesystems import FileSystems
-
     found = beam_files.find(FileSystems.join(folder, "*"))
     found = [os.path.basename(path) for path, _ in found]
     found = [name for name in found if not name.endswith(beam_files.TEMPORARY)]
@@ -182,8 +169,6 @@ def _open_folder(planned, folder):
 
 
 def _plan_of(folder, name):
-    from apache_beam.io.filesystems import FileSystems
-
     try:
         return json.loads(beam_files.read(FileSystems.join(folder, name)))["plan"]
     except (ValueError, KeyError, TypeError):
@@ -192,8 +177,6 @@ def _plan_of(folder, name):
 
 def _write_parts(planned, folder):
     """Writes what each worker needs to know: of many pictures it is too long for a job's graph."""
-    from apache_beam.io.filesystems import FileSystems
-
     names = [f"plan-{part.shard.removesuffix(shard_files.SUFFIX)}.json" for part in planned.parts]
     paths = [FileSystems.join(folder, name) for name in names]
     for part, path in zip(planned.parts, paths, strict=True):
@@ -202,14 +185,13 @@ def _write_parts(planned, folder):
 
 
 def _write_index(planned, folder):
-    from apache_beam.io.filesystems import FileSystems
-
     entries, damaged = [], []
     for part in planned.parts:
         name = shard_files.listing_name(part.shard)
         data = beam_files.read(FileSystems.join(folder, name))
         listing = shard_files.load_listing(data)
-        damaged += zip(*_rows_of(part, listing.damaged), strict=True)
+        gone = set(listing.damaged)
+        damaged += [row for row in zip(part.positions, part.names, strict=True) if row[1] in gone]
         entries.append(
             shard_files.Entry(
                 part.shard,
@@ -238,12 +220,6 @@ def _write_index(planned, folder):
     return index
 
 
-def _rows_of(part, names):
-    wanted = set(names)
-    rows = [row for row, name in enumerate(part.names) if name in wanted]
-    return [part.positions[row] for row in rows], [part.names[row] for row in rows]
-
-
 def _report(planned, damaged, total):
     if len(damaged) > MOST_DAMAGED * total:
         raise UserError(
@@ -251,11 +227,4 @@ def _report(planned, damaged, total):
             f"{formats.TRAINED_NAMES} pictures, more than {MOST_DAMAGED:.0%}; the first is "
             f"{damaged[0]}. Remove, convert or exclude them, and take a new --output."
         )
-    if damaged:
-        logging.warning(
-            "%s: %d of %d pictures are damaged and are left out: %s",
-            planned.data,
-            len(damaged),
-            total,
-            name_first(damaged),
-        )
+    warn_of(damaged, planned.data, total, "pictures are damaged and are left out")

@@ -65,16 +65,20 @@ def import_beam():
 
     Raises `UserError` if it is not installed.
     """
-    with _quiet_root():
-        try:
-            import apache_beam
-        except ModuleNotFoundError as error:
-            if error.name != "apache_beam":
-                raise
-            raise UserError(
-                "Apache Beam, which this command runs on, is not installed. Install it: "
-                "pip install 'colorization[scale]'."
-            ) from None
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        import apache_beam
+    except ModuleNotFoundError as error:
+        if error.name != "apache_beam":
+            raise
+        raise UserError(
+            "Apache Beam, which this command runs on, is not installed. Install it: "
+            "pip install 'colorization[scale]'."
+        ) from None
+    finally:
+        root.setLevel(level)
     return apache_beam
 
 
@@ -155,17 +159,6 @@ def _remote_engine(runner):
         raise UserError(f"--runner={runner}: {' '.join(str(error).split())}") from error
 
 
-@contextlib.contextmanager
-def _quiet_root():
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-
-
 def run(build, runner="DirectRunner", beam_options=""):
     """Builds a pipeline, runs it to its end, and returns a dict of its counters, added up by name.
 
@@ -194,7 +187,12 @@ def run(build, runner="DirectRunner", beam_options=""):
         raise UserError(own[1]) from error
     if result.state != "DONE":
         raise UserError(f"The pipeline ended as {result.state}. See the log of the runner.")
-    return _counters(result)
+    counts = {}
+    for found in result.metrics().query()["counters"]:
+        # Committed counts leave out what was done twice; not every runner has them.
+        value = found.committed if found.committed is not None else found.attempted
+        counts[found.key.metric.name] = counts.get(found.key.metric.name, 0) + value
+    return counts
 
 
 def _local_engine(options):
@@ -258,15 +256,6 @@ def _watched(work):
     if errors:
         raise errors[0]
     return outcome[0]
-
-
-def _counters(result):
-    counts = {}
-    for found in result.metrics().query()["counters"]:
-        # Committed counts leave out what was done twice; not every runner has them.
-        value = found.committed if found.committed is not None else found.attempted
-        counts[found.key.metric.name] = counts.get(found.key.metric.name, 0) + value
-    return counts
 
 
 @contextlib.contextmanager

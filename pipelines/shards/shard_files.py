@@ -45,18 +45,10 @@ def listing_name(shard):
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What one shard holds.
+    """What one shard, of a file name, holds, and the digest of the plan that it was made by.
 
-    Args:
-        shard: Its file name.
-        plan: Digest of the plan that it was made by.
-        bytes: Its size.
-        sha256: Of its bytes.
-        positions: Of each picture, in the order of the shard, its place in the whole set.
-        names: Of each picture.
-        offsets: Of each record, in bytes from the start of the shard.
-        lengths: Of each record, in bytes, its frame included.
-        damaged: Names of pictures that belong here and can't be decoded.
+    In its order: each picture's place in the whole set and name; each record's offset and length in
+    bytes, its frame included. `damaged` names pictures that belong here and can't be decoded.
     """
 
     shard: str
@@ -83,20 +75,11 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """What a folder of shards holds.
+    """What a folder of shards holds, an `Entry` for each, in the layout of version `format`.
 
-    Args:
-        data: The specification that its pictures were opened by.
-        plan: Digest of the plan that the shards were made by.
-        fingerprint: Digest of the shards' bytes.
-        is_paired: Whether each record holds a gray picture too.
-        num_pictures: In all shards.
-        bytes: Of all shards.
-        damaged: Names of pictures left out since they can't be decoded.
-        excluded: Names of pictures left out by a list.
-        versions: Dict of the programs that made it.
-        shards: An `Entry` for each.
-        format: Version of this layout.
+    `data` is the specification that its pictures were opened by; `plan` and `fingerprint` are
+    digests of the plan and of all shards' bytes. `damaged` names pictures that can't be decoded,
+    `excluded` those that a list leaves out. `versions` is a dict of the programs that made it.
     """
 
     data: str
@@ -147,14 +130,9 @@ def fingerprint(entries):
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """The part of a plan that makes one shard.
+    """The part of a plan, of a digest, that makes one shard: the first fields of its `Listing`.
 
-    Args:
-        shard: File name of the shard.
-        plan: Digest of the plan.
-        positions: Of each picture, in the order of the shard, its place in the whole set.
-        names: Of each picture, as its record will have it.
-        handles: Of each picture, what `read` reads it by: a text, or a list of texts.
+    `handles` has what each picture is read by: a text, or a list of texts.
     """
 
     shard: str
@@ -185,9 +163,8 @@ def make_shard(path, folder, readers):
     except OSError as error:
         raise UserError(f"{folder} can't take shards: {' '.join(str(error).split())}") from error
     note = "" if is_new else ", there already"
-    logging.getLogger(__name__).info(
-        "%s: %d pictures, %.1f MB%s", part.shard, len(listing.names), listing.bytes / 1e6, note
-    )
+    said = f"{part.shard}: {len(listing.names)} pictures, {listing.bytes / 1e6:.1f} MB{note}"
+    logging.getLogger(__name__).info("%s", said)
     Metrics.counter("shards", "written" if is_new else "kept").inc()
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import UserError
-from pipelines.files import is_passed_over, name_first
+from pipelines.files import is_passed_over, warn_of
 from pipelines.photos import formats
 
 MOST_UNMATCHED = 0.1
@@ -130,6 +130,11 @@ def from_files(specification, paths):
     return Source(specification, elements, paths, tf.io.read_file, digest_files(paths))
 
 
+def open_folder(specification, path):
+    """Opens `folder:PATH`."""
+    return from_files(specification, find_pictures(specification, path))
+
+
 def digest_files(paths):
     """Digest of paths and the sizes of their files."""
     return digest(f"{path} {size(path)}" for path in paths)
@@ -188,14 +193,8 @@ def match_folders(color, gray, specification="pairs"):
             f"alone, more than {MOST_UNMATCHED:.0%}; the first is {alone[0]}. Expected pictures of "
             "equal names, with any suffixes. Rename or remove those without a partner."
         )
-    if alone:
-        logging.warning(
-            "%s: %d of %d pictures have no partner of the same name and are left out: %s",
-            specification,
-            len(alone),
-            len(alone) + 2 * len(both),
-            name_first(alone),
-        )
+    what = "pictures have no partner of the same name and are left out"
+    warn_of(alone, specification, len(alone) + 2 * len(both), what)
     return [(colors[key], grays[key]) for key in both]
 
 
@@ -222,16 +221,8 @@ def exclude(source, path):
     listed = {full_name(source, name): name for name in read_names(path)}
     keys = [full_name(source, name) for name in source.names]
     kept = np.array([key not in listed for key in keys], bool)
-    unknown = [listed[key] for key in listed.keys() - set(keys)]
-    if unknown:
-        logging.warning(
-            "%s: %d of the %d names are not in %s: %s",
-            path,
-            len(unknown),
-            len(listed),
-            source.name,
-            name_first(sorted(unknown)),
-        )
+    unknown = sorted(listed[key] for key in listed.keys() - set(keys))
+    warn_of(unknown, path, f"the {len(listed)}", f"names are not in {source.name}")
     if kept.all():
         return source
     if not kept.any():
@@ -264,10 +255,15 @@ def read_names(path):
     for number, line in enumerate(lines, 1):
         name = line.partition("\t")[0].rstrip()
         if name.startswith('"'):
-            name = _unquote(name, path, number)
-        elif not name or name.startswith("#"):
-            continue
-        names.append(name)
+            try:
+                names.append(json.loads(name))
+            except ValueError as error:
+                raise UserError(
+                    f"{path}, line {number}: a name that starts with a quotation mark is a JSON "
+                    f"string. Received: {name}. Correct the line, or remove it."
+                ) from error
+        elif name and not name.startswith("#"):
+            names.append(name)
     return names
 
 
@@ -285,13 +281,3 @@ def quote(name):
 def full_name(source, name):
     """The name of an element from everywhere: of a file the absolute path."""
     return os.path.abspath(name) if source.holds_files else name
-
-
-def _unquote(text, path, number):
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UserError(
-            f"{path}, line {number}: a name that starts with a quotation mark is a JSON string. "
-            f"Received: {text}. Correct the line, or remove it."
-        ) from error

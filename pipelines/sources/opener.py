@@ -10,7 +10,7 @@ import re
 from pipelines.errors import UserError
 from pipelines.files import sample_photos
 from pipelines.sources import listings, oxford, records, video
-from pipelines.sources.listings import Source, digest
+from pipelines.sources.listings import Source
 
 # What `--data` takes.
 FORMS = (
@@ -26,7 +26,8 @@ def open_source(specification, flag="--data", exclude=""):
     `UserError` if the text is not one of these, or names no pictures, or as `listings.exclude`.
     """
     try:
-        source = _open_joined(specification)
+        parts = [_open_one(part) for part in split_specifications(specification)]
+        source = parts[0] if len(parts) == 1 else _join(specification, parts)
     except UserError as error:
         error.args = (f"{flag}: {error}",)
         raise
@@ -35,25 +36,19 @@ def open_source(specification, flag="--data", exclude=""):
 
 def absolute(specification):
     """The same specification with absolute paths, which mean the same in every folder."""
-    return ",".join(_absolute_one(part) for part in split_specifications(specification))
+    parts = []
+    for part in split_specifications(specification):
+        kind, _, rest = part.partition(":")
+        if kind == "pairs":
+            paths = r"(=\s*)(.+?)(?=,\s*(?:color|gray)\s*=|$)"
+            part = re.sub(paths, lambda found: found[1] + os.path.abspath(found[2]), part)
+        elif kind in ("folder", "oxford17", "records", "video") and "://" not in rest:
+            part = f"{kind}:{os.path.abspath(rest)}"
+        parts.append(part)
+    return ",".join(parts)
 
 
-def _absolute_one(part):
-    kind, _, rest = part.partition(":")
-    if kind == "pairs":
-        return re.sub(
-            r"(=\s*)(.+?)(?=,\s*(?:color|gray)\s*=|$)",
-            lambda found: found[1] + os.path.abspath(found[2]),
-            part,
-        )
-    is_path = kind in ("folder", "oxford17", "records", "video") and "://" not in rest
-    return f"{kind}:{os.path.abspath(rest)}" if is_path else part
-
-
-def _open_joined(specification):
-    parts = [_open_one(part) for part in split_specifications(specification)]
-    if len(parts) == 1:
-        return parts[0]
+def _join(specification, parts):
     if len({(part.read, part.read_gray) for part in parts}) > 1:
         raise UserError(
             "folders are joined with folders, pairs with pairs and tfds sets with tfds sets. "
@@ -63,10 +58,9 @@ def _open_joined(specification):
     for part in parts[1:]:
         elements = elements.concatenate(part.elements)
     names = [name for part in parts for name in part.names]
-    listing = digest(part.listing for part in parts)
-    return Source(
-        specification, elements, names, parts[0].read, listing, read_gray=parts[0].read_gray
-    )
+    listing = listings.digest(part.listing for part in parts)
+    read, read_gray = parts[0].read, parts[0].read_gray
+    return Source(specification, elements, names, read, listing, read_gray=read_gray)
 
 
 def split_specifications(text):
@@ -86,20 +80,12 @@ def _open_one(specification):
     return _OPENERS[kind](specification, rest)
 
 
-def _open_folder(specification, path):
-    return listings.from_files(specification, listings.find_pictures(specification, path))
-
-
-def _open_samples(specification, _):
-    return listings.from_files(specification, sample_photos())
-
-
 _OPENERS = {
-    "folder": _open_folder,
+    "folder": listings.open_folder,
     "oxford17": oxford.open_split,
     "pairs": listings.open_pairs,
     "records": records.open_records,
-    "samples": _open_samples,
+    "samples": lambda specification, _: listings.from_files(specification, sample_photos()),
     "tfds": records.open_set,
     "video": video.open_videos,
 }

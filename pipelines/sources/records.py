@@ -6,7 +6,7 @@ damaged record costs no other, and nothing is read that is not wanted. Sets of T
 are read likewise, from the files that TFDS prepared.
 
 A place is a string tensor: path of the file, offset and length of the record in bytes, its frame
-included. More may follow, which `read_record` passes over.
+included. An element is a place and the names of its features, one or two, that are pictures.
 """
 
 import fnmatch
@@ -45,10 +45,9 @@ def open_records(specification, rest):
         entries = [e for e in index.shards if fnmatch.fnmatchcase(e.shard, pattern)]
         rows = []
         for entry in entries:
-            path = os.path.join(folder, entry.shard)
-            listing = _read_listing(specification, folder, entry)
-            rows += _rows(path, listing)
-            digests.append(f"{entry.shard} {entry.sha256} {_size(specification, path)}")
+            listing, size = _read_listing(specification, folder, entry)
+            rows += _rows(os.path.join(folder, entry.shard), listing, index.is_paired)
+            digests.append(f"{entry.shard} {entry.sha256} {size}")
         # By place alone.
         rows.sort(key=lambda row: row[0])
         names += [name for _, name, _ in rows]
@@ -65,33 +64,19 @@ def open_records(specification, rest):
         specification,
         tf.data.Dataset.from_tensor_slices(handles),
         names,
-        read_picture,
+        read_first_picture,
         listings.digest(digests),
-        read_gray=read_gray_picture if paired == {True} else None,
+        read_gray=read_second_picture if paired == {True} else None,
     )
 
 
-def read_picture(place):
-    """Reads the encoded picture of a record, in color."""
-    return read_feature(place, shard_files.PICTURE)
-
-
-def read_gray_picture(place):
-    """Reads the encoded gray picture of a record of a pair."""
-    return read_feature(place, shard_files.GRAY)
-
-
-def length(place):
-    """Bytes that the record at a place, of texts, takes."""
-    return int(place[2])
-
-
-def _rows(path, listing):
-    """Triples of each picture: place in the whole set, name and handle."""
+def _rows(path, listing, is_paired):
+    """Triples of each picture: place in the whole set, name and element."""
     path = listings.everywhere(path)
+    keys = [key.encode() for key in (shard_files.PICTURE, shard_files.GRAY)[: 1 + is_paired]]
     columns = listing.positions, listing.names, listing.offsets, listing.lengths
     return [
-        (position, name, [path, b"%d" % offset, b"%d" % num_bytes])
+        (position, name, [path, b"%d" % offset, b"%d" % num_bytes, *keys])
         for position, name, offset, num_bytes in zip(*columns, strict=True)
     ]
 
@@ -111,22 +96,15 @@ def _read_index(specification, folder):
 
 
 def _read_listing(specification, folder, entry):
+    """The listing of a shard of the index, and the bytes that the shard now has."""
     path = os.path.join(folder, shard_files.listing_name(entry.shard))
     try:
         data = _read(path)
         if hashlib.sha256(data).hexdigest() != entry.listing_sha256:
             raise ValueError("its SHA-256 is not that of the index")
-        return shard_files.load_listing(data)
+        listing, path = shard_files.load_listing(data), os.path.join(folder, entry.shard)
+        return listing, tf.io.gfile.stat(path).length
     except (ValueError, tf.errors.OpError) as error:
-        raise UserError(
-            f"{specification}: {path} can't be read: {first_line(error)}. {_AGAIN}"
-        ) from error
-
-
-def _size(specification, path):
-    try:
-        return tf.io.gfile.stat(path).length
-    except tf.errors.OpError as error:
         raise UserError(
             f"{specification}: {path} can't be read: {first_line(error)}. {_AGAIN}"
         ) from error
@@ -162,7 +140,12 @@ def open_set(specification, rest):
                 f"{specification}: sets are read from {_KIND} files. Received: one in {kind}. "
                 f"Prepare it with file_format={_KIND!r}."
             )
-        rows = _set_rows(builder.info.splits[split].file_instructions, keys)
+        rows = []
+        # The records that TFDS would read.
+        for part in builder.info.splits[split].file_instructions:
+            places = find_places(os.fspath(part.filename))[part.skip :]
+            places = places if part.take == -1 else places[: part.take]
+            rows += [place + [os.fsencode(key) for key in keys] for place in places]
     except UserError:
         raise
     except Exception as error:
@@ -178,23 +161,14 @@ def open_set(specification, rest):
     )
 
 
-def _set_rows(instructions, keys):
-    """Places of the records that TFDS would read, each with the names of its pictures."""
-    keys, rows = [os.fsencode(key) for key in keys], []
-    for part in instructions:
-        found = find_places(os.fspath(part.filename))[part.skip :]
-        rows += [place + keys for place in (found if part.take == -1 else found[: part.take])]
-    return rows
-
-
-def read_first_picture(place):
+def read_first_picture(element):
     """Reads the encoded picture of a record, in color."""
-    return read_feature(place, place[3])
+    return read_feature(element, element[3])
 
 
-def read_second_picture(place):
+def read_second_picture(element):
     """Reads the encoded gray picture of a record of a pair."""
-    return read_feature(place, place[4])
+    return read_feature(element, element[4])
 
 
 def find_places(path):
@@ -231,10 +205,7 @@ def read_record(place):
 
 
 def read_feature(place, name):
-    """Reads one feature of the `tf.train.Example` at a place, in-graph; errors are `read_record`'s.
-
-    `name` is a text or a scalar string tensor, of a feature that is one string.
-    """
+    """Reads a feature that is one string, of the `tf.train.Example` at a place, in-graph."""
     nothing = tf.constant([], tf.string)
     # Not `tf.io.parse_single_example`, whose names are no tensors.
     parsed = tf.raw_ops.ParseExampleV2(

@@ -17,7 +17,7 @@ import numpy as np
 
 from pipelines import console
 from pipelines.errors import UserError
-from pipelines.files import atomic_path, name_first
+from pipelines.files import atomic_path, warn_of
 from pipelines.sources import hashing, listings
 
 EVERY = 10
@@ -70,14 +70,7 @@ def open_videos(specification, rest):
             f"than {MOST_DAMAGED:.0%}; the first is {damaged[0]}. Expected videos of a kind that "
             "FFmpeg knows. Remove or convert the others."
         )
-    if damaged:
-        logging.warning(
-            "%s: no frame can be read of %d of %d files, and they are skipped: %s",
-            specification,
-            len(damaged),
-            len(paths),
-            name_first(damaged),
-        )
+    warn_of(damaged, specification, len(paths), "files have no readable frame and are skipped")
     return _from_folders(specification, list(dict.fromkeys(folders)))
 
 
@@ -165,7 +158,9 @@ def distinct_frames(path, every, on_damage=logging.warning):
                 is_whole, frame = capture.retrieve()
                 if not is_whole:
                     continue
-                new = _hash(frame)
+                gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+                small = cv2.resize(gray, (hashing.SIZE,) * 2, interpolation=cv2.INTER_AREA)
+                (new,) = hashing.perceptual_hashes(small[None])
                 if hashes and np.bitwise_count(np.array(hashes) ^ new).min() <= RADIUS:
                     continue
                 hashes.append(new)
@@ -203,12 +198,6 @@ def _quiet_capture(path):
     finally:
         capture.release()
         cv2.utils.logging.setLogLevel(level)
-
-
-def _hash(frame):
-    gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-    small = cv2.resize(gray, (hashing.SIZE, hashing.SIZE), interpolation=cv2.INTER_AREA)
-    return hashing.perceptual_hashes(small[None])[0]
 
 
 def _reduce(frame):

@@ -25,16 +25,17 @@ def test_the_last_whole_file_stays(tmp_path):
     assert path.read_text() == "new" and os.listdir(tmp_path) == ["text"]
 
 
-def test_pages_are_on_the_disk_before_the_name(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_pages_are_on_the_disk_before_the_name(error, tmp_path, monkeypatch):
     path = tmp_path / "text"
     write(path, "old")
 
     def fail(_):
-        raise OSError("full")
+        raise error("full")
 
     monkeypatch.setattr(os, "fsync", fail)
     for attempt in (write, files.write_text):
-        with pytest.raises(OSError, match="full"):
+        with pytest.raises(error, match="full"):
             attempt(path, "new")
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["text"]
 

@@ -8,7 +8,6 @@ meanwhile. So every worker first listens at its own port and connects to the oth
 answered once, by this or already by TensorFlow.
 """
 
-import contextlib
 import dataclasses
 import json
 import re
@@ -36,19 +35,13 @@ class LostWorkerError(ClusterError):
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The workers that train together; one alone is no cluster.
-
-    Args:
-        addresses: `"HOST:PORT"` of each worker, the chief's first.
-        index: Which of them this process is.
-    """
+    """The `"HOST:PORT"` of each worker, the chief's first, and which of them this process is."""
 
     addresses: tuple = ("",)
     index: int = 0
 
     @property
     def num_workers(self):
-        """Number of workers, this one among them."""
         return len(self.addresses)
 
     @property
@@ -58,7 +51,6 @@ class Cluster:
 
     @property
     def shard(self):
-        """Pair of this worker's number and the number of workers, for the input chain."""
         return self.index, self.num_workers
 
     def name(self, index):
@@ -173,11 +165,11 @@ def expand_hosts(text):
         if not found:
             raise ValueError(f"{part!r} is no host")
         prefix, ranges, suffix = found.groups()
-        for numbers in ranges.split(",") if ranges else [""]:
+        if not ranges:
+            hosts.append(part)
+            continue
+        for numbers in ranges.split(","):
             first, _, last = numbers.partition("-")
-            if not ranges:
-                hosts.append(prefix + suffix)
-                continue
             for number in range(int(first), int(last or first) + 1):
                 hosts.append(f"{prefix}{number:0{len(first)}d}{suffix}")
     return hosts
@@ -214,21 +206,18 @@ def wait_for_all(cluster, seconds=_SECONDS):
             time.sleep(_EVERY if missing else 2 * _EVERY)
 
 
-@contextlib.contextmanager
 def _listen(cluster):
     _, port = _split(cluster.addresses[cluster.index])
     options = {"backlog": 4 * cluster.num_workers}
     if socket.has_dualstack_ipv6():
         options |= {"family": socket.AF_INET6, "dualstack_ipv6": True}
     try:
-        listener = socket.create_server(("", port), **options)
+        return socket.create_server(("", port), **options)
     except OSError as error:
         raise ClusterError(
             f"Every worker listens at the port of its address. {cluster.name(cluster.index)} "
             f"can't: {error.strerror}. Choose another, on all workers alike."
         ) from error
-    with listener:
-        yield
 
 
 def _answers(address):

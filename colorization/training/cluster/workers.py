@@ -46,19 +46,13 @@ def join(config, cluster):
                 f"workers. Leave --{name} out, or unset TF_CONFIG."
             )
     check_share(cluster, config.batch_size, cluster.num_workers)
-    _announce(cluster)
+    others = f"waits for all of {', '.join(cluster.addresses)}"
+    others = others if cluster.is_chief else f"follows {cluster.name(0)}"
+    print(f"{cluster.name(cluster.index)} {others}", flush=True)
     wait_for_all(cluster)
     strategy = connect(cluster)
     check_share(cluster, config.batch_size, strategy.num_replicas_in_sync)
     return Workers(cluster, strategy)
-
-
-def _announce(cluster):
-    me = cluster.name(cluster.index)
-    if cluster.is_chief:
-        print(f"{me} waits for all of {', '.join(cluster.addresses)}", flush=True)
-    else:
-        print(f"{me} follows {cluster.name(0)}", flush=True)
 
 
 def connect(cluster):
@@ -110,25 +104,18 @@ def reporting_losses(cluster):
     try:
         yield
     except tf.errors.OpError as error:
-        is_loss = isinstance(error, tf.errors.UnavailableError) or "Collective ops is aborted" in (
-            error.message or ""
-        )
+        is_aborted = "Collective ops is aborted" in (error.message or "")
+        is_loss = isinstance(error, tf.errors.UnavailableError) or is_aborted
         if not is_loss:
             raise
+        found = re.findall(r"/job:worker/(?:replica:0/)?task:(\d+)", error.message)
+        numbers = set(map(int, found)) or set(range(2) if cluster.num_workers == 2 else ())
+        lost = map(cluster.name, sorted(numbers - {cluster.index}))
         raise LostWorkerError(
-            f"Lost {_lost(cluster, error.message)}, so that {cluster.name(cluster.index)} ends, "
-            "too. Its last output says why. Start the same command on all workers "
+            f"Lost {' and '.join(lost) or 'another worker'}, so that {cluster.name(cluster.index)} "
+            "ends, too. Its last output says why. Start the same command on all workers "
             "again: training resumes from the last checkpoint."
         ) from error
-
-
-def _lost(cluster, message):
-    numbers = re.findall(r"/job:worker/(?:replica:0/)?task:(\d+)", message)
-    lost = {int(number) for number in numbers}
-    if not lost and cluster.num_workers == 2:
-        lost = {0, 1}
-    lost = sorted(lost - {cluster.index})
-    return " and ".join(cluster.name(number) for number in lost) or "another worker"
 
 
 class Workers(Process):
@@ -136,7 +123,7 @@ class Workers(Process):
 
     def __init__(self, cluster, strategy):
         super().__init__(strategy)
-        self.cluster = cluster
+        self.cluster, self.is_chief, self.shard = cluster, cluster.is_chief, cluster.shard
         # A function, since outside of one TensorFlow traces every call anew.
         self._gather = tf.function(
             lambda row: strategy.gather(row, axis=0),
@@ -144,18 +131,7 @@ class Workers(Process):
         )
 
     @property
-    def is_chief(self):
-        """Whether this worker writes checkpoints, logs and sheets."""
-        return self.cluster.is_chief
-
-    @property
-    def shard(self):
-        """This worker's number and the number of workers."""
-        return self.cluster.shard
-
-    @property
     def description(self):
-        """What trains, for people."""
         return f"{super().description} of {self.cluster.num_workers} workers"
 
     def guard(self):
@@ -240,7 +216,6 @@ class ChiefsLogs(keras.callbacks.Callback):
         self.workers = workers
 
     def on_epoch_end(self, epoch, logs=None):
-        """Takes the chief's metrics of the epoch."""
         logs.update(zip(logs, self.workers.gather(list(logs.values()))[0], strict=True))
 
 
@@ -260,23 +235,30 @@ class SynchronizedModel(keras.Model):
         return logs
 
     def make_train_function(self, force=False):
-        """Makes the function of a step."""
         if self.train_function is not None and not force:
             return self.train_function
 
         def on_share(data):
-            return _mean_over_replicas(self.train_step(data))
+            losses = self.train_step(data)
+            # One message for all of them.
+            together = tf.stack([tf.cast(value, tf.float32) for value in losses.values()])
+            replica = tf.distribute.get_replica_context()
+            mean = replica.all_reduce(tf.distribute.ReduceOp.MEAN, together)
+            return dict(zip(losses, tf.unstack(mean), strict=True))
 
         @tf.function
         def step(iterator):
-            losses = self.distribute_strategy.run(on_share, args=(next(iterator),))
-            return {name: self._first(value) for name, value in losses.items()}
+            strategy = self.distribute_strategy
+            losses = strategy.run(on_share, args=(next(iterator),))
+            return {
+                name: strategy.experimental_local_results(value)[0]
+                for name, value in losses.items()
+            }
 
         self.train_function = step
         return step
 
     def make_test_function(self, force=False):
-        """Makes the function of a batch of the validation on each device."""
         if self.test_function is not None and not force:
             return self.test_function
         reported = []
@@ -299,16 +281,6 @@ class SynchronizedModel(keras.Model):
         self.test_function = step
         return step
 
-    def _first(self, value):
-        return self.distribute_strategy.experimental_local_results(value)[0]
-
 
 class SynchronizedAdversarialModel(AdversarialModel, SynchronizedModel):
     """An `AdversarialModel` on several workers."""
-
-
-def _mean_over_replicas(losses):
-    # One message for all of them.
-    together = tf.stack([tf.cast(value, tf.float32) for value in losses.values()])
-    mean = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, together)
-    return dict(zip(losses, tf.unstack(mean), strict=True))

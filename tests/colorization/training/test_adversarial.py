@@ -86,15 +86,11 @@ def _updates(phases, epochs=1, steps=7):
     return [{(True, True): "both", (True, False): "g", (False, True): "d"}[m] for m in moved]
 
 
-def test_a_critic_has_its_steps_before_the_generator_has_one():
+def test_either_network_may_be_updated_now_and_then():
+    # A critic has its steps before the generator has one.
     assert _updates(Phases(0, 3, 1, 7)) == ["d", "d", "both", "d", "d", "both", "d"]
-
-
-def test_a_discriminator_may_be_updated_now_and_then():
     assert _updates(Phases(0, 1, 3, 7)) == ["g", "g", "both", "g", "g", "both", "g"]
-
-
-def test_steps_are_counted_on_from_epoch_to_epoch():
+    # Steps are counted on from epoch to epoch.
     updates = _updates(Phases(1, 1, 2, 3), epochs=3, steps=3)
     assert updates == ["g"] * 3 + ["g", "both", "g"] + ["both", "g", "both"]
 

@@ -180,13 +180,13 @@ def test_a_dry_run_touches_nothing(tmp_path, monkeypatch):
 
 
 def test_environment(tmp_path, monkeypatch):
-    monkeypatch.setattr(state, "PACKAGES", ("keras", "a-package-of-no-name"))
+    monkeypatch.setattr(state, "PACKAGES", (*state.PACKAGES, "a-package-of-no-name"))
     Run(str(tmp_path)).write_environment("c0ffee", 7)
     facts = json.loads((tmp_path / "environment.json").read_text())
     assert facts["data_fingerprint"] == "c0ffee" and facts["seed"] == 7
     assert facts["versions"]["keras"] == importlib.metadata.version("keras")
-    assert facts["versions"]["a-package-of-no-name"] is None
-    assert facts["versions"]["python"].startswith("3.")
+    assert facts["versions"].pop("a-package-of-no-name") is None
+    assert None not in facts["versions"].values() and facts["versions"]["python"][:2] == "3."
 
 
 def test_the_origin_of_the_weights_stays_noted(tmp_path):
@@ -194,8 +194,3 @@ def test_the_origin_of_the_weights_stays_noted(tmp_path):
         Run(str(tmp_path)).write_environment("c0ffee", 7, origin)
         facts = json.loads((tmp_path / "environment.json").read_text())
         assert facts["started_from"] == {"path": "runs/a", "epochs": 3}
-
-
-def test_the_named_packages_are_installed(tmp_path):
-    Run(str(tmp_path)).write_environment("", 0)
-    assert None not in json.loads((tmp_path / "environment.json").read_text())["versions"].values()

@@ -8,45 +8,17 @@ import pytest
 import tensorflow as tf
 
 from pipelines.batches import decoding
+from tests.pipelines.picture_files import FILES
 
-
-def smooth_picture(height=24, width=36):
-    rows, columns = np.mgrid[0:height, 0:width]
-    channels = [rows * 9, columns * 7, (rows + columns) * 4]
-    return np.stack(channels, axis=-1).astype(np.uint8)
-
-
-PICTURE = PIL.Image.fromarray(smooth_picture())
-
-
-def encoded(picture, kind, **options):
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
-FILES = {
-    "jpeg": encoded(PICTURE, "JPEG", quality=95, subsampling=0),
-    "jpeg progressive": encoded(PICTURE, "JPEG", progressive=True, subsampling=0),
-    "jpeg gray": encoded(PICTURE.convert("L"), "JPEG"),
-    "png": encoded(PICTURE, "PNG"),
-    "png palette": encoded(PICTURE.quantize(16), "PNG"),
-    "png gray, alpha": encoded(PICTURE.convert("LA"), "PNG"),
-    "png one bit": encoded(PICTURE.convert("1"), "PNG"),
-    "gif": encoded(PICTURE, "GIF"),
-    "gif moving": encoded(
-        PICTURE, "GIF", save_all=True, append_images=[PICTURE.transpose(PIL.Image.ROTATE_180)]
-    ),
-    "bmp": encoded(PICTURE, "BMP"),
-    "webp": encoded(PICTURE, "WEBP", lossless=True),
-}
+NAMES = ("jpeg", "jpeg progressive", "jpeg gray", "png", "png palette", "png gray, alpha",
+         "png one bit", "gif", "gif moving", "bmp", "webp")  # fmt: skip
 
 
 def test_tf_data_decodes_as_eager_code_does():
-    table = tf.data.Dataset.from_tensor_slices(list(FILES.values()))
+    table = tf.data.Dataset.from_tensor_slices([FILES[name] for name in NAMES])
     table = table.map(decoding.decode_in_graph)
     assert table.element_spec.shape.as_list() == [None, None, 3]
-    for name, picture in zip(FILES, table, strict=True):
+    for name, picture in zip(NAMES, table, strict=True):
         atol = 12 if name.startswith("jpeg") else 0  # The quick transform, not the exact one.
         expected = np.asarray(PIL.Image.open(io.BytesIO(FILES[name])).convert("RGB"), int)
         np.testing.assert_allclose(picture, expected, atol=atol)

@@ -19,19 +19,12 @@ from pipelines.batches import distributed, input_chain
 from pipelines.color import codecs
 from pipelines.errors import UserError
 from tests.pipelines import training_chain
+from tests.pipelines.served import free_ports, serving
 
 pytestmark = pytest.mark.xdist_group("processes")
 
 ROOT = pathlib.Path(__file__).parents[3]
 SERVICE = tf.data.experimental.service
-
-
-def free_ports(number):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind(("localhost", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def dispatcher(port, workers):
@@ -54,45 +47,18 @@ def running(number):
     del server
 
 
-# A process of its own, since servers wait for minutes for those that they served.
-_SERVICE = """
-import sys
-import tensorflow as tf
-service = tf.data.experimental.service
-at, *ports = map(int, sys.argv[1:])
-names = [f"localhost:{port}" for port in ports]
-server = service.DispatchServer(service.DispatcherConfig(port=at, worker_addresses=names))
-# In another order than they are named in.
-configs = [service.WorkerConfig(f"localhost:{at}", *pair) for pair in zip(names, ports)][::-1]
-workers = [service.WorkerServer(config) for config in configs]
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
 @pytest.fixture(scope="module")
 def service():
     """A service of three workers."""
-    ports = free_ports(4)
-    process = subprocess.Popen(
-        [sys.executable, "-c", _SERVICE, *map(str, ports)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert process.stdout.readline() == b"ready\n"
-    yield distributed.connect(f"localhost:{ports[0]}")
-    process.kill()
-    process.communicate()
+    with serving(3) as address:
+        connected = distributed.connect(address)
+        assert connected.num_workers == 3
+        yield connected
 
 
 def train(pair, count, codec="lab", start_step=0, **changes):
     changes = {"shuffle_buffer": 10} | changes
     return training_chain.train(*pair, count, start_step, codec, **changes)
-
-
-def test_workers_are_counted(service):
-    assert service.num_workers == 3
 
 
 @pytest.mark.slow

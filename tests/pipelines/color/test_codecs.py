@@ -162,9 +162,3 @@ def test_batch_of_two_is_two_of_one(name, rgb):
     together = codec.decode(condition, prediction)
     alone = [codec.decode(condition[i : i + 1], prediction[i : i + 1])[0] for i in range(2)]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
-
-
-@pytest.mark.parametrize("name", CODECS)
-def test_codecs_are_frozen(name):
-    with pytest.raises(AttributeError):
-        CODECS[name].condition = "luma"

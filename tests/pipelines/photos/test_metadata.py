@@ -344,7 +344,6 @@ def test_damaged_image_resources_hold_no_iptc():
     assert metadata.iptc_of_resources(b"Photoshop 3.0\0" + resources) == IPTC
     assert metadata.iptc_of_resources(IPTC) == IPTC
     assert metadata.iptc_of_resources(b"junk") is None
-    assert metadata.resources_of_text("\niptc\n 3\n0g") is None
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

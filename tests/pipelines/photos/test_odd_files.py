@@ -3,7 +3,6 @@
 import io
 import re
 import struct
-import zlib
 
 import numpy as np
 import PIL.Image
@@ -14,6 +13,7 @@ import tifffile
 
 from pipelines.photos import exif, formats, metadata, photo_files
 from pipelines.photos.photo import Metadata, Note, Photo, PictureError
+from tests.pipelines.picture_files import chunk, tiff
 
 ROWS, COLUMNS = np.mgrid[:48, :64]
 PICTURE = np.stack([ROWS * 5, COLUMNS * 3, (ROWS + COLUMNS) * 2], axis=-1).astype(np.uint8)
@@ -28,12 +28,6 @@ def refused(data):
         read(data)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-def tiff(pixels, **options):
-    file = io.BytesIO()
-    tifffile.imwrite(file, pixels, **{"photometric": "rgb"} | options)
-    return file.getvalue()
 
 
 RAW = {
@@ -289,11 +283,6 @@ def test_a_progressive_file_cut_between_scans_is_not_whole():
         assert "truncated" in refused(cut)
         (photo,) = photo_files.decode_photo("file", cut, salvage=True)
         assert photo.rgb.shape == PICTURE.shape and "cut or damaged" in photo.remarks[0]
-
-
-def chunk(name, payload):
-    end = struct.pack(">I", zlib.crc32(name + payload))
-    return struct.pack(">I", len(payload)) + name + payload + end
 
 
 def png(pixels, *chunks):

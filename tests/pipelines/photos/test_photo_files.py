@@ -17,37 +17,18 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.photos import decoders, exif, photo_files
+from pipelines.photos import decoders, photo_files
 from pipelines.photos import tiff as tiff_files
-from pipelines.photos.photo import MAX_PIXELS
-from pipelines.photos.photo_files import Metadata, Photo, PictureError
+from pipelines.photos.photo import MAX_PIXELS, Metadata, Photo, PictureError
+from tests.pipelines.picture_files import FILES, PICTURE, chunk, encoded, smooth_picture, tiff
 
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
 
 
-def smooth_picture(height=24, width=36):
-    rows, columns = np.mgrid[0:height, 0:width]
-    channels = [rows * 9, columns * 7, (rows + columns) * 4]
-    return np.stack(channels, axis=-1).astype(np.uint8)
-
-
-PICTURE = PIL.Image.fromarray(smooth_picture())
 ALPHA = smooth_picture()[::-1, :, 1].copy()
 TRANSPARENT = PIL.Image.fromarray(np.dstack([smooth_picture(), ALPHA]))
 P3 = bytes(pyvips.Image.profile_load("p3"))
 CMYK = bytes(pyvips.Image.profile_load("cmyk"))
-
-
-def encoded(picture, kind, **options):
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
-def tiff(pixels, **options):
-    file = io.BytesIO()
-    tifffile.imwrite(file, pixels, **{"photometric": "rgb"} | options)
-    return file.getvalue()
 
 
 def opened(data):
@@ -64,43 +45,6 @@ def read_bytes(folder, data, name="picture"):
 def written(folder, name, *pages, **options):
     photo_files.write_photo(folder / name, pages, overwrite=True, **options)
     return (folder / name).read_bytes()
-
-
-FILES = {
-    "jpeg": encoded(PICTURE, "JPEG", quality=95, subsampling=0),
-    "jpeg progressive": encoded(PICTURE, "JPEG", progressive=True, subsampling=0),
-    "jpeg gray": encoded(PICTURE.convert("L"), "JPEG"),
-    "jpeg and more": encoded(PICTURE, "JPEG", subsampling=0) + b"trailer" * 99,
-    "png": encoded(PICTURE, "PNG"),
-    "png palette": encoded(PICTURE.quantize(16), "PNG"),
-    "png two bits": encoded(PICTURE.quantize(4), "PNG", bits=2),
-    "png gray, alpha": encoded(PICTURE.convert("LA"), "PNG"),
-    "png one bit": encoded(PICTURE.convert("1"), "PNG"),
-    "gif": encoded(PICTURE, "GIF"),
-    "gif moving": encoded(
-        PICTURE, "GIF", save_all=True, append_images=[PIL.ImageOps.mirror(PICTURE)]
-    ),
-    "bmp": encoded(PICTURE, "BMP"),
-    "bmp palette": encoded(PICTURE.quantize(16), "BMP"),
-    "bmp one bit": encoded(PICTURE.convert("1"), "BMP"),
-    "webp": encoded(PICTURE, "WEBP", lossless=True),
-    "webp lossy": encoded(PICTURE, "WEBP", quality=80),
-    "webp moving": encoded(
-        PICTURE, "WEBP", lossless=True, save_all=True, append_images=[PIL.ImageOps.mirror(PICTURE)]
-    ),
-    "tiff": encoded(PICTURE, "TIFF"),
-    "tiff lzw": encoded(PICTURE, "TIFF", compression="tiff_lzw"),
-    "tiff deflate": encoded(PICTURE, "TIFF", compression="tiff_adobe_deflate"),
-    "tiff packbits": encoded(PICTURE, "TIFF", compression="packbits"),
-    "tiff jpeg": encoded(PICTURE, "TIFF", compression="jpeg"),
-    "tiff gray": encoded(PICTURE.convert("L"), "TIFF"),
-    "tiff palette": encoded(PICTURE.quantize(16), "TIFF"),
-    "tiff fax": encoded(PICTURE.convert("1"), "TIFF", compression="group4"),
-    "ppm": encoded(PICTURE, "PPM"),
-    "pgm": encoded(PICTURE.convert("L"), "PPM"),
-    "pbm": encoded(PICTURE.convert("1"), "PPM"),
-    "avif": encoded(PICTURE, "AVIF", quality=100, subsampling="4:4:4"),
-}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -349,15 +293,12 @@ def test_sixteen_bits_are_converted_in_sixteen(tmp_path):
     assert len(np.unique(photo.rgb)) > 1000
 
 
-def test_a_profile_of_srgb_changes_no_pixel(tmp_path):
-    profile = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
-    (photo,) = read_bytes(tmp_path, encoded(TRANSPARENT, "PNG", icc_profile=profile))
-    np.testing.assert_array_equal(photo.rgb, smooth_picture())
-
-
-def test_transparency_passes_a_profile_unchanged(tmp_path):
-    (photo,) = read_bytes(tmp_path, encoded(TRANSPARENT, "PNG", icc_profile=P3))
-    np.testing.assert_array_equal(photo.alpha, ALPHA)
+def test_a_profile_of_srgb_changes_no_pixel_and_none_changes_transparency(tmp_path):
+    srgb = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
+    for profile in (srgb, P3):
+        (photo,) = read_bytes(tmp_path, encoded(TRANSPARENT, "PNG", icc_profile=profile))
+        np.testing.assert_array_equal(photo.alpha, ALPHA)
+        assert (photo.rgb == smooth_picture()).all() == (profile is srgb)
 
 
 @pytest.mark.parametrize("profile", [P3[:300], b"junk" * 99, gray_profile(1.8), CMYK[:5000]])
@@ -576,21 +517,12 @@ def test_a_tiff_without_all_its_pieces_raises(tmp_path):
     read_bytes(tmp_path, strips)
     for data in (
         whole.replace(width + struct.pack("<I", 64), width + struct.pack("<I", 6400)),
+        # Of uncompressed ones libvips would look for each before it gave up.
+        tiff(pixels).replace(width + struct.pack("<I", 64), width + struct.pack("<I", 6_400_000)),
         strips.replace(lengths, lengths[:6] + bytes(2) + lengths[8:]),
     ):
         with pytest.raises(PictureError, match="whole TIFF"):
             read_bytes(tmp_path, data)
-
-
-def test_uncompressed_pixels_are_no_more_than_the_bytes_of_the_file():
-    # libvips would look for each of them before it gave up.
-    data = tiff(np.zeros((64, 64, 3), np.uint8))
-    width = struct.pack("<HHI", 256, 4, 1)
-    for pixels, missing in ((64, False), (6_400_000, True)):
-        block = exif.Block(
-            data.replace(width + struct.pack("<I", 64), width + struct.pack("<I", pixels))
-        )
-        assert tiff_files.misses_pieces(block, block.first) == missing
 
 
 def test_what_is_no_picture(tmp_path):
@@ -612,12 +544,9 @@ def test_what_is_no_picture(tmp_path):
 
 def test_a_huge_picture_is_refused_by_its_header(tmp_path):
     width, height = 30_000, 20_000
-    ihdr = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    idat = b"IDAT" + zlib.compress(b"")
-    chunks = [
-        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
-        for c in (ihdr, idat, b"IEND")
-    ]
+    png = b"\x89PNG\r\n\x1a\n"
+    png += chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    png += chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
     jpeg = bytearray(FILES["jpeg"])
     start = jpeg.index(b"\xff\xc0")
     jpeg[start + 5 : start + 9] = struct.pack(">HH", height, width)
@@ -634,7 +563,7 @@ def test_a_huge_picture_is_refused_by_its_header(tmp_path):
             entry + struct.pack("<I", old), entry + struct.pack("<I", new)
         )
     for data in (
-        b"\x89PNG\r\n\x1a\n" + b"".join(chunks),
+        png,
         bytes(jpeg),
         bytes(gif),
         bytes(bmp),
@@ -697,13 +626,7 @@ def test_names_of_any_kind_are_written(tmp_path):
     assert (tmp_path / "a.png").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_only_overwrites_when_asked(links, tmp_path, monkeypatch):
-    def link(source, target):
-        raise OSError(1, "Operation not permitted")
-
-    if not links:
-        monkeypatch.setattr(os, "link", link)
+def test_only_overwrites_when_asked(tmp_path):
     path = tmp_path / "a.png"
     photo_files.write_picture(path, smooth_picture())
     before = path.read_bytes()
@@ -713,20 +636,6 @@ def test_only_overwrites_when_asked(links, tmp_path, monkeypatch):
     photo_files.write_picture(path, 255 - smooth_picture(), overwrite=True)
     np.testing.assert_array_equal(photo_files.read_picture(path), 255 - smooth_picture())
     assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(error, tmp_path, monkeypatch):
-    def fsync(_):
-        raise error
-
-    path = tmp_path / "a.png"
-    photo_files.write_picture(path, smooth_picture())
-    before = path.read_bytes()
-    monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises((PictureError, KeyboardInterrupt)):
-        photo_files.write_picture(path, smooth_picture(), overwrite=True)
-    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
 def test_what_cannot_be_stored(tmp_path):

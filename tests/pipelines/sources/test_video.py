@@ -182,8 +182,7 @@ def test_few_files_without_frames_are_named_and_left_out(film_path, tmp_path, ca
     source = open_source(f"video:{folder}/*")
     (record_,) = caplog.records
     assert record_.getMessage() == (
-        f"video:{folder}/*: no frame can be read of 1 of 11 files, and they are skipped: "
-        f"{folder}/no.avi"
+        f"video:{folder}/*: 1 of 11 files have no readable frame and are skipped: {folder}/no.avi"
     )
     assert len(source.names) == 50
 
