@@ -22,9 +22,8 @@ def psnr(truth, picture):
 def ssim(truth, picture):
     """Structural similarity of `rgb`, in windows of 11 x 11 under a Gaussian of 1.5.
 
-    The mean over the three channels and over all windows that lie inside, 1 for equal pictures, as
-    scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`; not SSIM of gray
-    levels. `tf.image.ssim` takes ten times as long, and is off by 2e-5 on flat pictures. Raises
+    The mean over the three channels and over all windows that lie inside, as scikit-image's
+    `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`; not SSIM of gray levels. Raises
     `ValueError` if a side is shorter than 11.
 
     Source: Wang et al., "Image quality assessment: from error visibility to structural similarity",
@@ -64,9 +63,8 @@ def ab_error(truth, picture):
 def auc(error):
     """Area under the cumulative curve of ab errors, by pixel: its mean is Zhang's AuC.
 
-    The curve says which share of pixels is at most `t` away, for `t` from 0 to `AUC_LIMIT`. A pixel
-    enters it at its error, so that its share of the area, exactly and not by steps of `t`, is `1 -
-    error / AUC_LIMIT`. Returns percent for ab distances of any shape: 100 where there is no error.
+    The curve says which share of pixels is at most `t` away, for `t` from 0 to `AUC_LIMIT`: the
+    share of a pixel is `1 - error / AUC_LIMIT`. Returns percent, for ab distances of any shape.
 
     Source: Zhang, Isola, Efros, "Colorful Image Colorization", 2016, section 3.1.
     """
