@@ -1,7 +1,7 @@
-"""The table of figures: what a reader must know of each, how it is measured, summed up and printed.
+"""The table of figures: how each is measured, summed up over a set, and printed.
 
 A figure of a set is the mean over its photos, except for those "of set", which are computed from
-all photos at once. Figures of networks (`colorization.evaluation.features`) bear the network's name
+all photos at once. Figures of networks (`colorization.evaluation.features`) have the network's name
 before the one here, as `squeezenet-kid` does.
 """
 
@@ -24,14 +24,14 @@ MIN_FRECHET = 2 * distances.NUM_GROUPS
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """What a reader must know of a figure.
+    """A row of the table.
 
     Args:
         unit: Of the value as it is printed; empty for none.
         better: `higher`, `lower`, or `truth`: the nearer to the truth's, the better.
         digits: Printed after the point.
-        measure: Function from a `measure.Comparison` to the value; of a figure "of variants", from
-            a list of them, one for each coloring, the likeliest first; None for others.
+        measure: Function from a `measure.Comparison`, or from a list of them for a figure "of
+            variants", to the value; None for others.
         of: `photo`, `variants`, `set`, `network` or `film`.
         scale: What it is multiplied by where it is printed.
         version: Raised when its definition changes; part of the protocol.
@@ -78,7 +78,9 @@ FIGURES = {
     "auc-balanced": Figure("percent", "higher", 2, of="set"),
     # How colorful it is.
     "colorfulness": Figure("", "truth", 2, lambda x: x.picture.colorfulness),
-    "colorfulness-absolute": Figure("", "truth", 2, lambda x: x.picture.colorfulness_absolute),
+    "colorfulness-absolute": Figure(
+        "", "truth", 2, lambda x: colors.colorfulness(x.picture.rgb, absolute=True)
+    ),
     "colorfulness-gap": Figure(
         "", "truth", 2, lambda x: x.picture.colorfulness - x.truth.colorfulness
     ),
@@ -122,11 +124,7 @@ def find(name):
 
 
 def section(records, names):
-    """Sets the figures of a set side by side, as Markdown under a heading and above warnings.
-
-    `records` are those of the set, as of `protocol.records`, `names` what the table calls their
-    systems.
-    """
+    """The figures of a set as Markdown, from its records and the names of the columns."""
     data = records[0]["data"]
     columns = {name: one["figures"] for name, one in zip(names, records, strict=True)}
     lines = dict.fromkeys(line for one in records for line in one["warnings"])
@@ -136,23 +134,19 @@ def section(records, names):
 
 
 def rows(columns):
-    """Writes figures as cells: lists of text, the header first.
+    """The cells of a table of figures: rows of text, the header first.
 
-    `columns` are dicts of figures, each a dict of `value`, `low` and `high`: by the column's name,
-    and by the figure's. A row has the figure, what is better, and the columns; a figure that a
-    column lacks is a dash.
+    `columns` are dicts of figures, each a dict of `value`, `low` and `high`, by name.
     """
     names = dict.fromkeys(name for column in columns.values() for name in column)
-    known = list(FIGURES)
     # Distances of sets come first, in their own order, and those of single networks last.
-    first = [name for name in names if name.endswith(("kid", "fid"))]
-    first += [name for name in known if name in names and find(name).of != "network"]
-    first += [name for name in names if name not in first]
-    found = [["figure", "better", *columns]]
-    for name in first:
-        cells = [cell(name, column.get(name)) for column in columns.values()]
-        found.append([label(name), better(name), *cells])
-    return found
+    order = [name for name in names if name.endswith(("kid", "fid"))]
+    order += [name for name, figure in FIGURES.items() if name in names and figure.of != "network"]
+    order += [name for name in names if name not in order]
+    return [["figure", "better", *columns]] + [
+        [label(name), better(name), *(cell(name, column.get(name)) for column in columns.values())]
+        for name in order
+    ]
 
 
 def label(name):
@@ -162,8 +156,9 @@ def label(name):
 
 
 def better(name):
-    """What tables say is better of a figure."""
-    return {"truth": "as truth"}.get(find(name).better, find(name).better)
+    """What tables call better of a figure."""
+    found = find(name).better
+    return "as truth" if found == "truth" else found
 
 
 def cell(name, value):
@@ -172,11 +167,10 @@ def cell(name, value):
         return "-"
     figure = find(name)
     value, low, high = (
-        None if x is None else f"{x * figure.scale:.{figure.digits}f}"
+        # The z leaves out the sign of what rounds to zero.
+        None if x is None else f"{x * figure.scale:z.{figure.digits}f}"
         for x in (value["value"], value["low"], value["high"])
     )
-    # What rounds to zero keeps no sign.
-    value, low, high = (x and (x.lstrip("-") if float(x) == 0 else x) for x in (value, low, high))
     return value if low is None or low == high == value else f"{value} [{low}, {high}]"
 
 
@@ -196,11 +190,9 @@ class Value:
 
 
 def summarize(measured, true_vectors, networks):
-    """Sums up what was measured of a system on a set: a dict of `Value`, by the figure's name.
+    """Sums up the `measure.Measured` of at least 2 photos: a dict of `Value`s by name.
 
-    `measured` are `measure.Measured`, one for each photo, at least 2, in an order that does not
-    depend on them; `true_vectors` the photos' own vectors, in the same order, by the name of the
-    network.
+    `true_vectors` are the photos' own vectors, in the same order, by the name of the network.
     """
     names = list(measured[0].values)
     table = np.array([[one.values[name] for name in names] for one in measured])

@@ -1,7 +1,6 @@
-"""Records of figures, and the protocol: all that they depend on.
+"""Records of figures: a line of JSON for each system on each set, with the protocol.
 
-A file of records holds a line of JSON for each system on each set. Figures may stand side by side
-if their protocols are equal.
+The protocol holds all that figures depend on. They may stand side by side if it is the same.
 """
 
 import dataclasses
@@ -15,8 +14,7 @@ from pipelines import console
 FORMAT = "colorization-evaluation"
 VERSION = 1
 VARIANTS_SEED = 0
-# Sections of a protocol of which two records may have unlike parts: each part goes with figures of
-# its own.
+# Sections of a protocol of which two records may have different parts.
 OPTIONAL = ("figures", "networks", "variants")
 PACKAGES = (
     "colorization",
@@ -43,13 +41,16 @@ def records(systems, label, found, limit, networks, num_variants):
         "photos": len(found.digests),
         "left_out": {reason: len(names) for reason, names in found.left_out.items()},
     }
-    rows = []
-    for system in systems:
-        measured = found.measured[system.name]
-        values = figures.summarize(measured, found.true_vectors, networks)
-        described = {"label": system.name} | system.description
-        rows.append(record(described, data, values, warnings, told))
-    return rows
+    return [
+        record(
+            {"label": system.name} | system.description,
+            data,
+            figures.summarize(found.measured[system.name], found.true_vectors, networks),
+            warnings,
+            told,
+        )
+        for system in systems
+    ]
 
 
 def record(system, data, values, warnings, protocol):
@@ -68,7 +69,7 @@ def record(system, data, values, warnings, protocol):
 
 
 def of_pixels(names):
-    """The part of a protocol that tells what pixels some figures are of."""
+    """The part of a protocol that says of which pixels figures are."""
     return {
         "size": "each photo's own",
         "shown": "gray of equal luminance Y, 8 bits",
@@ -157,10 +158,7 @@ def _parse(line):
 
 
 def differences(protocol, other, path=""):
-    """Yields where two protocols differ: the field's name, as `data.photos`, and both its values.
-
-    What the fields' names begin with is `path`.
-    """
+    """Yields where two protocols differ: the name, such as `data.photos`, and both its values."""
     for key in sorted(protocol.keys() | other.keys()):
         if path in OPTIONAL and not (key in protocol and key in other):
             continue
@@ -175,9 +173,9 @@ def differences(protocol, other, path=""):
 def by_set(files):
     """Groups records, lists by the path of their file, by the set that they are of.
 
-    Returns a dict of lists of pairs of a path and a record, by the label of the set. Of several
-    files, sets of one file alone are left out; files of one set each are grouped under any name.
-    Raises `EvaluationError` if there is no common set, or records of one have different protocols.
+    Returns lists of pairs of a path and a record. Of several files, sets of one file alone are left
+    out; files of one set each are grouped under any name. Raises `EvaluationError` if there is no
+    common set, or records of one have different protocols.
     """
     labels = [{one["data"]["label"] for one in records} for records in files.values()]
     single = next(iter(labels[0])) if all(len(records) == 1 for records in files.values()) else None
@@ -195,7 +193,7 @@ def by_set(files):
         raise EvaluationError(f"compare needs a set that is in two files. Received: {listed}.")
     for label, group in groups.items():
         _check_protocols(label, group)
-    return groups
+    return list(groups.values())
 
 
 def _check_protocols(label, group):

@@ -36,6 +36,7 @@ class Warmer:
             "gives_variants": name != "plain",
             "prior": prior.tolist() if name != "plain" else None,
         }
+        self.engine = None
 
     def variants(self, picture, count, *, seed):
         assert (picture == picture[..., :1]).all()

@@ -49,7 +49,7 @@ class Steadiness:
 
     @property
     def flicker(self):
-        """Mean change of ab from frame to frame of pixels that can be followed; 0 if there are none.
+        """Mean change of ab from frame to frame, of pixels that can be followed; 0 for none.
 
         Source: this project, after the warp error of Lai et al., "Learning blind video temporal
         consistency", 2018, on chroma alone.

@@ -21,8 +21,8 @@ def _warm(shown, photo):
 
 SYSTEMS = [
     systems.System("warm", {"kind": "model"}, _warm),
-    systems.gray(),
-    systems.truth(),
+    systems.GRAY,
+    systems.TRUTH,
 ]
 
 
