@@ -204,7 +204,9 @@ def open_fidelity(path):
     pickle, which may run code: take only files whose source you trust. Raises `EvaluationError` if
     the package is missing or the weights can't be had.
     """
-    inception = _import("torch_fidelity.feature_extractor_inceptionv3")
+    _import("torch_fidelity")
+    from torch_fidelity import feature_extractor_inceptionv3 as inception
+
     torch, lock = _import("torch"), threading.Lock()
     network = _opened(
         "torch-fidelity",

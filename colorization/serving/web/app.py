@@ -27,7 +27,7 @@ from pipelines.photos import formats
 FORM_BYTES = 1 << 16
 # Werkzeug counts what it has received and not yet stored as well: pieces of the file.
 _FORM_MEMORY = 1 << 20
-_SECURITY = {
+SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -178,7 +178,7 @@ def _add_answers(app, metrics):
 
     @app.after_request
     def finish(answer):
-        answer.headers.update(_SECURITY)
+        answer.headers.update(SECURITY)
         static = flask.request.endpoint in ("index", "api", "static")
         answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
         endpoint = flask.request.endpoint or "none"
