@@ -1,12 +1,8 @@
 """Audits: what is in a set of pictures, before a model is trained on it.
 
-The first set is what a model would train on, the second, if any, what it would be validated on.
-Pictures are left out of the first set only.
-
 Copies are identical files or similar pictures: perceptual hashes propose, small pictures in color
 decide. A copy may be resized, recompressed, slightly cropped or brightened, or mirrored, since
-training mirrors pictures too. The thresholds are this project's own: docs/audit.md says on which
-pictures they were chosen.
+training mirrors pictures too. The thresholds are this project's own; docs/audit.md explains them.
 """
 
 import dataclasses
@@ -15,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.auditing.inspection import Measures, measure
-from pipelines.errors import UserError
 from pipelines.photos import formats
 from pipelines.sources import hashing, listings
 from pipelines.sources.listings import Source
@@ -35,6 +30,7 @@ class PictureSet:
     """A set and the findings in it.
 
     Args:
+        role: `training` or `validation`.
         source: Its `Source`.
         measures: `Measures` of the pictures that can be read.
         damaged: Dict of what is wrong with the others, in words, by position.
@@ -42,6 +38,7 @@ class PictureSet:
             rows of `measures`.
     """
 
+    role: str
     source: Source
     measures: Measures
     damaged: dict
@@ -65,6 +62,12 @@ class PictureSet:
         """Whether the files of some rows are identical."""
         return len(set(self.measures.contents[rows].tolist())) == 1
 
+    @property
+    def copies_by_kind(self):
+        """The groups of identical files, and the others."""
+        exact = [rows for rows in self.copies if self.is_exact(rows)]
+        return exact, [rows for rows in self.copies if not self.is_exact(rows)]
+
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
@@ -72,8 +75,7 @@ class Audit:
 
     Args:
         sets: The `PictureSet` for training, and the one for validation if there is one.
-        leaks: List of pairs of arrays of rows: pictures of the first set and pictures of the second
-            that are copies of each other.
+        leaks: List of pairs of arrays of rows of both sets that are copies of each other.
     """
 
     sets: list
@@ -107,31 +109,26 @@ def audit(data, val_data=None, on_progress=lambda num_pictures: None):
     `on_progress` is called with the number of pictures read since the last call. Raises `UserError`
     if no picture of a source can be read.
     """
-    sources = [data] if val_data is None else [data, val_data]
-    measured = [measure(source, on_progress) for source in sources]
-    for source, measures in zip(sources, measured, strict=True):
-        if not len(measures.positions):
-            raise UserError(
-                f"{source.name}: none of {len(source.names)} files is a whole "
-                f"{formats.TRAINED_NAMES} picture; the first is {source.names[0]}. "
-                "Point at pictures."
-            )
-    groups = group_copies(
-        *(
-            np.concatenate([getattr(measures, name) for measures in measured])
-            for name in ("contents", "hashes", "thumbnails")
-        )
-    )
+    sources = {"training": data} | ({} if val_data is None else {"validation": val_data})
+    measured = [measure(source, on_progress) for source in sources.values()]
+    names = ("contents", "hashes", "thumbnails")
+    columns = (np.concatenate([getattr(one, name) for one in measured]) for name in names)
     num_first = len(measured[0].positions)
-    parts = [(rows[rows < num_first], rows[rows >= num_first] - num_first) for rows in groups]
+    parts = [
+        (rows[rows < num_first], rows[rows >= num_first] - num_first)
+        for rows in group_copies(*columns)
+    ]
     sets = [
         PictureSet(
+            role,
             source,
             measures,
             _why_damaged(source, measures),
             [part[index] for part in parts if len(part[index]) > 1],
         )
-        for index, (source, measures) in enumerate(zip(sources, measured, strict=True))
+        for index, ((role, source), measures) in enumerate(
+            zip(sources.items(), measured, strict=True)
+        )
     ]
     return Audit(sets, [part for part in parts if len(part[0]) and len(part[1])])
 
@@ -160,11 +157,10 @@ def _what_is_wrong(encoded):
 
 
 def group_copies(contents, hashes, thumbnails):
-    """Groups pictures that are copies of each other, directly or by others of the group.
+    """Groups pictures that are copies of each other, directly or through others.
 
-    `contents` are digests of the files and `hashes` of `hashing.perceptual_hashes`, both of shape
-    `(num_pictures,)`; `thumbnails` are uint8 of shape `(num_pictures, 16, 16, 3)`. Returns a list
-    of int arrays: positions of the pictures of each group of two or more, ascending.
+    The arguments are as in `Measures`. Returns a list of int arrays: the rows of each group of two
+    or more, ascending.
     """
     _, kept, copy_of = np.unique(contents, return_index=True, return_inverse=True)
     # Of identical files one is compared. Labels are positions among those.

@@ -1,12 +1,11 @@
 """What an audit measures of each picture: size, digests, a small picture, its tint.
 
-Every picture is read once. L*, a* and b* are in CIE units. Colors are counted at 32 x 32 pixels of
-each picture, evenly spread, so that all pictures count alike.
+L*, a* and b* are in CIE units. Colors are counted at 32 x 32 pixels of each picture, evenly spread,
+so that all pictures count alike.
 
 The color of a gray picture in one tint, such as sepia, cyanotype or a yellowed scan, is a function
-of its lightness, the same everywhere in the picture. So few tones, or nearly no color, prove
-nothing: such a picture may be what it looks like. The thresholds of tints are this project's own:
-docs/audit.md says on which pictures they were chosen.
+of its lightness. So few tones, or nearly no color, prove nothing. The thresholds are this project's
+own; docs/audit.md explains them.
 """
 
 import dataclasses
@@ -17,6 +16,8 @@ import tensorflow as tf
 from pipelines.batches import decoding, survey
 from pipelines.color.gray import is_gray
 from pipelines.color.spaces import rgb_to_lab
+from pipelines.errors import UserError
+from pipelines.photos import formats
 from pipelines.sources import hashing
 
 # Of L*: two units wide.
@@ -146,7 +147,7 @@ def measure(source, on_progress=lambda num_pictures: None):
     """Reads every picture of a source once and measures it.
 
     `on_progress` is called with the number of pictures read since the last call. What training
-    can't decode is not among the positions of the `Measures`.
+    can't decode is not among the positions of the `Measures`. Raises `UserError` if that is all.
     """
 
     def read(position, element):
@@ -165,40 +166,32 @@ def measure(source, on_progress=lambda num_pictures: None):
     options = tf.data.Options()
     options.autotune.enabled = False
     rows = rows.batch(_BATCH).prefetch(2).with_options(options)
-    counts = {name: np.zeros(_num_bins(name), np.int64) for name in CHANNELS}
+    counts = {
+        name: np.zeros(round((high - low) / step), np.int64)
+        for name, (low, high, step) in CHANNELS.items()
+    }
     ab_counts = np.zeros((NUM_AB, NUM_AB), np.int64)
-    columns = [[np.zeros((0, *shape), kind)] for shape, kind in _COLUMNS]
+    batches = []
     for *facts, small, spread in rows.as_numpy_iterator():
         _count(spread, rgb_to_lab(spread).numpy(), counts, ab_counts)
         lab = rgb_to_lab(small).numpy()
         tints = np.stack(dataclasses.astuple(measure_tints(lab)), axis=1)
-        hashes = hashing.perceptual_hashes(lab[..., 0])
-        for column, value in zip(columns, (*facts, hashes, _shrink(small), tints), strict=True):
-            column.append(value)
+        batches.append((*facts, hashing.perceptual_hashes(lab[..., 0]), _shrink(small), tints))
         on_progress(len(small))
-    *facts, tints = (np.concatenate(column) for column in columns)
+    if not batches:
+        raise UserError(
+            f"{source.name}: none of {len(source.names)} files is a whole {formats.TRAINED_NAMES} "
+            f"picture; the first is {source.names[0]}. Point at pictures."
+        )
+    *facts, tints = (np.concatenate(column) for column in zip(*batches, strict=True))
     return Measures(*facts, Tints(*tints.T), counts, ab_counts)
 
 
-# Of `Measures`, up to the tints: shape and type of a picture's value.
-_COLUMNS = (
-    ((), np.int64),
-    ((2,), np.int32),
-    ((), np.int32),
-    ((), np.int64),
-    ((), bool),
-    ((), np.uint64),
-    ((THUMBNAIL, THUMBNAIL, 3), np.uint8),
-    ((len(dataclasses.fields(Tints)),), np.float32),
-)
-
-
 def decode_small(encoded):
-    """Decodes a file's bytes in a graph, large JPEGs at a fraction of their size.
+    """Decodes a file's bytes in a graph, large JPEGs down to a short side of 128 to 255.
 
     Returns int32 `[height, width]` of the whole picture, and uint8 pixels of shape `(height, width,
-    3)`; a large JPEG is shrunk to a short side of 128 to 255. Raises
-    `tf.errors.InvalidArgumentError` if the bytes are truncated, damaged or no picture.
+    3)`. Raises `tf.errors.InvalidArgumentError` if the bytes are no whole picture.
     """
 
     def jpeg():
@@ -224,11 +217,6 @@ def count_ab(lab):
     """Counts colors of Lab in cells of a* and b*, steps of 5 from -110: int64, `(44, 44)`."""
     cells = ((lab[..., 1:] + AB_RANGE) / AB_STEP).astype(np.int64).reshape(-1, 2)
     return np.bincount(cells @ [NUM_AB, 1], minlength=NUM_AB**2).reshape(NUM_AB, NUM_AB)
-
-
-def _num_bins(name):
-    low, high, step = CHANNELS[name]
-    return round((high - low) / step)
 
 
 def _count(rgb, lab, counts, ab_counts):

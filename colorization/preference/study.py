@@ -29,7 +29,7 @@ REPEAT_AFTER = 5
 CHOICES = ("left", "right", "tie")
 _QUESTION = 'photo, "left", "right", repeats'
 # "CPrf" marks the file as this program's; the number is that of its layout.
-_MARK = 0x43507266, 1
+_APPLICATION, _LAYOUT = 0x43507266, 1
 _SECONDS_TO_WAIT = 30
 _TABLES = """
 CREATE TABLE study (seed INTEGER NOT NULL);
@@ -239,17 +239,16 @@ class Votes:
         self._connection.execute("PRAGMA synchronous = EXTRA")
         self._connection.execute("PRAGMA foreign_keys = ON")
         with self._writing() as connection:
-            mark = connection.execute(
-                "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
-            ).fetchone()
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (layout,) = connection.execute("PRAGMA user_version").fetchone()
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
                 # Not as a script, which would end the transaction.
                 for statement in _TABLES.split(";\n"):
                     connection.execute(statement)
                 connection.execute("INSERT INTO study VALUES (?)", (secrets.randbits(31),))
-                connection.execute(f"PRAGMA application_id = {_MARK[0]}")
-                connection.execute(f"PRAGMA user_version = {_MARK[1]}")
-            elif mark != _MARK:
+                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {_LAYOUT}")
+            elif (application, layout) != (_APPLICATION, _LAYOUT):
                 raise UserError(
                     f"--votes={self.path}: the file of a study of this version was expected. "
                     "Received: another database. Choose another file."
