@@ -19,8 +19,9 @@ import waitress
 import werkzeug.exceptions
 from waitress import wasyncore
 
-from colorization.serving.web import ServeError, openapi, service, uploads
+from colorization.serving.web import openapi, service, uploads
 from colorization.serving.web.uploads import Problem
+from pipelines.errors import UserError
 from pipelines.photos import formats
 
 # What a form adds to its photo: boundaries, names, a few numbers.
@@ -59,7 +60,7 @@ _BUFFERED_BYTES = 1 << 17
 class Limits:
     """What one server takes on.
 
-    Attributes:
+    Args:
         max_bytes: Size of the largest photo file.
         max_pixels: Pixels of the largest photo, all its pages together.
         max_queue: Photos that may wait while others are colored.
@@ -92,22 +93,19 @@ def create_app(colorizer, limits=None):
     work = service.WorkQueue(limits.workers, limits.max_queue, limits.timeout)
     metrics = service.Metrics(work)
     app.extensions["work_queue"] = work
-    _add_pages(app, _about(colorizer, limits), metrics, work)
-    knobs = uploads.knobs(uploads.max_variants(colorizer))
-    _add_api(app, service.Service(colorizer, limits, work, metrics), knobs)
-    _add_answers(app, metrics)
-    return app
-
-
-def _about(colorizer, limits):
-    return {
+    about = {
         "model": {name: colorizer.description[name] for name in ("name", "version")},
         "max_bytes": limits.max_bytes,
         "max_pixels": limits.max_pixels,
-        "max_variants": uploads.max_variants(colorizer),
+        # Each takes the network's time and a preview's bytes.
+        "max_variants": uploads.MAX_VARIANTS if colorizer.description["gives_variants"] else 1,
         "takes_hints": bool(colorizer.description.get("takes_hints")),
         "gives_suggestions": bool(colorizer.description.get("gives_suggestions")),
     }
+    _add_pages(app, about, metrics, work)
+    _add_api(app, colorizer, limits, work, metrics, uploads.knobs(about["max_variants"]))
+    _add_answers(app, metrics)
+    return app
 
 
 def _add_pages(app, about, metrics, work):
@@ -141,20 +139,23 @@ def _add_pages(app, about, metrics, work):
         return flask.Response(metrics.text(), content_type=metrics.media_type)
 
 
-def _add_api(app, served, knobs):
+def _add_api(app, colorizer, limits, work, metrics, knobs):
+    def color(job, known):
+        upload, result = service.color(job, known, colorizer, limits, work)
+        metrics.pixels.inc(upload.num_pixels)
+        return upload, result
+
     @app.post("/api/preview")
     def preview():
-        _, answer = served.color(service.preview, knobs)
-        return answer
+        return color(service.preview, knobs)[1]
 
     @app.post("/api/suggest")
     def suggest():
-        _, answer = served.color(service.suggest, uploads.PLACE)
-        return answer
+        return color(service.suggest, uploads.PLACE)[1]
 
     @app.post("/api/colorize")
     def colorize():
-        upload, file = served.color(service.colorize, knobs)
+        upload, file = color(service.colorize, knobs)
         answer = flask.send_file(
             file,
             mimetype=formats.by_suffix(upload.name).media_type,
@@ -172,16 +173,16 @@ def _add_answers(app, metrics):
         flask.g.start = time.monotonic()
         # Another site's page, open in the browser of whoever runs this, could not read an answer,
         # but it could keep the machine busy.
-        if flask.request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            if flask.request.method == "POST":
-                raise Problem("cross-site", "Photos are taken from this server's own page only.")
+        site = flask.request.headers.get("Sec-Fetch-Site", "none")
+        if flask.request.method == "POST" and site not in ("none", "same-origin"):
+            raise Problem("cross-site", "Photos are taken from this server's own page only.")
 
     @app.after_request
     def finish(answer):
         answer.headers.update(SECURITY)
-        static = flask.request.endpoint in ("index", "api", "static")
-        answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
         endpoint = flask.request.endpoint or "none"
+        static = endpoint in ("index", "api", "static")
+        answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
         metrics.requests.labels(endpoint, answer.status_code).inc()
         metrics.seconds.labels(endpoint).observe(time.monotonic() - flask.g.start)
         return answer
@@ -202,7 +203,7 @@ def _add_answers(app, metrics):
 def listen(host, port):
     """Opens a socket that listens; port 0 takes a free one.
 
-    Raises `ServeError` if the address is none of this machine, or the port is taken or forbidden.
+    Raises `UserError` if the address is none of this machine, or the port is taken or forbidden.
     """
     listener = None
     try:
@@ -217,7 +218,7 @@ def listen(host, port):
     except OSError as error:
         if listener is not None:
             listener.close()
-        raise ServeError(
+        raise UserError(
             f"{host}:{port}: expected an address to listen on. Received: "
             f"{error.strerror or error}. Choose another --host or --port."
         ) from error
@@ -261,7 +262,9 @@ class Server:
         while not stop.requested:
             self._turn()
         self._work.close()
-        self._refuse_connections()
+        self._server.accepting = False
+        self._server.del_channel(self._map)
+        self._server.socket.close()
         end = time.monotonic() + self._grace
         while self._is_busy() and time.monotonic() < end:
             self._turn()
@@ -271,11 +274,6 @@ class Server:
     def _turn(self):
         # With a timeout, so that deadlines are kept and a stop is noticed.
         wasyncore.loop(timeout=0.25, use_poll=True, map=self._map, count=1)
-
-    def _refuse_connections(self):
-        self._server.accepting = False
-        self._server.del_channel(self._map)
-        self._server.socket.close()
 
     def _is_busy(self):
         channels = self._server.active_channels.values()

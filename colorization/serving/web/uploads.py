@@ -1,9 +1,7 @@
-"""Photos in from requests, refused before they are decoded; and what is said of what goes wrong.
+"""Photos of requests, refused before they are decoded, and the problems that clients are told of.
 
 No byte of a request names a path. A photo is received into a folder of its own; its format is
 identified by its first bytes, and its size by its header, by the same libraries that decode it.
-
-What goes wrong becomes a problem document that programs and people can read.
 
 Source: RFC 9457 (Problem Details for HTTP APIs); RFC 6585 and RFC 9110 (Retry-After).
 """
@@ -51,10 +49,7 @@ REASONS = {
     "worked-too-long": (504, "Coloring this photo takes longer than this server allows."),
     "no-space": (507, "The server has no room for the photo now."),
 }
-# Statuses that no photo sent to the right path gets, and those that say when to come again.
-OF_OTHER_REQUESTS, RETRIED = {404, 405}, {429, 503}
 MEDIA_TYPE = "application/problem+json"
-# Each takes the network's time and a preview's bytes.
 MAX_VARIANTS = 8
 MAX_PAGES = 100
 _LONGEST_NAME = 100
@@ -101,11 +96,11 @@ class Problem(Exception):
 class Upload:
     """A photo that was received.
 
-    Attributes:
+    Args:
         path: Where it lies.
         kind: Its `formats.Format`.
         num_pixels: Of all its pages together; 0 where its header does not say.
-        name: Name for its colored version, safe to save by: no folders, no control characters.
+        name: Name for its colored version, as of `safe_name`.
         pictures: Dict of where those of `PICTURES` lie that came with it.
     """
 
@@ -113,17 +108,7 @@ class Upload:
     kind: formats.Format
     num_pixels: int
     name: str
-    pictures: dict = dataclasses.field(default_factory=dict)
-
-    @property
-    def suffix(self):
-        """Suffix of the colored version: that of the photo's own kind, where it can be written."""
-        return pathlib.Path(self.name).suffix.lower()
-
-
-def max_variants(colorizer):
-    """Most colorings of a photo that may be asked for."""
-    return MAX_VARIANTS if colorizer.description["gives_variants"] else 1
+    pictures: dict
 
 
 def knobs(max_variants):
@@ -162,26 +147,34 @@ def read_options(values, known):
 
 def sentence(error):
     """The line of an error with a capital at its start."""
-    line = str(error)
-    return line[:1].upper() + line[1:]
+    return str(error)[:1].upper() + str(error)[1:]
 
 
 def receive(request, folder, name, max_bytes, max_pixels):
     """Stores the photo of Flask's request, a picture or a form, in an empty folder: an `Upload`.
 
     A form has one photo in it and perhaps some of `PICTURES`. `name` is the photo's at the client,
-    empty to take that of the form's file; the limits are of the file, and of all pages of a picture
-    together. Raises `Problem` if there is no picture, or it is too large.
+    empty to take that of the form's file. Raises `Problem` if there is no picture, or it is too
+    large.
     """
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem("encoded-body", "Send the photo itself, without a Content-Encoding.")
     path, pictures = pathlib.Path(folder, _FIELD), {}
     if request.mimetype == "multipart/form-data":
-        own_name = _store_file(request.files, path)
-        name = name or own_name
-        for field in request.files.keys() & PICTURES:
+        files = request.files
+        photos = [file for key in files if key not in PICTURES for file in files.getlist(key)]
+        if len(photos) != 1 or _FIELD not in files:
+            names = ", ".join(sorted(files))[:80] or "none"
+            raise Problem(
+                "bad-request",
+                f"Expected one file in a field named {_FIELD!r}. Received: {len(photos)} "
+                f"({names}).",
+            )
+        photos[0].save(path)
+        name = name or photos[0].filename or ""
+        for field in files.keys() & PICTURES:
             picture = pictures[field] = pathlib.Path(folder, field)
-            request.files[field].save(picture)
+            files[field].save(picture)
             _count_pixels(picture, _kind(picture), max_pixels)
     else:
         with open(path, "xb") as file:
@@ -197,18 +190,6 @@ def receive(request, folder, name, max_bytes, max_pixels):
     kind = _kind(path)
     num_pixels = _count_pixels(path, kind, max_pixels)
     return Upload(path, kind, num_pixels, safe_name(name, kind), pictures)
-
-
-def _store_file(files, path):
-    photos = [file for key in files if key not in PICTURES for file in files.getlist(key)]
-    if len(photos) != 1 or _FIELD not in files:
-        names = ", ".join(sorted(files))[:80] or "none"
-        raise Problem(
-            "bad-request",
-            f"Expected one file in a field named {_FIELD!r}. Received: {len(photos)} ({names}).",
-        )
-    photos[0].save(path)
-    return photos[0].filename or ""
 
 
 def _kind(path):
@@ -247,10 +228,10 @@ def _count_pixels(path, kind, max_pixels):
 
 
 def safe_name(name, kind):
-    """Makes the name of a colored photo of the name that its original has at the client.
+    """Makes the name of a colored photo, such as `grandmother_color.jpg`, of the original's.
 
-    For example `grandmother_color.jpg`: one part of a path, of at most 100 characters before
-    `_color`, that hides on no system and holds nothing that breaks headers, shells or disks.
+    It is one part of a path, of at most 100 characters before `_color`, that hides on no system and
+    holds nothing that breaks headers, shells or disks.
     """
     suffixes = kind.suffixes if kind.writer else (".png",)
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])

@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from colorization.serving.web import ServeError, app
+from colorization.serving.web import app
+from pipelines.errors import UserError
 from tests.colorization.serving.web import support
 
 LIMITS = app.Limits(100_000, 10_000, max_queue=2, timeout=20, workers=1)
@@ -184,8 +185,8 @@ def test_a_taken_port_is_told_in_a_line():
     with app.listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         assert app.address(listener) == f"http://127.0.0.1:{port}"
-        with pytest.raises(ServeError, match=f"127.0.0.1:{port}: .*in use.*--port") as caught:
+        with pytest.raises(UserError, match=f"127.0.0.1:{port}: .*in use.*--port") as caught:
             app.listen("127.0.0.1", port)
     assert "\n" not in str(caught.value)
-    with pytest.raises(ServeError, match="--host"):
+    with pytest.raises(UserError, match="--host"):
         app.listen("no.such.host.invalid", 0)
