@@ -30,8 +30,7 @@ class Figure:
         unit: Of the value as it is printed; empty for none.
         better: `higher`, `lower`, or `truth`: the nearer to the truth's, the better.
         digits: Printed after the point.
-        measure: Function from a `measure.Comparison`, or from a list of them for a figure "of
-            variants", to the value; None for others.
+        measure: Function of a `measure.Comparison`, or of a list for "variants"; None for others.
         of: `photo`, `variants`, `set`, `network` or `film`.
         scale: What it is multiplied by where it is printed.
         version: Raised when its definition changes; part of the protocol.
@@ -176,13 +175,7 @@ def cell(name, value):
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """A figure of a set.
-
-    Args:
-        value: The figure.
-        low: Lower end of its 95 % interval; None if there are too few photos.
-        high: Upper end.
-    """
+    """A figure of a set, and its 95 % interval unless there are too few photos."""
 
     value: float
     low: float | None = None
@@ -203,7 +196,7 @@ def summarize(measured, true_vectors, networks):
     interval = distances.bootstrap_interval(spread, balanced)
     found |= values(["auc-balanced"], [balanced(mean)], interval[:, None])
     for network in networks:
-        if network.extract is not None:
+        if network.extract:
             vectors = np.stack([one.vectors[network.name] for one in measured])
             found |= _compare(np.stack(true_vectors[network.name]), vectors, network)
     return found
@@ -217,13 +210,11 @@ def values(names, means, interval):
 
 def warnings(networks, number):
     """Lines that must stand beside the figures of a set of so many photos."""
-    if number >= FEW:
-        return []
     return [
         f"{network.figure_name('fid')} over {number:,} photos is mostly bias: compare it only with "
         f"figures over the same photos, and prefer {network.figure_name('kid')}."
         for network in networks
-        if network.extract is not None
+        if network.extract and number < FEW
     ]
 
 

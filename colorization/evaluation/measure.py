@@ -30,13 +30,7 @@ REASONS = ("damaged", "gray", "small")
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Photos to evaluate on.
-
-    Args:
-        label: What tables call them: the last two folders, or the name of a data set.
-        source: `pipelines.sources.opener.Source`.
-        positions: Set of the positions in it that are taken.
-    """
+    """Photos to evaluate on: what tables call them, and the positions taken of a source."""
 
     label: str
     source: opener.Source
@@ -57,11 +51,10 @@ class LeftOutError(Exception):
 
 
 def open_data(specifications, limit=0, exclude=""):
-    """Opens the sets of photos that `--data` names.
+    """Opens the sets of photos that `--data` names, a list of `Data`.
 
-    Of each set `limit` photos are taken, evenly over its list; 0 takes all. `exclude` is as
-    for `opener.open_source`. Raises `UserError` if a specification names nothing usable,
-    `EvaluationError` if two sets would have the same name.
+    Of each set `limit` photos are taken, evenly over its list; 0 takes all. Raises `UserError` if a
+    specification names nothing usable, `EvaluationError` if two sets would have the same name.
     """
     opened = []
     for specification in opener.split_specifications(specifications):
@@ -137,10 +130,8 @@ class Comparison:
 class Measured:
     """What is kept of one photo as a system colored it.
 
-    Args:
-        values: Dict of floats, by the name of the figure.
-        cells: Float32 array of `colors.count_cells`.
-        vectors: Dict of float32 vectors, by the name of the network.
+    `values` are floats by the name of the figure, `cells` are as of `colors.count_cells`, and
+    `vectors` the features by the name of the network.
     """
 
     values: dict
@@ -150,14 +141,10 @@ class Measured:
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredSet:
-    """What was measured of one set, sorted by the digests of the photos.
+    """What was measured of one set, sorted by the SHA-256 of the photos.
 
-    Args:
-        digests: SHA-256 of the photos measured.
-        names: Their names.
-        measured: Dict of lists of `Measured`, by the name of the system.
-        true_vectors: Dict of lists of the photos' own vectors, by the name of the network.
-        left_out: Dict of sorted lists of lines, by reason.
+    `measured` are lists of `Measured` by the name of the system, `true_vectors` the photos' own by
+    the name of the network, and `left_out` sorted lines by reason.
     """
 
     digests: list
@@ -190,7 +177,7 @@ def measure_set(data, systems, networks, num_variants, stop, on_photo=lambda: No
             variants = [Picture(rgb) for rgb in system.color(shown, photo)]
             asked = num_variants if system.description["kind"] == "model" else 1
             found[system.name] = measure(truth, variants, networks, asked)
-        vectors = {n.name: n.extract(photo) for n in networks if n.extract is not None}
+        vectors = {network.name: network.extract(photo) for network in networks if network.extract}
         return digest, job[0], found, vectors
 
     for row in threads.run(work, data.jobs(), stop):
@@ -200,7 +187,7 @@ def measure_set(data, systems, networks, num_variants, stop, on_photo=lambda: No
             rows.append(row)
         on_photo()
     rows.sort(key=lambda row: row[:2])
-    extracting = [network.name for network in networks if network.extract is not None]
+    extracting = [network.name for network in networks if network.extract]
     return MeasuredSet(
         digests=[row[0] for row in rows],
         names=[row[1] for row in rows],

@@ -26,11 +26,8 @@ from pipelines.photos.photo_files import PictureError
 class Model:
     """What makes a picture of a photo.
 
-    Args:
-        name: For the report.
-        fingerprint: Digest that changes with what it makes.
-        paint: Function of a uint8 or uint16 RGB array that returns one of the same shape. Threads
-            call it at once.
+    `fingerprint` changes with what it makes; `paint` is a function of a uint8 or uint16 RGB array
+    that returns one of the same shape, and that threads call at once.
     """
 
     name: str

@@ -1,9 +1,8 @@
 """The figures of a study: Bradley-Terry scores and shares, each with a 95 % interval, as Markdown.
 
-The order of votes and of models does not matter. A score is a log-odds, and the scores of a study
-have mean zero: a model is preferred to another with probability `1 / (1 + exp(other - own))`. A
-vote's share is 1 if its first model was preferred, 0 if its second was, and 0.5, half a win for
-each, if the voter could not tell.
+The scores of a study have mean zero; a model is preferred to another with probability `1 / (1 +
+exp(other - own))`. A vote's share is 1 if its first model was preferred, 0 if its second was, and
+0.5 if the voter could not tell.
 
 Sources: Bradley and Terry, Rank Analysis of Incomplete Block Designs, Biometrika 1952; Hunter, MM
 Algorithms for Generalized Bradley-Terry Models, Annals of Statistics 2004; Liang and Zeger,
@@ -133,15 +132,10 @@ def count_wins(pairs, shares, num_models):
 
 def connected_groups(wins):
     """Sorts models into groups that votes connect; scores compare within a group only."""
-    met, left, groups = wins + wins.T > 0, set(range(len(wins))), []
-    while left:
-        group, edge = set(), {min(left)}
-        while edge:
-            group |= edge
-            edge = {int(other) for one in edge for other in np.flatnonzero(met[one])} - group
-        groups.append(sorted(group))
-        left -= group
-    return groups
+    reached = (wins + wins.T > 0) | np.eye(len(wins), dtype=bool)
+    for _ in wins:
+        reached = reached @ reached
+    return sorted(np.flatnonzero(row).tolist() for row in np.unique(reached, axis=0))
 
 
 def bradley_terry(wins, prior_ties=PRIOR_TIES):

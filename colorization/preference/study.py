@@ -1,11 +1,8 @@
 """A study: which pair a voter is shown next, and the file of what was asked and of every vote.
 
-One SQLite file holds a study. When a method returns, what it stored is on disk, even if the process
-is killed; any number of threads and processes may use the file at once. All that is known of a
-voter is a random text.
-
-Models and photos are the numbers that the file knows them by; the truth is one of the models. Equal
-votes and seeds give equal questions.
+One SQLite file holds a study. When a method returns, what it stored is on disk; any number of
+threads and processes may use the file at once. Models, the truth among them, and photos are the
+numbers that the file knows them by. All that is known of a voter is a random text.
 
 Source: sqlite.org, "Atomic Commit in SQLite" and "PRAGMA statements".
 """
@@ -19,6 +16,7 @@ import random
 import secrets
 import sqlite3
 import threading
+import typing
 
 from pipelines.errors import UserError
 
@@ -58,15 +56,7 @@ CREATE TABLE votes (
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a study asks.
-
-    Args:
-        models: Numbers of the models that are compared.
-        photos: Numbers of the photos.
-        truth: Number of the truth if outputs are compared with it, else None.
-        num_questions: Most questions that a voter is asked.
-        seed: Of all shuffling.
-    """
+    """What a study asks; `truth` is None if outputs are not compared with it."""
 
     models: tuple
     photos: tuple
@@ -102,12 +92,8 @@ class Plan:
         return TRUTH if self.truth is not None and is_truth else PREFERENCE
 
 
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """Two colorings of one photo, side by side: the numbers of the photo and of both models.
-
-    `repeats` is the key of the voter's earlier question that this one repeats, or None.
-    """
+class Question(typing.NamedTuple):
+    """Two colorings of one photo; `repeats` is the key of the earlier question that it repeats."""
 
     photo: int
     left: int
@@ -166,7 +152,7 @@ def _repeat(plan, kind, asked):
     repeated = {question.repeats for question in asked.values()}
     for key, question in list(asked.items())[:-REPEAT_AFTER]:
         if question.repeats is None and key not in repeated and plan.kind(question) == kind:
-            return Question(question.photo, question.right, question.left, repeats=key)
+            return Question(question.photo, question.right, question.left, key)
     return None
 
 
@@ -175,15 +161,11 @@ def as_text(name):
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-@dataclasses.dataclass(frozen=True)
-class Standing:
-    """The state of a voter.
+class Standing(typing.NamedTuple):
+    """The number of a voter's votes, and what may be done next.
 
-    Args:
-        answered: Number of votes.
-        token: Text that names the open question, or None if all are answered.
-        question: The open `Question`, or None.
-        last: Token of the question of the last vote, which can be taken back, or None.
+    The open question has a token, both None at the end; `last` is the token of the question whose
+    vote can be taken back.
     """
 
     answered: int
@@ -192,12 +174,10 @@ class Standing:
     last: str | None
 
 
-@dataclasses.dataclass(frozen=True)
-class Vote:
-    """A voter's choice on a `Question`, one of `CHOICES`.
+class Vote(typing.NamedTuple):
+    """A voter's choice, one of `CHOICES`.
 
-    `repeated` is the choice on the question that this one repeats, as seen from these sides; None
-    without one, or if that vote is gone.
+    `repeated` is that on the question that this one repeats, as seen from these sides, or None.
     """
 
     question: Question
@@ -281,11 +261,10 @@ class Votes:
 
     def add_photos(self, names):
         """Makes photos known, given by names by digest; returns their numbers by digest."""
-        # Names of files need not be text, and SQLite takes nothing else.
-        rows = [(digest, as_text(name)) for digest, name in names.items()]
         with self._writing() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO photos (digest, name) VALUES (?, ?)", rows
+                "INSERT OR IGNORE INTO photos (digest, name) VALUES (?, ?)",
+                [(digest, as_text(name)) for digest, name in names.items()],
             )
             numbers = dict(connection.execute("SELECT digest, id FROM photos"))
             return {digest: numbers[digest] for digest in names}
@@ -312,34 +291,28 @@ class Votes:
             return Standing(len(answered), token, question, answered[-1] if answered else None)
 
     def vote(self, voter, token, choice):
-        """Stores a vote. The first vote on a question holds: a second one changes nothing.
-
-        Returns whether the voter was asked a question of that token; `choice` is one of `CHOICES`.
-        """
+        """Stores a vote, unless there is one; tells whether the voter was asked that question."""
         with self._writing() as connection:
             row = self._row(voter, token)
-            if row is not None:
+            if row:
                 connection.execute(
                     "INSERT OR IGNORE INTO votes VALUES (?, ?, datetime('now'))", (row[0], choice)
                 )
-            return row is not None
+            return bool(row)
 
     def take_back(self, voter, token):
-        """Removes a vote, if it is there: its question is open again.
-
-        Returns whether the voter was asked a question of that token.
-        """
+        """Removes a vote, if there is one; tells whether the voter was asked that question."""
         with self._writing() as connection:
             row = self._row(voter, token)
-            if row is not None:
+            if row:
                 connection.execute("DELETE FROM votes WHERE question = ?", row[:1])
-            return row is not None
+            return bool(row)
 
     def question(self, voter, token):
         """Finds the `Question` that a voter was asked by its token; None for any other."""
         with self._lock:
             row = self._row(voter, token)
-        return None if row is None else Question(*row[1:])
+        return Question(*row[1:]) if row else None
 
     def all(self):
         """Reads all votes, in the order of asking, and the names of models by number, in order."""
@@ -374,7 +347,7 @@ class Votes:
         connection.execute(
             f"INSERT INTO questions (token, voter, asked, {_QUESTION}) "
             "VALUES (?, ?, datetime('now'), ?, ?, ?, ?)",
-            (token, voter, *dataclasses.astuple(question)),
+            (token, voter, *question),
         )
         return token, question
 
