@@ -27,15 +27,10 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclasses.dataclass(frozen=True)
 class PictureSet:
-    """A set and the findings in it.
+    """A set for `training` or `validation`, and the findings in it.
 
-    Args:
-        role: `training` or `validation`.
-        source: Its `Source`.
-        measures: `Measures` of the pictures that can be read.
-        damaged: Dict of what is wrong with the others, in words, by position.
-        copies: List of groups of two or more pictures of this set that are copies, each an array of
-            rows of `measures`.
+    `measures` are of the pictures that can be read; `damaged` says what is wrong with the others,
+    by position. `copies` are groups of copies, each an array of rows of the measures.
     """
 
     role: str
@@ -71,12 +66,7 @@ class PictureSet:
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """The findings in all sets.
-
-    Args:
-        sets: The `PictureSet` for training, and the one for validation if there is one.
-        leaks: List of pairs of arrays of rows of both sets that are copies of each other.
-    """
+    """The `PictureSet`s, and pairs of arrays of rows of both that are copies of each other."""
 
     sets: list
     leaks: list

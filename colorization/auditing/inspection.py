@@ -55,8 +55,8 @@ class Tints:
         chroma: Mean chroma, in units of CIE Lab.
         hue: Hue of the mean color, in degrees: 0 is red, 90 yellow, 180 green, 270 blue.
         aligned: Length of the mean color over the mean chroma: 1 where all hues are one.
-        off: Distance of a block's mean color from the picture's colors of its lightness: root of
-            the mean square over 4 by 4 blocks, so that the noise of compression counts little.
+        off: Root mean square distance of the mean colors of 4 by 4 blocks from the picture's colors
+            of their lightness.
         tones: Effective number of steps of four units of L*: the exponential of their entropy.
     """
 
@@ -118,17 +118,9 @@ def _count_tones(lightness):
 class Measures:
     """What was measured of the readable pictures of a source, in its order.
 
-    Args:
-        positions: Positions in the source, int64 of shape `(num_readable,)`.
-        sizes: Height and width in pixels, of shape `(num_readable, 2)`.
-        num_bytes: Sizes of the files.
-        contents: 64-bit digests of the files.
-        gray: Whether `is_gray` holds.
-        hashes: Of `hashing.perceptual_hashes`.
-        thumbnails: uint8 sRGB of shape `(num_readable, 16, 16, 3)`.
-        tints: `Tints`.
-        counts: Dict of name in `CHANNELS` and histogram: number of pixels in each bin.
-        ab_counts: Histogram of a* and b*, of shape `(44, 44)`, in steps of 5 from -110.
+    Each has a row for a picture, but `counts`, histograms by name in `CHANNELS`, and `ab_counts`,
+    of `count_ab`. `positions` are those in the source, `sizes` heights and widths in pixels,
+    `contents` digests of the files, `thumbnails` uint8 sRGB of `(num_readable, 16, 16, 3)`.
     """
 
     positions: np.ndarray

@@ -1,8 +1,7 @@
-"""Networks that pictures are compared by, each under a name of its own.
+"""Networks that pictures are compared by.
 
-A picture goes in by itself, as uint8 RGB of its own size, so that no figure depends on how pictures
-are batched. The networks of published figures, LPIPS and FID's Inception, run through their own
-packages, which are the extra `perceptual`.
+A picture goes in by itself, as uint8 RGB of its own size, so that no figure depends on batches. The
+networks of published figures run through their own packages, the extra `perceptual`.
 """
 
 import dataclasses
@@ -103,10 +102,9 @@ def open_squeezenet(path):
 def open_inception(path):
     """Opens Keras' InceptionV3 up to its last 2,048 features, averaged over the picture.
 
-    It is not the graph that FID was defined on, whose weights, pooling and resizing are others.
-    `path` is of weights without the classifier, as of `keras.applications` (HDF5) or of
-    `save_weights`; None downloads those of ImageNet, once. Raises `EvaluationError` if they can't
-    be downloaded, or the file holds others.
+    It is not the graph that FID was defined on. `path` is of weights without the classifier, as of
+    `keras.applications` (HDF5) or of `save_weights`; None downloads those of ImageNet, once. Raises
+    `EvaluationError` if they can't be downloaded, or the file holds others.
     """
     try:
         with precision("float32"):
@@ -198,11 +196,11 @@ def _digest(arrays):
 
 
 def open_fidelity(path):
-    """Opens the Inception that FID was defined on, as torch-fidelity holds it, resizing with it.
+    """Opens the Inception that FID was defined on, as torch-fidelity holds it.
 
-    `path` is of its weights, as torch-fidelity takes them; None downloads them, once. It is a
-    pickle, which may run code: take only files whose source you trust. Raises `EvaluationError` if
-    the package is missing or the weights can't be had.
+    `path` is of its weights, a pickle, which may run code: take only files whose source you trust.
+    None downloads them, once. Raises `EvaluationError` if the package is missing or the weights
+    can't be had.
     """
     _import("torch_fidelity")
     from torch_fidelity import feature_extractor_inceptionv3 as inception

@@ -1,8 +1,7 @@
 """The report of an evaluation: a page of figures, pictures, colors and hues, and a sheet.
 
-The pictures shown are the best, the median and the worst by CIEDE2000 of the first system. They are
-chosen when all photos are measured, and colored again. Pictures are uint8 sRGB of shape `(height,
-width, 3)`.
+Shown are the best, the median and the worst by CIEDE2000 of the first system. They are chosen when
+all photos are measured, and colored again.
 """
 
 import collections
@@ -52,34 +51,30 @@ class Report:
     Args:
         folder: Path; made when the first set is done.
         run: Directory of the run that the first system is, or None.
-
-    Attributes:
-        counts: Dict of the colors of the set that is being measured, as arrays of
-            `inspection.count_ab`, by the name of the system; `TRUTH` is the photos'.
     """
 
     def __init__(self, folder, run=None):
         self._folder, self._run = folder, run
         self._sections, self._sheets, self._lock = [], [], threading.Lock()
+        # Colors of the set in progress, as of `inspection.count_ab`, by the name of the system.
         self.counts = {}
 
     def watching(self, systems):
         """Wraps the systems that a set is measured with, so that models' colors are counted."""
         self.counts = collections.defaultdict(int)
-        return [
-            self._watch(system, index == 0) if system.description["kind"] == "model" else system
-            for index, system in enumerate(systems)
-        ]
 
-    def _watch(self, system, is_first):
-        def color(shown, photo):
-            pictures = system.color(shown, photo)
-            self._count(system.name, pictures[0])
-            if is_first:
-                self._count(TRUTH, photo)
-            return pictures
+        def watch(system):
+            def color(shown, photo):
+                pictures = system.color(shown, photo)
+                self._count(system.name, pictures[0])
+                if system is systems[0]:
+                    self._count(TRUTH, photo)
+                return pictures
 
-        return dataclasses.replace(system, color=color)
+            is_model = system.description["kind"] == "model"
+            return dataclasses.replace(system, color=color) if is_model else system
+
+        return [watch(system) for system in systems]
 
     def _count(self, name, rgb):
         rows, columns = ((2 * np.arange(SIDE) + 1) * side // (2 * SIDE) for side in rgb.shape[:2])
@@ -112,11 +107,7 @@ class Report:
         ]
 
     def write(self):
-        """Writes the page and the sheet of the sets so far, each atomically.
-
-        Raises `OSError` if the folder can't be made or the page not be written, `PictureError` if
-        the sheet can't be written.
-        """
+        """Writes the page and the sheet of the sets so far, each atomically."""
         os.makedirs(self._folder, exist_ok=True)
         page, sheet = (os.path.join(self._folder, name) for name in REPORT)
         write_picture(sheet, np.concatenate(self._sheets), overwrite=True)
@@ -205,10 +196,7 @@ def _history(run):
 
 
 def read_history(model_dir):
-    """Reads the history of a run: lists of an epoch and a finite value, by the column's name.
-
-    It is empty for a run that has none yet.
-    """
+    """Reads a run's history, if there is one: lists of an epoch and a finite value, by column."""
     path, found = os.path.join(model_dir, "history.csv"), collections.defaultdict(list)
     if os.path.exists(path):
         with open(path, newline="") as file:
@@ -222,13 +210,7 @@ def read_history(model_dir):
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """A photo as it is shown.
-
-    Args:
-        name: Of the photo.
-        caption: Its kind and two figures.
-        pictures: Small ones: gray, colored and the photo itself.
-    """
+    """A photo as it is shown: its kind and figures; small, in gray, colored, and itself."""
 
     name: str
     caption: str
@@ -236,10 +218,7 @@ class Shown:
 
 
 def choose(values):
-    """Positions of the best, the median and the worst, none of them twice, by kind.
-
-    The less a value, the better. At most `NUM_SHOWN` of a kind are listed, the best first.
-    """
+    """Positions of the lowest, the median and the highest values, none of them twice, by kind."""
     order = np.argsort(values, kind="stable").tolist()
     number = min(NUM_SHOWN, len(order) // 3)
     if not number:

@@ -42,13 +42,9 @@ _BATCH = 8
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What was measured of a run.
+    """What was measured of a run on pictures of some digest.
 
-    Args:
-        pictures: Digest of the pictures that it was measured on.
-        measured: List of `measure.Measured`, one for each.
-        figures: Dict of `figures.Value`s.
-        sheet: uint8 picture, as of `sheet`.
+    `measured` are `measure.Measured`, one for each, `figures` the `figures.Value`s of all.
     """
 
     pictures: str
@@ -94,10 +90,17 @@ def difference(first, second):
             "--pairs takes runs of the same --val_data, --image_size and --white_background. "
             "Received: runs that were measured on different pictures."
         )
+    sides = first, second
     names = [name for name in first[0].measured[0].values if name in second[0].measured[0].values]
-    table = _values(second, names) - _values(first, names)
+    one, other = (
+        np.mean(
+            [[[x.values[name] for name in names] for x in run.measured] for run in side], axis=0
+        )
+        for side in sides
+    )
+    table = other - one
     found = figures.values(names, table.mean(axis=0), distances.bootstrap_interval(table))
-    one, other = (np.mean([_cells(x.measured) for x in side], axis=0) for side in (first, second))
+    one, other = (np.mean([_cells(run.measured) for run in side], axis=0) for side in sides)
     # Each side by itself: in one product of matrices, sums of equal columns need not be equal.
     samples = distances.bootstrap_samples(other, _hue_errors)
     samples = samples - distances.bootstrap_samples(one, _hue_errors)
@@ -105,9 +108,8 @@ def difference(first, second):
     return found | figures.values(HUE_FIGURES, more, distances.percentile_interval(samples))
 
 
-def _values(outcomes, names):
-    rows = [[[one.values[name] for name in names] for one in x.measured] for x in outcomes]
-    return np.mean(rows, axis=0)
+def _values(measured, names):
+    return [[one.values[name] for name in names] for one in measured]
 
 
 def _cells(measured):
@@ -121,9 +123,9 @@ def _hue_errors(cells):
 def page(facts, outcomes, differences, networks, folder=""):
     """Writes runs side by side as Markdown: a table of all, pairs, and a sheet of each.
 
-    `facts` are dicts by the name of the run, of `recipe`, `flags` (a dict of text), `data`, `steps`
-    and `seconds`; `outcomes` are `Outcome`s by name, `differences` dicts of `figures.Value`s by
-    pairs of tuples of names. `folder` is that of the sheets, relative to the page; empty for none.
+    `facts` are dicts by the name of the run, of `recipe`, `flags`, `data`, `steps` and `seconds`;
+    `differences` are of `difference`, by pairs of tuples of names. `folder` is that of the sheets,
+    relative to the page; empty for none.
     """
     first, *others = (fact["flags"] for fact in facts.values())
     common = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
@@ -174,10 +176,7 @@ def _words(flags):
 
 
 def color_pictures(network, codec, pictures, draws=None):
-    """Colors pictures, uint8 of colors or of pairs, to uint8 of colors.
-
-    `draws` is float32 of shape `(num_pictures, noise_size)`; None is the noise of a plain coloring.
-    """
+    """Colors pictures, with noise `draws` of shape `(num_pictures, noise_size)` unless None."""
     parts = []
     for start in range(0, len(pictures), _BATCH):
         some = slice(start, start + _BATCH)
@@ -190,10 +189,7 @@ def color_pictures(network, codec, pictures, draws=None):
 
 
 def sheet(pictures, *colored):
-    """Sets pictures side by side, in rows: in gray, as they were colored, and as they are.
-
-    Each array of colors has a row: `((2 + len(colored)) * size, num_pictures * size, 3)`, uint8.
-    """
+    """Sets pictures in rows: in gray, as they were colored each time, and as they are: uint8."""
     lightness = rgb_to_lab(pictures[..., -3:])[..., :1]
     gray = lab_to_rgb(tf.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
     gray = np.round(np.clip(gray, 0, 1) * 255).astype(np.uint8)
