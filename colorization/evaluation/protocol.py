@@ -5,7 +5,6 @@ The protocol holds all that figures depend on. They may stand side by side if it
 
 import dataclasses
 import json
-import math
 
 from colorization.evaluation import EvaluationError, figures
 from colorization.evaluation.metrics import artifacts, distances
@@ -103,19 +102,9 @@ def _protocol(found, limit, networks, num_variants):
 
 def to_lines(records):
     """Text of a file of records."""
-    lines = []
-    for one in records:
-        values = {
-            name: {key: _plain(number) for key, number in value.items()}
-            for name, value in one["figures"].items()
-        }
-        lines.append(json.dumps(one | {"figures": values}, allow_nan=False) + "\n")
-    return "".join(lines)
-
-
-def _plain(number):
     # JSON has no infinity; Python's float takes the word.
-    return number if number is None or math.isfinite(number) else str(number)
+    plain = json.loads(json.dumps(records), parse_constant=str)
+    return "".join(json.dumps(one) + "\n" for one in plain)
 
 
 def read(path):

@@ -168,54 +168,6 @@ def test_a_double_click_is_one_vote(open_page, study):
     assert page.inner_text("#count") == "2 of 6" and choices(study) == ["left"]
 
 
-def test_a_session_goes_on_after_the_page_is_loaded_again(open_page, study):
-    page = open_page()
-    start(page)
-    page.click("#left")
-    wait(page, "open")
-    shown = page.get_attribute("#left img", "src")
-    page.reload()
-    wait(page, "open")
-    assert page.inner_text("#count") == "2 of 6"
-    assert page.get_attribute("#left img", "src") == shown
-
-
-def test_two_browsers_at_once_are_two_voters(open_page, study):
-    pages = open_page(), open_page()
-    for page in pages:
-        start(page)
-    for page, key in zip(pages, ("ArrowLeft", "ArrowRight"), strict=True):
-        page.keyboard.press(key)
-        wait(page, "open")
-    votes, _ = study[0].all()
-    assert len({vote.voter for vote in votes}) == 2 and sorted(choices(study)) == ["left", "right"]
-
-
-def test_nothing_that_the_browser_sees_names_a_model(open_page):
-    page, seen, lengths = open_page(), [], {}
-
-    def listen(route):
-        response = route.fetch()
-        seen.append(f"{response.url} {response.headers} {response.body()}")
-        if "/picture/" in response.url:
-            question, _, side = response.url.rpartition("/")
-            lengths.setdefault(question, {})[side] = len(response.body())
-            assert not any(name in seen[-1] for name in LEVELS)
-        route.fulfill(response=response)
-
-    wait(page, "intro")
-    page.route("**", listen)
-    page.reload()
-    while (state := wait(page, "intro", "open", "done")) != "done":
-        seen.append(page.content())
-        page.click("#start" if state == "intro" else "#right")
-        page.wait_for_selector(f'body:not([data-state="{state}"])')
-    assert len(lengths) == 6 and len(seen) > 20
-    assert all(sides["left"] == sides["right"] for sides in lengths.values())
-    for text in seen:
-        assert not any(name in text for name in ("secretmodel", "digest", "0.jpg"))
-
-
 @pytest.mark.parametrize(
     "width, height, stacked", [(1280, 800, False), (390, 844, True), (844, 390, False)]
 )
