@@ -84,17 +84,15 @@ def main(arguments):
     limits = Limits(**limits, workers=options.workers or threads.num_processors())
     # A taken port is reported before the model is loaded.
     listener = listen(options.host, options.port)
-    models, folder = contextlib.ExitStack(), options.model
-    if not options.server:
-        folder = models.enter_context(export.exported(folder))
-    colorizer = Colorizer(folder, server=options.server)
-    server = Server(create_app(colorizer, limits), listener, limits)
-    stop = threads.Stop()
-    note = "Stopping after the photos in progress. Repeat to stop at once."
-    with models, threads.stopped_by_signals(stop, note):
-        name, version = (colorizer.description[key] for key in ("name", "version"))
-        print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
-        server.run(stop)
+    stop, note = threads.Stop(), "Stopping after the photos in progress. Repeat to stop at once."
+    exported = contextlib.nullcontext if options.server else export.exported
+    with exported(options.model) as folder:
+        colorizer = Colorizer(folder, server=options.server)
+        server = Server(create_app(colorizer, limits), listener, limits)
+        with threads.stopped_by_signals(stop, note):
+            name, version = (colorizer.description[key] for key in ("name", "version"))
+            print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
+            server.run(stop)
     return 0
 
 

@@ -108,18 +108,10 @@ def audit(data, val_data=None, on_progress=lambda num_pictures: None):
         (rows[rows < num_first], rows[rows >= num_first] - num_first)
         for rows in group_copies(*columns)
     ]
-    sets = [
-        PictureSet(
-            role,
-            source,
-            measures,
-            _why_damaged(source, measures),
-            [part[index] for part in parts if len(part[index]) > 1],
-        )
-        for index, ((role, source), measures) in enumerate(
-            zip(sources.items(), measured, strict=True)
-        )
-    ]
+    sets = []
+    for (role, source), measures in zip(sources.items(), measured, strict=True):
+        copies = [part[len(sets)] for part in parts if len(part[len(sets)]) > 1]
+        sets.append(PictureSet(role, source, measures, _why_damaged(source, measures), copies))
     return Audit(sets, [part for part in parts if len(part[0]) and len(part[1])])
 
 

@@ -32,15 +32,10 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """The requested batch.
+    """The requested batch: `places.Glob`s, and an output folder without a slash at its end.
 
-    Args:
-        globs: List of `places.Glob`.
-        output: Output folder, without a slash at its end.
-        model: Folder of an exported model, where every worker finds it; None for the released one.
-        options: `colorization.inference.options.Options`, whose mask is no path.
-        since: Time of `places.state`.
-        overwrite: Whether photos are colored again whose files are there but were made otherwise.
+    `model` is a folder where every worker finds it, None for the released one; the mask of
+    `options` is no path; `since` is the time of `places.state`.
     """
 
     globs: list

@@ -23,15 +23,14 @@ from pipelines.errors import first_line
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """A network at work. Threads may share it.
+    """A network at work; threads may share it.
 
     Args:
         name: What the figures' names begin with.
         protocol: Dict of what the figures depend on.
-        extract: Function from a uint8 picture to a float32 vector, for distances between sets; or
-            None.
+        extract: Function from a uint8 picture to a float32 vector, or None.
         distance: Function of two uint8 pictures of one size to their distance.
-        is_standard: Whether it is the network that the bare names `fid` and `kid` stand for.
+        is_standard: Whether its figures are called `fid` and `kid` alone.
         has_even_kernel: Whether vectors are scaled to a root mean square of 1 for KID.
     """
 

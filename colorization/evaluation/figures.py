@@ -143,21 +143,16 @@ def rows(columns):
     order += [name for name, figure in FIGURES.items() if name in names and figure.of != "network"]
     order += [name for name in names if name not in order]
     return [["figure", "better", *columns]] + [
-        [label(name), better(name), *(cell(name, column.get(name)) for column in columns.values())]
+        [*heading(name), *(cell(name, column.get(name)) for column in columns.values())]
         for name in order
     ]
 
 
-def label(name):
-    """What tables call a figure."""
-    scale = find(name).scale
-    return f"{name} x{scale}" if scale != 1 else name
-
-
-def better(name):
-    """What tables call better of a figure."""
-    found = find(name).better
-    return "as truth" if found == "truth" else found
+def heading(name):
+    """What tables call a figure, and what is better of it."""
+    figure = find(name)
+    label = name if figure.scale == 1 else f"{name} x{figure.scale}"
+    return label, "as truth" if figure.better == "truth" else figure.better
 
 
 def cell(name, value):

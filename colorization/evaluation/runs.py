@@ -148,7 +148,9 @@ def _all_runs(facts, outcomes, networks):
     names = list(_MAIN)
     for network in networks:
         names += [name for name in network.figures if name.endswith(("kid", "diversity"))]
-    rows = [["run", "recipe", "data", "steps", "seconds", *map(figures.label, names)]]
+    rows = [
+        ["run", "recipe", "data", "steps", "seconds", *(figures.heading(name)[0] for name in names)]
+    ]
     for name, fact in facts.items():
         values = {k: vars(value) for k, value in outcomes[name].figures.items()}
         row = [name, fact["recipe"], fact["data"], f"{fact['steps']:,}", f"{fact['seconds']:,.0f}"]
@@ -167,7 +169,7 @@ def _pair(first, second, outcomes, values):
         ]
         more = values.get(name)
         cells = [figures.cell(name, value and vars(value)) for value in (*means, more)]
-        rows.append([figures.label(name), figures.better(name), *cells])
+        rows.append([*figures.heading(name), *cells])
     return f"## {sides[0]} and {sides[1]}\n\n{pages.markdown(rows)}\n"
 
 

@@ -21,14 +21,10 @@ from pipelines.color import bins, spaces
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """What makes pictures. Threads may share it.
+    """What makes pictures; threads may share it.
 
-    Args:
-        name: What tables call it.
-        description: Dict for records.
-        color: Function of a photo in gray and of the photo itself to a list of pictures, the
-            likeliest first.
-        engine: As of `inference.model_folder`, which colors films; None for baselines.
+    `color` is a function of a photo in gray and of the photo itself to a list of pictures, the
+    likeliest first. `engine`, as of `inference.model_folder`, colors films; baselines have none.
     """
 
     name: str

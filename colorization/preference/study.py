@@ -88,8 +88,7 @@ class Plan:
 
     def kind(self, question):
         """The kind of a question."""
-        is_truth = self.truth in (question.left, question.right)
-        return TRUTH if self.truth is not None and is_truth else PREFERENCE
+        return TRUTH if self.truth in question.pair else PREFERENCE
 
 
 class Question(typing.NamedTuple):

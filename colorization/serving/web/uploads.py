@@ -21,10 +21,7 @@ from pipelines.photos import decoders, formats
 
 # Reason, which programs may act upon and by which failures are counted: status and meaning.
 REASONS = {
-    "bad-request": (
-        400,
-        "A parameter is unknown or out of range, or there is not one photo in the request.",
-    ),
+    "bad-request": (400, "A parameter is wrong, or there is not one photo in the request."),
     "aborted": (400, "The client went away before its turn came."),
     "cross-site": (403, "A page of another site sent it."),
     "not-found": (404, "There is no such path."),
@@ -35,11 +32,7 @@ REASONS = {
     "too-many-pixels": (422, "The photo has more than `max_pixels` pixels."),
     "too-many-pages": (422, "The photo has more than 100 pages."),
     "unusable-picture": (422, "The photo is damaged."),
-    "unusable-hints": (
-        422,
-        "The hints are no such JSON or don't suit the photo, the reference has no colors, or the "
-        "model takes or suggests none.",
-    ),
+    "unusable-hints": (422, "Hints or reference don't suit the photo, or the model takes none."),
     "no-such-variant": (422, "The model sees fewer colorings of the photo."),
     "busy": (429, "The queue is full."),
     "internal": (500, "An error of the server, which its log explains."),
@@ -67,12 +60,9 @@ PLACE = {
 
 
 class Problem(Exception):
-    """A request that is not fulfilled.
+    """A request that is not fulfilled: one of `REASONS`, and one line for people.
 
-    Args:
-        reason: One of `REASONS`.
-        detail: One line for people: what was expected, what was received, what to do.
-        retry_after: Seconds after which the same request may succeed, or None.
+    `retry_after` are the seconds after which the same request may succeed, or None.
     """
 
     def __init__(self, reason, detail, retry_after=None):
@@ -94,14 +84,10 @@ class Problem(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """A photo that was received.
+    """A photo that was received, and the paths of those of `PICTURES` that came with it.
 
-    Args:
-        path: Where it lies.
-        kind: Its `formats.Format`.
-        num_pixels: Of all its pages together; 0 where its header does not say.
-        name: Name for its colored version, as of `safe_name`.
-        pictures: Dict of where those of `PICTURES` lie that came with it.
+    `num_pixels` are those of all its pages, 0 where its header does not say; `name` is for its
+    colored version.
     """
 
     path: pathlib.Path

@@ -12,22 +12,14 @@ import waitress
 from colorization.preference import voting_page
 from colorization.preference.study import Plan, Votes
 from pipelines.photos.photo_files import write_picture
+from tests.colorization.serving.web import support
 
 playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="There is no Chromium."),
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium"),
 ]
 LEVELS = {"secretmodel": 60, "gray": 120, "truth": 180}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -60,26 +52,8 @@ def study(tmp_path):
 @pytest.fixture
 def open_page(browser, study):
     """Opens the page in a browser of its own; errors on it fail the test."""
-    problems, contexts = [], []
-
-    def note(message):
-        # What the browser says of failed requests is what some tests are about.
-        if message.type == "error" and "status of 503" not in message.text:
-            problems.append(message.text)
-
-    def open_page(**options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: problems.append(error))
-        page.on("console", note)
-        page.goto(study[1])
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not problems
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(support.opened(browser, study[1], **options))
 
 
 def wait(page, *states):
