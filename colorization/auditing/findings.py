@@ -121,21 +121,21 @@ def _why_damaged(source, measures):
     found = {}
     for position, element in zip(np.flatnonzero(bad), source.taken(bad), strict=True):
         try:
-            found[int(position)] = _what_is_wrong(source.read(element).numpy())
+            encoded = source.read(element).numpy()
         except tf.errors.OpError as error:
             found[int(position)] = f"damaged: can't be read ({type(error).__name__})"
+            continue
+        kind = formats.identify(encoded)
+        if not encoded:
+            why = "an empty file"
+        elif kind is None:
+            why = "no picture"
+        elif kind.trained:
+            why = f"a broken {kind.name} file, or one of a kind that training does not read"
+        else:
+            why = f"{kind.name}, which training does not read"
+        found[int(position)] = f"damaged: {why}"
     return found
-
-
-def _what_is_wrong(encoded):
-    kind = formats.identify(encoded)
-    if not encoded:
-        return "damaged: an empty file"
-    if kind is None:
-        return "damaged: no picture"
-    if not kind.trained:
-        return f"damaged: {kind.name}, which training does not read"
-    return f"damaged: a broken {kind.name} file, or one of a kind that training does not read"
 
 
 def group_copies(contents, hashes, thumbnails):

@@ -89,12 +89,14 @@ def measure_tints(lab):
     blocks = off.reshape(num_pictures, side, BLOCK, side, BLOCK, 2).mean(axis=(2, 4))
     mean = ab.mean(axis=1)
     chroma = np.hypot(ab[..., 0], ab[..., 1]).mean(axis=1)
+    steps = np.clip((flat[..., 0] / 4).astype(np.int64), 0, 24)
+    shares = np.stack([np.bincount(row, minlength=25) / row.size for row in steps])
     return Tints(
         chroma=chroma,
         hue=np.degrees(np.arctan2(mean[:, 1], mean[:, 0])) % 360,
         aligned=np.hypot(mean[:, 0], mean[:, 1]) / np.maximum(chroma, 1e-9),
         off=np.sqrt(np.square(blocks).sum(axis=-1).mean(axis=(1, 2))),
-        tones=_count_tones(flat[..., 0]),
+        tones=np.exp(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1)),
     )
 
 
@@ -104,14 +106,6 @@ def _over_levels(cells, values, num_pictures):
     sums = np.bincount(cells.reshape(-1), values, NUM_LEVELS * num_pictures)
     sums = np.pad(sums.reshape(num_pictures, NUM_LEVELS), ((0, 0), (1, 1)))
     return sums[:, 1:-1] + (sums[:, :-2] + sums[:, 2:]) / 2
-
-
-def _count_tones(lightness):
-    steps = np.clip((lightness / 4).astype(np.int64), 0, 24)
-    cells = steps + 25 * np.arange(len(steps))[:, None]
-    shares = np.bincount(cells.reshape(-1), minlength=25 * len(steps)) / lightness.shape[1]
-    shares = shares.reshape(-1, 25)
-    return np.exp(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -180,20 +180,13 @@ def by_set(files):
             for path, found in zip(files, labels, strict=True)
         )
         raise EvaluationError(f"compare needs a set that is in two files. Received: {listed}.")
-    for label, group in groups.items():
-        _check_protocols(label, group)
+    for label, ((path, first), *others) in groups.items():
+        for other_path, other in others:
+            found = differences(first["protocol"], other["protocol"])
+            fields = "; ".join(f"{name} is {a!r} there and {b!r} here" for name, a, b in found)
+            if fields:
+                raise EvaluationError(
+                    f"{label}: figures of {path} and {other_path} can't stand side by side, since "
+                    f"their protocols differ: {fields}. Evaluate both in the same way."
+                )
     return list(groups.values())
-
-
-def _check_protocols(label, group):
-    path, first = group[0]
-    for other_path, other in group[1:]:
-        found = list(differences(first["protocol"], other["protocol"]))
-        if found:
-            fields = "; ".join(
-                f"{name} is {one!r} there and {two!r} here" for name, one, two in found
-            )
-            raise EvaluationError(
-                f"{label}: figures of {path} and {other_path} can't stand side by side, since "
-                f"their protocols differ: {fields}. Evaluate both in the same way."
-            )

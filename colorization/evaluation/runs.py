@@ -92,12 +92,7 @@ def difference(first, second):
         )
     sides = first, second
     names = [name for name in first[0].measured[0].values if name in second[0].measured[0].values]
-    one, other = (
-        np.mean(
-            [[[x.values[name] for name in names] for x in run.measured] for run in side], axis=0
-        )
-        for side in sides
-    )
+    one, other = (np.mean([_values(run.measured, names) for run in side], axis=0) for side in sides)
     table = other - one
     found = figures.values(names, table.mean(axis=0), distances.bootstrap_interval(table))
     one, other = (np.mean([_cells(run.measured) for run in side], axis=0) for side in sides)

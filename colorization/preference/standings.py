@@ -56,7 +56,11 @@ def report(votes, names):
 
 def _preference(votes, names):
     models = sorted({number for vote in votes for number in vote.question.pair})
-    pairs, shares, groupings = _as_arrays(votes, models)
+    numbers = {model: i for i, model in enumerate(models)}
+    pairs = np.array([[numbers[v.question.left], numbers[v.question.right]] for v in votes])
+    shares = np.array([_SHARES[vote.choice] for vote in votes])
+    by = [vote.question.photo for vote in votes], [vote.voter for vote in votes]
+    groupings = [np.unique(groups, return_inverse=True)[1] for groups in by]
     wins = count_wins(pairs, shares, len(models))
     heading = f"Which looks better: {count(len(votes), 'vote')}, {_ties(votes)}."
     groups = connected_groups(wins)
@@ -105,14 +109,6 @@ def _fooling(votes, names, truth):
         "The fooling rate is how often the output was taken for the real photo; 50 % is the best "
         "possible.",
     ]
-
-
-def _as_arrays(votes, models):
-    numbers = {model: i for i, model in enumerate(models)}
-    pairs = np.array([[numbers[v.question.left], numbers[v.question.right]] for v in votes])
-    shares = np.array([_SHARES[vote.choice] for vote in votes])
-    by = [vote.question.photo for vote in votes], [vote.voter for vote in votes]
-    return pairs, shares, [np.unique(groups, return_inverse=True)[1] for groups in by]
 
 
 def _ties(votes):

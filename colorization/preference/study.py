@@ -28,7 +28,6 @@ CHOICES = ("left", "right", "tie")
 _QUESTION = 'photo, "left", "right", repeats'
 # "CPrf" marks the file as this program's; the number is that of its layout.
 _APPLICATION, _LAYOUT = 0x43507266, 1
-_SECONDS_TO_WAIT = 30
 _TABLES = """
 CREATE TABLE study (seed INTEGER NOT NULL);
 CREATE TABLE models (
@@ -198,7 +197,7 @@ class Votes:
             raise UserError(f"--votes={path}: the file of a study was expected. Received: none.")
         try:
             self._connection = sqlite3.connect(
-                path, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
+                path, timeout=30, isolation_level=None, check_same_thread=False
             )
             try:
                 self.seed = self._prepare()

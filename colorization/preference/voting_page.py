@@ -18,7 +18,6 @@ import werkzeug.exceptions
 from colorization.preference.study import CHOICES
 from colorization.serving.web.app import SECURITY, address
 
-_DAYS = 90
 _LONGEST_NAME = 64
 
 
@@ -83,7 +82,7 @@ def _add_voters(app, cookie):
     def add_headers(response):
         if flask.g.get("is_new") and flask.request.endpoint != "static":
             response.set_cookie(
-                cookie, flask.g.voter, max_age=_DAYS * 86_400, httponly=True, samesite="Strict"
+                cookie, flask.g.voter, max_age=90 * 86_400, httponly=True, samesite="Strict"
             )
         response.headers.update(SECURITY)
         response.headers.setdefault("Cache-Control", "no-store")

@@ -101,7 +101,9 @@ def ciede2000(lab, other):
     from_middle = np.square((light_1 + light_2) / 2 - 50)
     light_step = light_step / (1 + 0.015 * from_middle / np.sqrt(20 + from_middle))
     chroma_step = chroma_step / (1 + 0.045 * chroma)
-    hue_step = hue_step / (1 + 0.015 * chroma * _hue_weight(hue))
+    weight = 1 - 0.17 * np.cos(hue - 30 * _DEGREE) + 0.24 * np.cos(2 * hue)
+    weight += 0.32 * np.cos(3 * hue + 6 * _DEGREE) - 0.20 * np.cos(4 * hue - 63 * _DEGREE)
+    hue_step = hue_step / (1 + 0.015 * chroma * weight)
     # In blue the ellipses of equal difference are tilted.
     blue = (np.mod(hue, 2 * np.pi) / _DEGREE - 275) / 25
     rotation = -2 * _saturation(chroma) * np.sin(60 * _DEGREE * np.exp(-np.square(blue)))
@@ -113,13 +115,3 @@ def _saturation(chroma):
     # Chroma over 25, so that its seventh power stays within 32 bits.
     seventh = (chroma / 25) ** 7
     return np.sqrt(seventh / (seventh + 1))
-
-
-def _hue_weight(hue):
-    return (
-        1
-        - 0.17 * np.cos(hue - 30 * _DEGREE)
-        + 0.24 * np.cos(2 * hue)
-        + 0.32 * np.cos(3 * hue + 6 * _DEGREE)
-        - 0.20 * np.cos(4 * hue - 63 * _DEGREE)
-    )

@@ -26,8 +26,6 @@ from pipelines.photos import formats
 
 # What a form adds to its photo: boundaries, names, a few numbers.
 FORM_BYTES = 1 << 16
-# Werkzeug counts what it has received and not yet stored as well: pieces of the file.
-_FORM_MEMORY = 1 << 20
 SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -45,15 +43,6 @@ _SAMPLES = (
     ("chelsea", "A cat"),
     ("coffee", "A cup of coffee"),
 )
-_IDLE_SECONDS = 60
-# waitress hangs up on a body that is larger than this multiple of the limit. Smaller ones it
-# receives whole, so that the client, which only then listens, is told what the limit is.
-_RECEIVED = 4
-_MAX_CONNECTIONS = 1000
-# For what takes no photo, as the page itself and the health check do.
-_SPARE_THREADS = 4
-# Beyond these, a request's bytes go to disk.
-_BUFFERED_BYTES = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +75,8 @@ def create_app(colorizer, limits=None):
     app.config.update(
         # The decisive limit is the photo's own; these are for the rest of the form.
         MAX_CONTENT_LENGTH=limits.max_bytes + FORM_BYTES,
-        MAX_FORM_MEMORY_SIZE=_FORM_MEMORY,
+        # Werkzeug counts what it has received and not yet stored as well: pieces of the file.
+        MAX_FORM_MEMORY_SIZE=1 << 20,
         MAX_FORM_PARTS=20,
     )
     app.json.sort_keys = False
@@ -244,14 +234,19 @@ class Server:
             app,
             map=self._map,
             sockets=[listener],
-            threads=limits.workers + limits.max_queue + _SPARE_THREADS,
-            connection_limit=_MAX_CONNECTIONS,
-            channel_timeout=_IDLE_SECONDS,
+            # Four for what takes no photo, as the page itself and the health check do.
+            threads=limits.workers + limits.max_queue + 4,
+            connection_limit=1000,
+            # Seconds that a connection may be idle.
+            channel_timeout=60,
             cleanup_interval=1,
             # So that a client that goes away is noticed.
             channel_request_lookahead=1,
-            inbuf_overflow=_BUFFERED_BYTES,
-            max_request_body_size=_RECEIVED * (limits.max_bytes + FORM_BYTES),
+            # Beyond these, a request's bytes go to disk.
+            inbuf_overflow=1 << 17,
+            # It hangs up on larger bodies. Smaller ones it receives whole, so that the client,
+            # which only then listens, is told what the limit is.
+            max_request_body_size=4 * (limits.max_bytes + FORM_BYTES),
             # More connections than `select` knows.
             asyncore_use_poll=True,
             ident=None,

@@ -30,15 +30,8 @@ from pipelines.photos import photo_files
 
 PREVIEW_SIDE = 1600
 _JPEG_QUALITY, _WEBP_QUALITY = 88, 90
-_FIRST_GUESS = 1.0
-_LONGEST_RETRY = 60
 _LOGGER = logging.getLogger(__name__)
-_BUSY = "The server is busy. The same request may succeed in {} s."
 _RETRY_AFTER_TIMEOUT = 10
-_WAITED = (
-    "The server is busy, and the photo's turn did not come in time. The same request may succeed "
-    f"in {_RETRY_AFTER_TIMEOUT} s."
-)
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -118,7 +111,8 @@ class WorkQueue:
         self._num_workers, self._max_waiting, self._timeout = num_workers, max_waiting, timeout
         self._lock = threading.Lock()
         self._num_taken = self.num_running = 0
-        self._mean_seconds = _FIRST_GUESS
+        # A first guess.
+        self._mean_seconds = 1.0
         self.closed = False
 
     @property
@@ -137,8 +131,10 @@ class WorkQueue:
             if self.closed:
                 raise stopping()
             if self._num_taken >= self._num_workers + self._max_waiting:
-                seconds = self._retry_after()
-                raise Problem("busy", _BUSY.format(seconds), seconds)
+                seconds = self._mean_seconds * self._num_taken / self._num_workers
+                seconds = min(max(math.ceil(seconds), 1), 60)
+                line = f"The server is busy. The same request may succeed in {seconds} s."
+                raise Problem("busy", line, seconds)
             self._num_taken += 1
         future = self._pool.submit(self._do, work)
         future.add_done_callback(self._leave)
@@ -152,7 +148,12 @@ class WorkQueue:
                 raise Problem(
                     "worked-too-long", "Coloring this photo takes longer than this server allows."
                 ) from error
-            raise Problem("waited-too-long", _WAITED, _RETRY_AFTER_TIMEOUT) from error
+            raise Problem(
+                "waited-too-long",
+                "The server is busy, and the photo's turn did not come in time. The same request "
+                f"may succeed in {_RETRY_AFTER_TIMEOUT} s.",
+                _RETRY_AFTER_TIMEOUT,
+            ) from error
 
     def close(self, wait=False):
         """Takes no more work; what was taken on is done, and with `wait` waited for."""
@@ -176,10 +177,6 @@ class WorkQueue:
         with self._lock:
             self._num_taken -= 1
 
-    def _retry_after(self):
-        seconds = self._mean_seconds * self._num_taken / self._num_workers
-        return min(max(math.ceil(seconds), 1), _LONGEST_RETRY)
-
 
 def color(job, known, colorizer, limits, work):
     """Receives the photo of the current request and has it colored in its turn.
@@ -201,7 +198,11 @@ def color(job, known, colorizer, limits, work):
             if is_gone():
                 raise Problem("aborted", "The client went away before its turn came.")
             try:
-                return job(colorizer, upload, _with_pictures(options, upload), **place)
+                pictures = {
+                    name: photo_files.decode_picture(name, path.read_bytes())
+                    for name, path in upload.pictures.items()
+                }
+                return job(colorizer, upload, dataclasses.replace(options, **pictures), **place)
             except UserError as error:
                 raise _problem(error, upload) from error
 
@@ -214,14 +215,6 @@ def color(job, known, colorizer, limits, work):
         if getattr(error, "reason", "") != "worked-too-long":
             folder.cleanup()
         raise
-
-
-def _with_pictures(options, upload):
-    found = {
-        name: photo_files.decode_picture(name, path.read_bytes())
-        for name, path in upload.pictures.items()
-    }
-    return dataclasses.replace(options, **found)
 
 
 def _problem(error, upload):
