@@ -71,7 +71,12 @@ def main(arguments):
         raise EvaluationError(f"--output={output} exists. Choose another, or set --overwrite.")
     runs = [os.path.isdir(path) for path in arguments]
     if all(runs):
-        folders = _by_name(arguments)
+        folders = {pathlib.Path(path).name: path for path in arguments}
+        if len(folders) < len(arguments):
+            raise EvaluationError(
+                "compare identifies runs by the names of their folders. Received: "
+                f"{' '.join(arguments)}. Rename one."
+            )
         pairs = _parse_pairs(options.pairs, folders)
         console.import_quietly("keras")
         text, sheets = compare_runs(
@@ -208,16 +213,6 @@ def nearest_recipe(config):
         differing.append((path.stem, pairs))
     name, pairs = min(differing, key=distance)
     return name, {field: text for field, (text, _) in pairs.items()}
-
-
-def _by_name(arguments):
-    folders = {pathlib.Path(path).name: path for path in arguments}
-    if len(folders) < len(arguments):
-        raise EvaluationError(
-            "compare identifies runs by the names of their folders. Received: "
-            f"{' '.join(arguments)}. Rename one."
-        )
-    return folders
 
 
 def _parse_pairs(texts, folders):

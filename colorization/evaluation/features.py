@@ -105,23 +105,17 @@ def open_inception(path):
     `keras.applications` (HDF5) or of `save_weights`; None downloads those of ImageNet, once. Raises
     `EvaluationError` if they can't be downloaded, or the file holds others.
     """
-    try:
+
+    def build():
         with precision("float32"):
             network = keras.applications.InceptionV3(
                 include_top=False, weights=None if path else "imagenet", pooling="avg"
             )
         if path:
             network.load_weights(path)
-    # Keras raises many kinds, for files and for the net alike.
-    except Exception as error:
-        reason = first_line(error)
-        raise EvaluationError(
-            f"{path}: expected weights of InceptionV3 without its classifier. Received another "
-            f"file, or none ({reason})."
-            if path
-            else f"The weights of InceptionV3 can't be downloaded ({reason}). Download them where "
-            "you can, and set --features=inception:FILE."
-        ) from error
+        return network
+
+    network = _opened("inception", "weights of InceptionV3 without its classifier", path, build)
     protocol = {"network": "InceptionV3 of keras.applications, 2,048 means of the last features"}
     return _keras_features(
         "inception-keras", network, 299, protocol, prepare=lambda rgb: rgb / 127.5 - 1
@@ -207,6 +201,7 @@ def open_fidelity(path):
     torch, lock = _import("torch"), threading.Lock()
     network = _opened(
         "torch-fidelity",
+        "weights of its Inception",
         path,
         lambda: inception.FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=path
@@ -252,7 +247,7 @@ def open_lpips(path):
                 part.load_state_dict({k: weights[f"features.{k}"] for k in part.state_dict()})
         return network.eval()
 
-    network = _opened("lpips", path, build)
+    network = _opened("lpips", "weights of AlexNet", path, build)
 
     def distance(picture, other):
         pair = [
@@ -284,14 +279,18 @@ def _import(name):
         ) from error
 
 
-def _opened(name, path, build):
+def _opened(name, weights, path, build):
+    """Builds a network; `EvaluationError` if its weights can't be had."""
     try:
         return build()
-    # Both packages raise any error of the packages below them.
+    # Keras and the packages of PyTorch raise many kinds, for files and for the net alike.
     except Exception as error:
-        what = f"{path}: these are no weights of it" if path else "its weights can't be downloaded"
+        reason = first_line(error)
         raise EvaluationError(
-            f"{name}: {what} ({first_line(error)}). Set --features={name}:FILE to a file of them."
+            f"{path}: expected {weights}. Received another file, or none ({reason})."
+            if path
+            else f"{name}: {weights} can't be downloaded ({reason}). Download them where you can, "
+            f"and set --features={name}:FILE."
         ) from error
 
 

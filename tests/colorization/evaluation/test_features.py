@@ -154,7 +154,7 @@ def test_weights_that_cannot_be_downloaded_are_one_line():
     with pytest.raises(
         EvaluationError, match="lpips: .*downloaded.*no route.*lpips:FILE"
     ) as caught:
-        features._opened("lpips", None, fail)
+        features._opened("lpips", "weights", None, fail)
     assert "\n" not in str(caught.value)
 
 
