@@ -141,7 +141,6 @@ def _histogram(low, high, step, counts):
 
 def page(found):
     """Writes the page of an `Audit` as HTML."""
-    shown = [_thumbnails(part, _rows_shown(found, i)) for i, part in enumerate(found.sets)]
     names = [html.escape(part.source.name) for part in found.sets]
     parts = [
         f'<p><b class="key{index}">■</b> {part.role}: {name}</p>\n'
@@ -154,40 +153,44 @@ def page(found):
     for name, part in zip(names, found.sets, strict=True):
         rows = [[row, *as_texts(x)] for row, x in distributions(part.measures).items()]
         parts += [f"<h3>{name}</h3>\n", pages.table(["", *COLUMNS], rows, numbers=True)]
-    if found.leaks:
-        note = (
-            '<p class="note">Pictures of both sets that are copies of each other; those of the '
-            "validation set are framed.</p>\n"
-        )
-        groups = [("", list(zip(found.sets, pair, shown, strict=True))) for pair in found.leaks]
-        parts += _section("Leaks", found.leaks, "", note + _groups(groups))
+    parts += _pictures(found, names)
+    return pages.page("Audit", parts, _STYLE)
+
+
+def _pictures(found, names):
+    """Yields the sections with pictures, and the damaged files."""
+    shown = [_thumbnails(part, _rows_shown(found, i)) for i, part in enumerate(found.sets)]
+    note = (
+        '<p class="note">Pictures of both sets that are copies of each other; those of the '
+        "validation set are framed.</p>\n"
+    )
+    groups = [("", list(zip(found.sets, pair, shown, strict=True))) for pair in found.leaks]
+    yield _section("Leaks", found.leaks, "", note + _groups(groups))
     for name, part, images in zip(names, found.sets, shown, strict=True):
-        kinds = ("identical files", "look alike")
-        groups = [
-            (f"{len(rows)} pictures, {kinds[not part.is_exact(rows)]}", [(part, rows, images)])
-            for rows in part.copies
-        ]
-        parts += _section(f"Copies in {name}", part.copies, " groups", _groups(groups))
+        groups = []
+        for rows in part.copies:
+            kind = "identical files" if part.is_exact(rows) else "look alike"
+            groups.append((f"{len(rows)} pictures, {kind}", [(part, rows, images)]))
+        yield _section(f"Copies in {name}", part.copies, " groups", _groups(groups))
     for name, part, images in zip(names, found.sets, shown, strict=True):
         for kind, rows in (("One tint", part.tinted), ("Gray", part.gray)):
             pictures = f'<div class="pictures">\n{_figures(part, rows[:NUM_SHOWN], images)}</div>\n'
-            parts += _section(f"{kind}, in {name}", rows, "", pictures)
+            yield _section(f"{kind}, in {name}", rows, "", pictures)
         lines = [
             f"<li>{html.escape(f'{part.source.names[position]}: {reason}')}</li>\n"
             for position, reason in list(part.damaged.items())[:NUM_SHOWN]
         ]
         damaged = f"<ul>\n{''.join(lines)}</ul>\n"
-        parts += _section(f"Damaged, in {name}", part.damaged, "", damaged)
-    return pages.page("Audit", parts, _STYLE)
+        yield _section(f"Damaged, in {name}", part.damaged, "", damaged)
 
 
 def _section(title, found, unit, text):
     """A heading, what was found of it, and how many more there are; nothing for none."""
     if not len(found):
-        return []
+        return ""
     more = len(found) - NUM_SHOWN
     note = f"<p>And {more:,} more.</p>\n" if more > 0 else ""
-    return [f"<h2>{title}: {len(found):,}{unit}</h2>\n", text, note]
+    return f"<h2>{title}: {len(found):,}{unit}</h2>\n{text}{note}"
 
 
 def _groups(groups):
