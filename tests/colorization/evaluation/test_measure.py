@@ -228,11 +228,6 @@ def test_a_limit_is_spread_evenly(folder):
     assert len(list(measure.open_data(f"folder:{folder}", limit=99)[0].jobs())) == 7
 
 
-def test_sets_are_called_by_their_last_two_folders(folder):
-    one, two = measure.open_data(f"folder:{folder}, samples")
-    assert (one.label, two.label) == ("album/val", "samples")
-
-
 def test_sets_of_one_name_are_refused(folder):
     with pytest.raises(EvaluationError, match="last two folders.*album/val, album/val"):
         measure.open_data(f"folder:{folder},folder:{folder}/.")

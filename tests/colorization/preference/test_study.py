@@ -152,16 +152,6 @@ def test_a_voter_is_asked_one_question_at_a_time(study):
     assert votes.standing("w", plan).answered == 0
 
 
-def test_the_end(study):
-    votes, plan = study
-    for answered in range(6):
-        standing = votes.standing("v", plan)
-        assert standing.answered == answered
-        votes.vote("v", standing.token, "tie")
-    end = votes.standing("v", plan)
-    assert (end.answered, end.token, end.question, end.last) == (6, None, None, standing.token)
-
-
 def test_the_first_vote_on_a_question_holds(study):
     votes, plan = study
     token = votes.standing("v", plan).token
