@@ -17,10 +17,9 @@ from colorization.evaluation import EvaluationError
 from colorization.evaluation.figures import FIGURES, mean_over_pairs
 from colorization.evaluation.metrics import colors, fidelity
 from colorization.evaluation.metrics.artifacts import MIN_SIZE
-from colorization.inference import threads
+from colorization.inference import album, threads
 from pipelines.color.gray import is_gray, to_gray
 from pipelines.color.spaces import rgb_to_lab
-from pipelines.errors import first_line
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 from pipelines.sources import opener
@@ -79,10 +78,8 @@ def read_photo(source, name, element):
     try:
         encoded = source.read(element).numpy()
         rgb = photo_files.decode_picture(name, encoded)
-    except PictureError as error:
-        raise LeftOutError("damaged", " ".join(str(error).splitlines())) from error
-    except tf.errors.OpError as error:
-        raise LeftOutError("damaged", f"{name}: {first_line(error)}") from error
+    except (PictureError, tf.errors.OpError) as error:
+        raise LeftOutError("damaged", album.reason(name, error)) from error
     if min(rgb.shape[:2]) < MIN_SIZE:
         raise LeftOutError("small", f"{name}: is under {MIN_SIZE} pixels on a side.")
     if is_gray(rgb):

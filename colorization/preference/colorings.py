@@ -13,11 +13,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from colorization.inference import threads
+from colorization.inference import album, threads
 from colorization.preference import standings
 from pipelines import console
 from pipelines.color.gray import has_colors
-from pipelines.errors import first_line
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
@@ -93,13 +92,8 @@ def prepare(source, positions, models, folder):
         name, element = job
         try:
             return name, _prepare_one(name, source.read(element).numpy(), models, folder), ""
-        except PictureError as error:
-            problem = str(error)
-        except tf.errors.OpError as error:
-            problem = first_line(error)
-        if name not in problem:
-            problem = f"{name}: {problem}"
-        return name, None, " ".join(problem.splitlines())
+        except (PictureError, tf.errors.OpError) as error:
+            return name, None, album.reason(name, error)
 
     elements = zip(source.names, source.elements, strict=True)
     wanted = (job for position, job in enumerate(elements) if position in positions)
