@@ -4,6 +4,7 @@ A model colors a film twice: as a film, and frame by frame, as photos are. Other
 only. Nothing is kept of a frame but a few numbers, and of the last two their pixels.
 """
 
+import functools
 import hashlib
 import itertools
 import pathlib
@@ -69,24 +70,25 @@ def records(path, systems, limit, stop):
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     rows = []
-    for system, color, more in _ways(systems):
+    for name, description, color in _ways(systems):
         with console.progress(path.name, None, "frame") as bar:
-            values, count = _measure(path, system, color, limit, stop, bar.update)
+            values, count = _measure(path, color, limit, stop, bar.update)
         seen = {"data": {"fingerprint": digest, "frames": count, "limit": limit}}
-        described = {"label": system.name + more.pop("label", "")} | system.description | more
+        described = {"label": name} | description
         data = {"label": path.name, "photos": count, "unit": "frames", "left_out": {}}
         rows.append(protocol.record(described, data, values, [], seen | protocol.of_pixels(values)))
     return rows
 
 
 def _ways(systems):
-    """Yields each system, a function that colors frames by it, and what its records add."""
+    """Yields the name and the description of each way to color, and a function that does."""
     for system in systems:
+        name, kind, by_frame = system.name, system.description, functools.partial(_by_frame, system)
         if system.engine is None:
-            yield system, _by_frame, {}
+            yield name, kind, by_frame
         else:
-            yield system, _as_film, {"label": ", film", "as": "film"}
-            yield system, _by_frame, {"label": ", frame by frame", "as": "frames"}
+            yield f"{name}, film", kind | {"as": "film"}, functools.partial(_as_film, system)
+            yield f"{name}, frame by frame", kind | {"as": "frames"}, by_frame
 
 
 def _as_film(system, film, frames):
@@ -101,7 +103,7 @@ def _by_frame(system, film, frames):
         yield frame, system.color(film.rgb(frame), film.true_rgb(frame))[0]
 
 
-def _measure(path, system, color, limit, stop, on_frame):
+def _measure(path, color, limit, stop, on_frame):
     """Measures one coloring of a film: `figures.Value`s by name, and the number of frames."""
     film, steadiness, values = GrayFilm(path), Steadiness(), []
     if min(film.height, film.width) < MIN_SIZE:
@@ -109,7 +111,7 @@ def _measure(path, system, color, limit, stop, on_frame):
             f"{path}: films are measured from {MIN_SIZE} pixels a side on. Received: {film.width} "
             f"x {film.height}."
         )
-    for frame, rgb in color(system, film, itertools.islice(film.frames(), limit or None)):
+    for frame, rgb in color(film, itertools.islice(film.frames(), limit or None)):
         if stop.requested:
             break
         one = Comparison(Picture(film.true_rgb(frame)), Picture(rgb))
