@@ -12,8 +12,8 @@ stands for any part of a name, ** for any part of a path: 'album/**' is all that
 Folders below the pattern's fixed part are mirrored. See docs/batch.md.
 
 Run the same command again after any interruption: writes are atomic, and photos that are done are
-skipped. OUTPUT/dead_letters.jsonl names the photos that could not be
-colored, and why; the exit status is 1 if there are any.
+skipped. OUTPUT/dead_letters.jsonl names the photos that could not be colored, and why; the exit
+status is 1 if there are any.
 """
 
 import collections
