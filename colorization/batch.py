@@ -12,8 +12,8 @@ stands for any part of a name, ** for any part of a path: 'album/**' is all that
 Folders below the pattern's fixed part are mirrored. See docs/batch.md.
 
 Run the same command again after any interruption: writes are atomic, and photos that are done are
-skipped. OUTPUT/dead_letters.jsonl names the photos that could not be
-colored, and why; the exit status is 1 if there are any.
+skipped. OUTPUT/dead_letters.jsonl names the photos that could not be colored, and why; the exit
+status is 1 if there are any.
 """
 
 import collections
@@ -97,54 +97,51 @@ def color(patterns, output, *, model, options, overwrite, runner="DirectRunner",
 
     for path in (*(glob.pattern for glob in globs), output):
         beam_runner.check_path(path)
-    batch = steps.Batch(
-        globs=globs, output=output, model=model, options=options, since=None, overwrite=overwrite
-    )
-    batch, made_with = _checked(batch)
-    batch = dataclasses.replace(batch, since=places.state(output, made_with))
+    options, made_with = _check(globs, model, options)
+    since = places.state(output, made_with)
+    batch = steps.Batch(globs, output, model, options, since, overwrite)
     start = time.monotonic()
     with console.doing("Coloring"):
         counts = beam_runner.run(lambda p: steps.build(p, batch), runner, beam_options)
-    return _tell(collections.Counter(counts), batch, time.monotonic() - start)
+    return _tell(collections.Counter(counts), output, time.monotonic() - start)
 
 
-def _checked(batch):
+def _check(globs, model, options):
     """Checks what would make every photo fail.
 
-    Returns the batch with its mask read, and what the outputs' statement says.
+    Returns the options with their mask read, and what the outputs' statement says.
     """
     from colorization.beam import places
+    from colorization.inference.colorizer import Colorizer
     from colorization.inference.plan import PlanError
+    from pipelines.photos.photo_files import decode_picture
     from pipelines.shards import beam_files
 
-    for glob in batch.globs:
+    for glob in globs:
         if not any(beam_files.find(glob.pattern, 1)):
             raise PlanError(
                 f"--input={glob.pattern}: expected a pattern of photos. Received: one that matches "
                 "no file. A folder with all folders in it is 'FOLDER/**'."
             )
-    from colorization.inference import colorizer
-    from pipelines.photos.photo_files import decode_picture
-
-    options, hashed = batch.options, {}
     for name in ("hints", "reference"):
         if getattr(options, name) is not None:
             raise PlanError(
                 f"batch takes no {name}. Received: --{name}={getattr(options, name)}. Color these "
                 "photos by colorization.colorize."
             )
+    hashed = {}
     if options.mask is not None:
         data = places.read(options.mask)
         options = dataclasses.replace(options, mask=decode_picture("--mask", data))
         hashed["mask"] = hashlib.sha256(data).hexdigest()
     # Loaded, to know that it can be; the workers load it themselves.
-    model = colorizer.Colorizer(batch.model)
-    model.check(options)
-    made_with = {name: model.description[name] for name in ("name", "version")}
-    return dataclasses.replace(batch, options=options), made_with | options.record() | hashed
+    loaded = Colorizer(model)
+    loaded.check(options)
+    made_with = {name: loaded.description[name] for name in ("name", "version")}
+    return options, made_with | options.record() | hashed
 
 
-def _tell(counts, batch, seconds):
+def _tell(counts, output, seconds):
     """Prints what became of all photos; returns the exit status."""
     from colorization.beam import steps
 
@@ -156,14 +153,14 @@ def _tell(counts, batch, seconds):
     notes = [f"{counts['colored'] / seconds:.1f} photos/s"] if counts["colored"] else []
     notes += [f"{counts[status]} {status}" for status in statuses[1:] if counts[status]]
     notes = f" ({', '.join(notes)})" if notes else ""
-    print(f"Colored {counts['colored']} of {total} photos, in {batch.output}{notes}.")
+    print(f"Colored {counts['colored']} of {total} photos, in {output}{notes}.")
     if counts["outdated"]:
         print(
             f"Of those skipped, {counts['outdated']} were made of another file, by another model "
             "or with other options. Add --overwrite to color them again."
         )
     if counts["failed"]:
-        print(f"What failed, and why: {batch.output}/{steps.DEAD_LETTERS}")
+        print(f"What failed, and why: {output}/{steps.DEAD_LETTERS}")
     return 1 if counts["failed"] or counts["not reached"] else 0
 
 

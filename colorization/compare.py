@@ -14,14 +14,13 @@ Directories are runs of `colorization train`. Each run's network colors the pict
 sheet of pictures for each run beside the tables.
 """
 
+import difflib
 import os
 import pathlib
 import sys
 
 from colorization.evaluation import EvaluationError
 from pipelines import console
-
-_RECIPES = pathlib.Path(__file__).parent / "recipes"
 
 
 def define_flags():
@@ -59,8 +58,6 @@ def main(arguments):
     """Compares what the arguments name; prints tables or writes them."""
     from absl import flags
 
-    from pipelines import files
-
     options = flags.FLAGS
     if not arguments:
         raise EvaluationError(
@@ -74,7 +71,12 @@ def main(arguments):
         raise EvaluationError(f"--output={output} exists. Choose another, or set --overwrite.")
     runs = [os.path.isdir(path) for path in arguments]
     if all(runs):
-        folders = _by_name(arguments)
+        folders = {pathlib.Path(path).name: path for path in arguments}
+        if len(folders) < len(arguments):
+            raise EvaluationError(
+                "compare identifies runs by the names of their folders. Received: "
+                f"{' '.join(arguments)}. Rename one."
+            )
         pairs = _parse_pairs(options.pairs, folders)
         console.import_quietly("keras")
         text, sheets = compare_runs(
@@ -87,17 +89,21 @@ def main(arguments):
         )
     else:
         text, sheets = compare_records(arguments), {}
-    if not output:
+    if output:
+        _write(output, text, sheets)
+    else:
         print(text, flush=True)
-        return
-    if sheets:
-        from pipelines.photos.photo_files import write_picture
 
+
+def _write(output, text, sheets):
+    from pipelines.files import write_text
+    from pipelines.photos.photo_files import write_picture
+
+    for name, sheet in sheets.items():
         folder = pathlib.Path(output).with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)
-        for name, sheet in sheets.items():
-            write_picture(folder / f"{name}.jpg", sheet, overwrite=True)
-    files.write_text(output, text)
+        write_picture(folder / f"{name}.jpg", sheet, overwrite=True)
+    write_text(output, text)
 
 
 def compare_records(paths):
@@ -105,7 +111,7 @@ def compare_records(paths):
     from colorization.evaluation import figures, protocol
 
     sections = []
-    for group in protocol.by_set({path: protocol.read(path) for path in paths}).values():
+    for group in protocol.by_set({path: protocol.read(path) for path in paths}):
         files, records = zip(*group, strict=True)
         names = [record["system"]["label"] for record in records]
         unique = [
@@ -117,9 +123,8 @@ def compare_records(paths):
 
 
 def compare_runs(folders, pairs, features="", num_variants=5, sheets_folder=""):
-    """Measures runs, directories by name, and sets them side by side.
+    """Measures runs, directories by name, and sets them side by side, as `runs.page` has them.
 
-    `pairs` are pairs of tuples of names, `sheets_folder` is relative to the text, empty for none.
     Returns a text of Markdown and a dict of uint8 sheets, by the name of the run.
     """
     from colorization.evaluation import features as networks
@@ -185,10 +190,9 @@ def _facts(config, folder, epoch):
 
 
 def nearest_recipe(config):
-    """As `runs.nearest_recipe`, of a `Config` and all recipes of the project."""
+    """Finds the recipe that a `Config` differs least from: its name, and the flags that differ."""
     from colorization import flags
     from colorization.config import knobs
-    from colorization.evaluation import runs
 
     # Where things lie, and what leaves the outcome as it is.
     neutral = {*knobs(local=True), *knobs(free=True), "monitor_every", "monitor_pictures"}
@@ -197,18 +201,18 @@ def nearest_recipe(config):
         texts = zip(vars(config), flags.format_flags(config).splitlines(), strict=True)
         return {name: text for name, text in texts if name not in neutral}
 
-    recipes = {path.stem: flags.parse_flagfile(str(path)) for path in sorted(_RECIPES.iterdir())}
-    return runs.nearest_recipe(lines(config), {k: lines(v) for k, v in recipes.items()})
+    def distance(found):
+        # Of two that differ in as many flags, the one whose flags look alike.
+        alike = (difflib.SequenceMatcher(None, *pair).ratio() for pair in found[1].values())
+        return len(found[1]), -sum(alike)
 
-
-def _by_name(arguments):
-    folders = {pathlib.Path(path).name: path for path in arguments}
-    if len(folders) < len(arguments):
-        raise EvaluationError(
-            "compare identifies runs by the names of their folders. Received: "
-            f"{' '.join(arguments)}. Rename one."
-        )
-    return folders
+    own, differing = lines(config), []
+    for path in sorted(flags.RECIPES.iterdir()):
+        recipe = lines(flags.parse_flagfile(str(path)))
+        pairs = {name: (text, recipe[name]) for name, text in own.items() if text != recipe[name]}
+        differing.append((path.stem, pairs))
+    name, pairs = min(differing, key=distance)
+    return name, {field: text for field, (text, _) in pairs.items()}
 
 
 def _parse_pairs(texts, folders):

@@ -1,9 +1,9 @@
 r"""Evaluates a model and baselines: `colorization evaluate --data=folder:PHOTOS`.
 
-Every photo is shown in gray, colored at its own size by the code of `colorize`, and compared with
-itself in color. Prints the figures with 95 % intervals, as a Markdown table for each set. Damaged
-photos are named and left out, and the exit status is 1 if there were any; photos without colors and
-tiny ones are left out and counted.
+Every photo is made gray, colored at its own size as by `colorize`, and compared with itself in
+color. Prints the figures with 95 % intervals, as a Markdown table for each set. Damaged photos are
+named and left out, and the exit status is 1 if there were any; photos without colors and tiny ones
+are left out and counted.
 
   colorization evaluate --model=runs/mine --data=folder:PHOTOS --baseline=gray,mean,truth
   colorization evaluate --data=folder:A,folder:B --features=squeezenet:WEIGHTS.h5 \
@@ -93,28 +93,31 @@ def main(arguments):
     others = [name for name in of_photos if options[name].value != options[name].default]
     if options.films and others:
         raise EvaluationError(f"--{others[0]} goes with photos. Received: --films. Leave one out.")
-    written = {"output": [options.output] if options.output else []}
-    written["report"] = [os.path.join(options.report, name) for name in REPORT if options.report]
-    for flag, paths in written.items():
-        for path in paths:
-            if os.path.isdir(path) or (os.path.lexists(path) and not options.overwrite):
-                raise EvaluationError(
-                    f"--{flag}: {path} exists. Choose another place, or set --overwrite."
-                )
-    _check_folder("output", os.path.dirname(options.output or "."), is_made=False)
-    _check_folder("report", options.report or ".", is_made=True)
+    if options.output:
+        folder = os.path.dirname(options.output) or "."
+        _check("output", [options.output], folder, folder, options.overwrite)
+    if options.report:
+        # It is made, in the first folder that exists.
+        folder = os.path.abspath(options.report)
+        while not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        paths = [os.path.join(options.report, name) for name in REPORT]
+        _check("report", paths, options.report, folder, options.overwrite)
     console.import_quietly("keras")
+    names = ("model", "baseline", "limit", "output")
     if options.films:
-        names = ("films", "model", "baseline", "limit", "output")
-        return evaluate_films(**{name: getattr(options, name) for name in names})
-    names = ("data", "model", "baseline", "features", "num_variants", "limit", "exclude")
-    return evaluate(**{name: getattr(options, name) for name in (*names, "output", "report")})
+        return evaluate_films(options.films, **{name: options[name].value for name in names})
+    names += of_photos
+    return evaluate(**{name: options[name].value for name in names})
 
 
-def _check_folder(flag, folder, is_made):
-    existing = os.path.abspath(folder)
-    while is_made and not os.path.lexists(existing):
-        existing = os.path.dirname(existing)
+def _check(flag, paths, folder, existing, overwrite):
+    """Raises `EvaluationError` if files are in the way, or can't be written."""
+    for path in paths:
+        if os.path.isdir(path) or (os.path.lexists(path) and not overwrite):
+            raise EvaluationError(
+                f"--{flag}: {path} exists. Choose another place, or set --overwrite."
+            )
     if not os.path.isdir(existing) or not os.access(existing, os.W_OK):
         raise EvaluationError(
             f"--{flag} needs a folder that can be written to. Received: {folder}. Make it, or "
@@ -141,10 +144,9 @@ def evaluate(
     """
     from colorization import export
     from colorization.evaluation import features as backends
-    from colorization.evaluation import figures, measure, protocol
+    from colorization.evaluation import measure, protocol
     from colorization.evaluation.report import Report
     from colorization.inference import threads
-    from pipelines.files import write_text
 
     with console.doing("Opening the photos"):
         sets = measure.open_data(data, limit, exclude)
@@ -154,16 +156,13 @@ def evaluate(
     with _systems(model, baseline, num_variants, stop) as systems:
         for one in sets:
             watched = page.watching(systems) if page else systems
-            found = _measure(one, watched, networks, num_variants, stop)
+            with console.progress(one.label, len(one.positions), "photo") as bar:
+                found = measure.measure_set(one, watched, networks, num_variants, stop, bar.update)
             if stop.requested:
                 return _stopped(one.label, stop)
             num_damaged += _report_left_out(one, found)
             rows = protocol.records(systems, one.label, found, limit, networks, num_variants)
-            print(figures.section(rows, [system.name for system in systems]), flush=True)
-            lines += rows
-            if output:
-                # After every set: what took an hour is not lost to the next one's trouble.
-                write_text(output, protocol.to_lines(lines))
+            _tell(rows, lines, output)
             if page:
                 page.add(one, found, systems[0], rows)
                 page.write()
@@ -179,10 +178,8 @@ def evaluate_films(films, model="", baseline=(), limit=0, output=""):
 
     Arguments, exit status and errors are as for `evaluate`; no frame is damaged.
     """
-    from colorization.evaluation import figures, protocol
     from colorization.evaluation import films as measuring
     from colorization.inference import threads
-    from pipelines.files import write_text
 
     found, stop, lines = measuring.find(films), threads.Stop(), []
     with _systems(model, baseline, 1, stop) as systems:
@@ -190,10 +187,7 @@ def evaluate_films(films, model="", baseline=(), limit=0, output=""):
             rows = measuring.records(path, systems, limit, stop)
             if stop.requested:
                 return _stopped(path.name, stop)
-            print(figures.section(rows, [row["system"]["label"] for row in rows]), flush=True)
-            lines += rows
-            if output:
-                write_text(output, protocol.to_lines(lines))
+            _tell(rows, lines, output)
     return 0
 
 
@@ -212,29 +206,34 @@ def _systems(model, baseline, num_variants, stop):
         yield systems
 
 
-def _measure(photos, systems, networks, num_variants, stop):
-    """Measures systems on a set of photos, showing progress on a terminal."""
-    from colorization.evaluation.measure import measure_set
+def _tell(rows, lines, output):
+    """Prints the records of a set, and writes them to `output` after the `lines` so far."""
+    from colorization.evaluation import figures, protocol
+    from pipelines.files import write_text
 
-    with console.progress(photos.label, len(photos.positions), "photo") as bar:
-        return measure_set(photos, systems, networks, num_variants, stop, bar.update)
+    print(figures.section(rows, [row["system"]["label"] for row in rows]), flush=True)
+    lines += rows
+    if output:
+        # After every set: what took an hour is not lost to the next one's trouble.
+        write_text(output, protocol.to_lines(lines))
 
 
 def _report_left_out(data, found):
     """Says what was left out of a set; returns how many photos were damaged."""
+    damaged = found.left_out["damaged"]
     if len(found.digests) < 2:
         counts = ", ".join(f"{len(names)} {reason}" for reason, names in found.left_out.items())
         raise EvaluationError(
             f"{data.source.name}: evaluation needs at least 2 photos in color. Received: "
             f"{len(found.digests)} of {len(data.positions)} ({counts})."
         )
-    for line in found.left_out["damaged"]:
+    for line in damaged:
         _say(line)
     for reason in ("gray", "small"):
         lines = found.left_out[reason]
         if lines:
             _say(f"Left out {len(lines):,}, {reason}; the first is {lines[0]}")
-    return len(found.left_out["damaged"])
+    return len(damaged)
 
 
 def _stopped(label, stop):

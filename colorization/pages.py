@@ -56,7 +56,7 @@ _RIGHT, _TOP, _BOTTOM = 12, 26, 22
 _MOST_POINTS = 60
 # Of a picture on it, and between pictures, in pixels.
 SHEET_SIDE, SHEET_GAP = 320, 4
-_EMPTY = 119
+EMPTY = 119
 
 
 def page(title, parts, style=""):
@@ -230,7 +230,7 @@ def sheet(pictures):
     rows = math.ceil(len(pictures) / columns)
     height, width = pictures[0].shape[:2]
     shape = rows * (height + SHEET_GAP) - SHEET_GAP, columns * (width + SHEET_GAP) - SHEET_GAP, 3
-    page = np.full(shape, _EMPTY, np.uint8)
+    page = np.full(shape, EMPTY, np.uint8)
     for number, picture in enumerate(pictures):
         row, column = divmod(number, columns)
         top, left = row * (height + SHEET_GAP), column * (width + SHEET_GAP)

@@ -16,6 +16,7 @@ a folder beside the file of votes.
 
 import contextlib
 import os
+import pathlib
 
 from colorization.config import ConfigError
 from pipelines import console
@@ -109,11 +110,9 @@ def model_names(models, with_truth):
     names = {}
     for model in map(str.strip, models):
         model = model_folder.resolve(model) if model == model_folder.RELEASED else model
-        name = os.path.basename(os.path.abspath(model)) if model else ""
-        if name.isdecimal():
-            # A version alone is no name.
-            name = os.path.join(os.path.basename(os.path.dirname(os.path.abspath(model))), name)
-        name = as_text(name)
+        *_, parent, name = ("", *pathlib.Path(model).absolute().parts) if model else ("", "")
+        # A version alone is no name.
+        name = as_text(f"{parent}/{name}" if name.isdecimal() else name)
         if not model or name in names or name == TRUTH:
             raise ConfigError(
                 f"--models takes folders of different names, none of them {TRUTH}. Received: "
@@ -142,10 +141,8 @@ def load(name, folder):
         return colorings.Model(name, "gray", to_gray)
     with export.exported(folder) as exported:
         colorizer = Colorizer(exported)
-    if export.is_run(folder):
-        version = os.path.join(folder, "checkpoints")
-    else:
-        version = os.path.join(folder, str(colorizer.description["version"]))
+    part = "checkpoints" if export.is_run(folder) else str(colorizer.description["version"])
+    version = os.path.join(folder, part)
     version = version if os.path.isdir(version) else folder
     return colorings.Model(name, colorings.fingerprint(version), colorizer.colorize)
 

@@ -67,36 +67,32 @@ def main(arguments):
     from colorization import export
     from colorization.inference import threads
     from colorization.inference.colorizer import Colorizer
-    from colorization.serving.web import ServeError
+    from pipelines.errors import UserError
 
     if arguments:
-        raise ServeError(f"serve takes flags only. Received: {arguments[0]}. See --help.")
+        raise UserError(f"serve takes flags only. Received: {arguments[0]}. See --help.")
     try:
         from colorization.serving.web.app import Limits, Server, address, create_app, listen
     except ModuleNotFoundError as error:
-        raise ServeError(
+        raise UserError(
             f"The page needs the package {error.name}. Install it: "
             "pip install 'colorization[serve]'"
         ) from error
     options = flags.FLAGS
     names = ("max_bytes", "max_pixels", "max_queue", "timeout")
-    limits = Limits(
-        **{name: options[name].value for name in names},
-        workers=options.workers or threads.num_processors(),
-    )
+    limits = {name: options[name].value for name in names}
+    limits = Limits(**limits, workers=options.workers or threads.num_processors())
     # A taken port is reported before the model is loaded.
     listener = listen(options.host, options.port)
-    models, folder = contextlib.ExitStack(), options.model
-    if not options.server:
-        folder = models.enter_context(export.exported(folder))
-    colorizer = Colorizer(folder, server=options.server)
-    server = Server(create_app(colorizer, limits), listener, limits)
-    stop = threads.Stop()
-    note = "Stopping after the photos in progress. Repeat to stop at once."
-    with models, threads.stopped_by_signals(stop, note):
-        name, version = (colorizer.description[key] for key in ("name", "version"))
-        print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
-        server.run(stop)
+    stop, note = threads.Stop(), "Stopping after the photos in progress. Repeat to stop at once."
+    exported = contextlib.nullcontext if options.server else export.exported
+    with exported(options.model) as folder:
+        colorizer = Colorizer(folder, server=options.server)
+        server = Server(create_app(colorizer, limits), listener, limits)
+        with threads.stopped_by_signals(stop, note):
+            name, version = (colorizer.description[key] for key in ("name", "version"))
+            print(f"Serving {name} {version} at {address(listener)} (Ctrl-C ends it)", flush=True)
+            server.run(stop)
     return 0
 
 

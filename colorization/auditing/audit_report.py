@@ -16,7 +16,6 @@ COLUMNS = ("mean", "std", *(f"{share}%" for share in SHARES))
 # Of each kind of finding, and of one group of copies.
 NUM_SHOWN, NUM_MEMBERS = 60, 8
 THUMBNAIL_SIZE = 150
-NAMES = ("training", "validation")
 _NUM_BINS = 48
 _STYLE = """\
 .pictures { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-end; }
@@ -26,28 +25,18 @@ figure { width: 150px; } figure img { max-width: 150px; }
 figure.validation img { outline: 3px solid var(--second); }"""
 
 
-def quantiles(counts, channel):
-    """Deciles of a histogram of `CHANNELS`: middles of the bins that they fall in.
+def describe(counts, channel):
+    """Mean, standard deviation, lowest, nine deciles and highest of a histogram of `CHANNELS`.
 
-    They are the lowest value, nine deciles and the highest value; to within half a bin, and exact
-    for whole levels.
+    To within half a bin, and exact for whole levels.
     """
+    low, high, step = CHANNELS[channel]
+    middles = np.arange(low, high, step, dtype=np.float64) + (0 if step == 1 else step / 2)
+    mean = np.average(middles, weights=counts)
+    deviation = np.sqrt(np.average(np.square(middles - mean), weights=counts))
     sums = np.cumsum(counts)
     ranks = np.maximum(np.ceil(np.array(SHARES) / 100 * sums[-1]), 1)
-    return _middles(channel)[np.searchsorted(sums, ranks)]
-
-
-def moments(counts, channel):
-    """Mean and standard deviation of a histogram of `CHANNELS`, to within half a bin."""
-    values = _middles(channel)
-    mean = np.average(values, weights=counts)
-    return float(mean), float(np.sqrt(np.average(np.square(values - mean), weights=counts)))
-
-
-def _middles(channel):
-    low, high, step = CHANNELS[channel]
-    values = np.arange(low, high, step, dtype=np.float64)
-    return values if step == 1 else values + step / 2
+    return [mean, deviation, *middles[np.searchsorted(sums, ranks)]]
 
 
 def shapes(measures):
@@ -68,8 +57,7 @@ def distributions(measures):
         name: [values.mean(), values.std(), *np.percentile(values, SHARES)]
         for name, values in shapes(measures).items()
     }
-    for name, counts in measures.counts.items():
-        rows[name] = [*moments(counts, name), *quantiles(counts, name)]
+    rows |= {name: describe(counts, name) for name, counts in measures.counts.items()}
     return {name: [float(value) for value in row] for name, row in rows.items()}
 
 
@@ -80,19 +68,15 @@ def findings(found):
         ("damaged", lambda part: len(part.damaged)),
         ("gray", lambda part: len(part.gray)),
         ("in one tint", lambda part: len(part.tinted)),
-        ("exact copies, groups", lambda part: _num_groups(part, exact=True)),
-        ("near copies, groups", lambda part: _num_groups(part, exact=False)),
+        ("exact copies, groups", lambda part: len(part.copies_by_kind[0])),
+        ("near copies, groups", lambda part: len(part.copies_by_kind[1])),
         ("copies to spare", lambda part: sum(len(rows) - 1 for rows in part.copies)),
     ]
     counts = [(name, *map(count, found.sets)) for name, count in rows]
     if len(found.sets) > 1:
-        sides = zip(*found.leaks, strict=True) if found.leaks else ([], [])
-        counts.append(("leaking into the other", *(sum(map(len, side)) for side in sides)))
+        leaking = (sum(len(pair[index]) for pair in found.leaks) for index in (0, 1))
+        counts.append(("leaking into the other", *leaking))
     return counts
-
-
-def _num_groups(part, exact):
-    return sum(part.is_exact(rows) == exact for rows in part.copies)
 
 
 def as_texts(values):
@@ -127,7 +111,8 @@ def as_json(found):
 
 
 def _set_as_json(found):
-    tints = found.measures.tints
+    measures, tints = found.measures, found.measures.tints
+    exact, near = found.copies_by_kind
     return {
         "source": found.source.name,
         "listing": found.source.listing,
@@ -139,91 +124,98 @@ def _set_as_json(found):
             {"name": name, "hue": float(tints.hue[row]), "chroma": float(tints.chroma[row])}
             for name, row in zip(found.names(found.tinted), found.tinted, strict=True)
         ],
-        "exact_copies": [found.names(rows) for rows in found.copies if found.is_exact(rows)],
-        "near_copies": [found.names(rows) for rows in found.copies if not found.is_exact(rows)],
+        "exact_copies": [found.names(rows) for rows in exact],
+        "near_copies": [found.names(rows) for rows in near],
         "columns": list(COLUMNS),
-        "distributions": distributions(found.measures),
+        "distributions": distributions(measures),
         "histograms": {
-            name: {"low": low, "high": high, "step": step, "counts": counts.tolist()}
-            for (name, (low, high, step)), counts in zip(
-                CHANNELS.items(), found.measures.counts.values(), strict=True
-            )
+            name: _histogram(*CHANNELS[name], counts) for name, counts in measures.counts.items()
         },
-        "ab_histogram": {
-            "low": -AB_RANGE,
-            "high": AB_RANGE,
-            "step": AB_STEP,
-            "counts": found.measures.ab_counts.tolist(),
-        },
+        "ab_histogram": _histogram(-AB_RANGE, AB_RANGE, AB_STEP, measures.ab_counts),
     }
+
+
+def _histogram(low, high, step, counts):
+    return {"low": low, "high": high, "step": step, "counts": counts.tolist()}
 
 
 def page(found):
     """Writes the page of an `Audit` as HTML."""
-    shown = [_Pictures(part, _rows_shown(found, index)) for index, part in enumerate(found.sets)]
+    names = [html.escape(part.source.name) for part in found.sets]
     parts = [
-        f'<p><b class="key{index}">■</b> {NAMES[index]}: {html.escape(part.source.name)}</p>\n'
-        for index, part in enumerate(found.sets)
+        f'<p><b class="key{index}">■</b> {part.role}: {name}</p>\n'
+        for index, (name, part) in enumerate(zip(names, found.sets, strict=True))
     ]
-    rows = [
-        [html.escape(name), *(f"{value:,}" for value in values)]
-        for name, *values in findings(found)
-    ]
-    table = pages.table(["", *NAMES[: len(found.sets)]], rows, numbers=True)
+    rows = [[name, *(f"{value:,}" for value in values)] for name, *values in findings(found)]
+    table = pages.table(["", *(part.role for part in found.sets)], rows, numbers=True)
     parts += ["<h2>Findings</h2>\n", table, "<h2>Distributions</h2>\n"]
     parts += ['<div class="plots">\n', *_shape_plots(found), *_color_plots(found), "</div>\n"]
-    for part in found.sets:
-        rows = [
-            [html.escape(name), *as_texts(values)]
-            for name, values in distributions(part.measures).items()
-        ]
-        parts.append(f"<h3>{html.escape(part.source.name)}</h3>\n")
-        parts.append(pages.table(["", *COLUMNS], rows, numbers=True))
-    parts += _leaks(found, shown)
-    for index, part in enumerate(found.sets):
-        parts += _copies(part, index, shown)
-    for index, (part, pictures) in enumerate(zip(found.sets, shown, strict=True)):
-        name = html.escape(part.source.name)
-        parts += _pictures(f"One tint, in {name}", part.tinted, pictures, index)
-        parts += _pictures(f"Gray, in {name}", part.gray, pictures, index)
-        if part.damaged:
-            lines = [
-                f"<li>{html.escape(f'{part.source.names[position]}: {reason}')}</li>\n"
-                for position, reason in list(part.damaged.items())[:NUM_SHOWN]
-            ]
-            parts.append(f"<h2>Damaged, in {name}: {len(part.damaged):,}</h2>\n<ul>\n")
-            parts += [*lines, "</ul>\n", _more(len(part.damaged))]
+    for name, part in zip(names, found.sets, strict=True):
+        rows = [[row, *as_texts(x)] for row, x in distributions(part.measures).items()]
+        parts += [f"<h3>{name}</h3>\n", pages.table(["", *COLUMNS], rows, numbers=True)]
+    parts += _pictures(found, names)
     return pages.page("Audit", parts, _STYLE)
 
 
-class _Pictures:
-    """Small pictures of some rows of a set, as elements of the page."""
+def _pictures(found, names):
+    """Yields the sections with pictures, and the damaged files."""
+    shown = [_thumbnails(part, _rows_shown(found, i)) for i, part in enumerate(found.sets)]
+    note = (
+        '<p class="note">Pictures of both sets that are copies of each other; those of the '
+        "validation set are framed.</p>\n"
+    )
+    groups = [("", list(zip(found.sets, pair, shown, strict=True))) for pair in found.leaks]
+    yield _section("Leaks", found.leaks, "", note + _groups(groups))
+    for name, part, images in zip(names, found.sets, shown, strict=True):
+        groups = []
+        for rows in part.copies:
+            kind = "identical files" if part.is_exact(rows) else "look alike"
+            groups.append((f"{len(rows)} pictures, {kind}", [(part, rows, images)]))
+        yield _section(f"Copies in {name}", part.copies, " groups", _groups(groups))
+    for name, part, images in zip(names, found.sets, shown, strict=True):
+        for kind, rows in (("One tint", part.tinted), ("Gray", part.gray)):
+            pictures = f'<div class="pictures">\n{_figures(part, rows[:NUM_SHOWN], images)}</div>\n'
+            yield _section(f"{kind}, in {name}", rows, "", pictures)
+        lines = [
+            f"<li>{html.escape(f'{part.source.names[position]}: {reason}')}</li>\n"
+            for position, reason in list(part.damaged.items())[:NUM_SHOWN]
+        ]
+        damaged = f"<ul>\n{''.join(lines)}</ul>\n"
+        yield _section(f"Damaged, in {name}", part.damaged, "", damaged)
 
-    def __init__(self, part, rows):
-        self._part = part
-        row_of = dict(zip(part.measures.positions[rows].tolist(), rows.tolist(), strict=True))
-        wanted = tf.constant(np.isin(np.arange(len(part.source.names)), list(row_of)))
-        elements = part.source.elements.enumerate()
-        elements = elements.filter(lambda position, _: wanted[position])
-        pixels = elements.map(
-            lambda position, element: (position, decode_small(part.source.read(element))[1])
-        )
-        # A file that has gone since costs its picture alone.
-        pixels = pixels.ignore_errors().as_numpy_iterator()
-        self._data = {
-            row_of[int(position)]: pages.jpeg(pages.fit(picture, THUMBNAIL_SIZE, THUMBNAIL_SIZE))
-            for position, picture in pixels
-        }
 
-    def figure(self, row, index):
-        """The picture of a row, with its name; `index` is that of its set."""
-        height, width = self._part.measures.sizes[row]
-        name = html.escape(self._part.names([row])[0])
-        image = pages.image(self._data.get(int(row), b""), attributes='loading="lazy"')
-        return (
-            f'<figure class="{NAMES[index]}">{image}'
-            f"<figcaption>{name}<br>{width} × {height}</figcaption></figure>\n"
+def _section(title, found, unit, text):
+    """A heading, what was found of it, and how many more there are; nothing for none."""
+    if not len(found):
+        return ""
+    more = len(found) - NUM_SHOWN
+    note = f"<p>And {more:,} more.</p>\n" if more > 0 else ""
+    return f"<h2>{title}: {len(found):,}{unit}</h2>\n{text}{note}"
+
+
+def _groups(groups):
+    """Groups of pictures, each a note and a list of a set, its rows and their thumbnails."""
+    parts = []
+    for note, members in groups[:NUM_SHOWN]:
+        figures = "".join(_figures(part, rows[:NUM_MEMBERS], x) for part, rows, x in members)
+        parts.append(
+            f'<div class="group"><p class="note">{note}</p><div class="pictures">\n'
+            f"{figures}</div></div>\n"
         )
+    return f'<div class="groups">\n{"".join(parts)}</div>\n'
+
+
+def _figures(part, rows, images):
+    """The pictures of some rows of a set, with their names."""
+    figures = []
+    for row, name in zip(rows.tolist(), part.names(rows), strict=True):
+        height, width = part.measures.sizes[row]
+        image = pages.image(images.get(row, b""), attributes='loading="lazy"')
+        figures.append(
+            f'<figure class="{part.role}">{image}'
+            f"<figcaption>{html.escape(name)}<br>{width} × {height}</figcaption></figure>\n"
+        )
+    return "".join(figures)
 
 
 def _rows_shown(found, index):
@@ -234,53 +226,19 @@ def _rows_shown(found, index):
     return np.unique(np.concatenate(rows).astype(np.int64))
 
 
-def _leaks(found, shown):
-    if not found.leaks:
-        return []
-    groups = [("", list(enumerate(pair))) for pair in found.leaks[:NUM_SHOWN]]
-    return [
-        f'<h2>Leaks: {len(found.leaks):,}</h2>\n<p class="note">Pictures of both sets that are '
-        "copies of each other; those of the validation set are framed.</p>\n",
-        *_groups(groups, shown),
-        _more(len(found.leaks)),
-    ]
-
-
-def _copies(part, index, shown):
-    if not part.copies:
-        return []
-    groups = [
-        (
-            f"{len(rows)} pictures, {'identical files' if part.is_exact(rows) else 'look alike'}",
-            [(index, rows)],
-        )
-        for rows in part.copies[:NUM_SHOWN]
-    ]
-    name = html.escape(part.source.name)
-    heading = f"<h2>Copies in {name}: {len(part.copies):,} groups</h2>\n"
-    return [heading, *_groups(groups, shown), _more(len(part.copies))]
-
-
-def _groups(groups, shown):
-    yield '<div class="groups">\n'
-    for note, members in groups:
-        yield f'<div class="group"><p class="note">{note}</p><div class="pictures">\n'
-        for index, rows in members:
-            yield from (shown[index].figure(row, index) for row in rows[:NUM_MEMBERS])
-        yield "</div></div>\n"
-    yield "</div>\n"
-
-
-def _pictures(title, rows, pictures, index):
-    if not len(rows):
-        return []
-    figures = [pictures.figure(row, index) for row in rows[:NUM_SHOWN]]
-    heading = f'<h2>{title}: {len(rows):,}</h2>\n<div class="pictures">\n'
-    return [heading, *figures, "</div>\n", _more(len(rows))]
-
-
-def _more(count):
-    return f"<p>And {count - NUM_SHOWN:,} more.</p>\n" if count > NUM_SHOWN else ""
+def _thumbnails(part, rows):
+    """JPEG bytes of small pictures of some rows of a set, by row."""
+    row_of = dict(zip(part.measures.positions[rows].tolist(), rows.tolist(), strict=True))
+    wanted = tf.constant(np.isin(np.arange(len(part.source.names)), list(row_of)))
+    elements = part.source.elements.enumerate().filter(lambda position, _: wanted[position])
+    pixels = elements.map(
+        lambda position, element: (position, decode_small(part.source.read(element))[1])
+    )
+    # A file that has gone since costs its picture alone.
+    return {
+        row_of[int(position)]: pages.jpeg(pages.fit(picture, THUMBNAIL_SIZE, THUMBNAIL_SIZE))
+        for position, picture in pixels.ignore_errors().as_numpy_iterator()
+    }
 
 
 def _shape_plots(found):
@@ -298,5 +256,5 @@ def _color_plots(found):
     for name in ("L*", "chroma", "a*", "b*", "red", "green", "blue"):
         low, high, _ = CHANNELS[name]
         yield pages.histogram(name, [part.measures.counts[name] for part in found.sets], low, high)
-    for part, name in zip(found.sets, NAMES, strict=False):
-        yield pages.color_map(f"a* and b*, {name}", part.measures.ab_counts, AB_RANGE)
+    for part in found.sets:
+        yield pages.color_map(f"a* and b*, {part.role}", part.measures.ab_counts, AB_RANGE)

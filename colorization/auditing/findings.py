@@ -1,12 +1,8 @@
 """Audits: what is in a set of pictures, before a model is trained on it.
 
-The first set is what a model would train on, the second, if any, what it would be validated on.
-Pictures are left out of the first set only.
-
 Copies are identical files or similar pictures: perceptual hashes propose, small pictures in color
 decide. A copy may be resized, recompressed, slightly cropped or brightened, or mirrored, since
-training mirrors pictures too. The thresholds are this project's own: docs/audit.md says on which
-pictures they were chosen.
+training mirrors pictures too. The thresholds are this project's own; docs/audit.md explains them.
 """
 
 import dataclasses
@@ -15,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from colorization.auditing.inspection import Measures, measure
-from pipelines.errors import UserError
 from pipelines.photos import formats
 from pipelines.sources import hashing, listings
 from pipelines.sources.listings import Source
@@ -32,16 +27,13 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 @dataclasses.dataclass(frozen=True)
 class PictureSet:
-    """A set and the findings in it.
+    """A set for `training` or `validation`, and the findings in it.
 
-    Args:
-        source: Its `Source`.
-        measures: `Measures` of the pictures that can be read.
-        damaged: Dict of what is wrong with the others, in words, by position.
-        copies: List of groups of two or more pictures of this set that are copies, each an array of
-            rows of `measures`.
+    `measures` are of the pictures that can be read; `damaged` says what is wrong with the others,
+    by position. `copies` are groups of copies, each an array of rows of the measures.
     """
 
+    role: str
     source: Source
     measures: Measures
     damaged: dict
@@ -65,16 +57,16 @@ class PictureSet:
         """Whether the files of some rows are identical."""
         return len(set(self.measures.contents[rows].tolist())) == 1
 
+    @property
+    def copies_by_kind(self):
+        """The groups of identical files, and the others."""
+        exact = [rows for rows in self.copies if self.is_exact(rows)]
+        return exact, [rows for rows in self.copies if not self.is_exact(rows)]
+
 
 @dataclasses.dataclass(frozen=True)
 class Audit:
-    """The findings in all sets.
-
-    Args:
-        sets: The `PictureSet` for training, and the one for validation if there is one.
-        leaks: List of pairs of arrays of rows: pictures of the first set and pictures of the second
-            that are copies of each other.
-    """
+    """The `PictureSet`s, and pairs of arrays of rows of both that are copies of each other."""
 
     sets: list
     leaks: list
@@ -107,32 +99,19 @@ def audit(data, val_data=None, on_progress=lambda num_pictures: None):
     `on_progress` is called with the number of pictures read since the last call. Raises `UserError`
     if no picture of a source can be read.
     """
-    sources = [data] if val_data is None else [data, val_data]
-    measured = [measure(source, on_progress) for source in sources]
-    for source, measures in zip(sources, measured, strict=True):
-        if not len(measures.positions):
-            raise UserError(
-                f"{source.name}: none of {len(source.names)} files is a whole "
-                f"{formats.TRAINED_NAMES} picture; the first is {source.names[0]}. "
-                "Point at pictures."
-            )
-    groups = group_copies(
-        *(
-            np.concatenate([getattr(measures, name) for measures in measured])
-            for name in ("contents", "hashes", "thumbnails")
-        )
-    )
+    sources = {"training": data} | ({} if val_data is None else {"validation": val_data})
+    measured = [measure(source, on_progress) for source in sources.values()]
+    names = ("contents", "hashes", "thumbnails")
+    columns = (np.concatenate([getattr(one, name) for one in measured]) for name in names)
     num_first = len(measured[0].positions)
-    parts = [(rows[rows < num_first], rows[rows >= num_first] - num_first) for rows in groups]
-    sets = [
-        PictureSet(
-            source,
-            measures,
-            _why_damaged(source, measures),
-            [part[index] for part in parts if len(part[index]) > 1],
-        )
-        for index, (source, measures) in enumerate(zip(sources, measured, strict=True))
+    parts = [
+        (rows[rows < num_first], rows[rows >= num_first] - num_first)
+        for rows in group_copies(*columns)
     ]
+    sets = []
+    for (role, source), measures in zip(sources.items(), measured, strict=True):
+        copies = [part[len(sets)] for part in parts if len(part[len(sets)]) > 1]
+        sets.append(PictureSet(role, source, measures, _why_damaged(source, measures), copies))
     return Audit(sets, [part for part in parts if len(part[0]) and len(part[1])])
 
 
@@ -142,29 +121,28 @@ def _why_damaged(source, measures):
     found = {}
     for position, element in zip(np.flatnonzero(bad), source.taken(bad), strict=True):
         try:
-            found[int(position)] = _what_is_wrong(source.read(element).numpy())
+            encoded = source.read(element).numpy()
         except tf.errors.OpError as error:
             found[int(position)] = f"damaged: can't be read ({type(error).__name__})"
+            continue
+        kind = formats.identify(encoded)
+        if not encoded:
+            why = "an empty file"
+        elif kind is None:
+            why = "no picture"
+        elif kind.trained:
+            why = f"a broken {kind.name} file, or one of a kind that training does not read"
+        else:
+            why = f"{kind.name}, which training does not read"
+        found[int(position)] = f"damaged: {why}"
     return found
 
 
-def _what_is_wrong(encoded):
-    kind = formats.identify(encoded)
-    if not encoded:
-        return "damaged: an empty file"
-    if kind is None:
-        return "damaged: no picture"
-    if not kind.trained:
-        return f"damaged: {kind.name}, which training does not read"
-    return f"damaged: a broken {kind.name} file, or one of a kind that training does not read"
-
-
 def group_copies(contents, hashes, thumbnails):
-    """Groups pictures that are copies of each other, directly or by others of the group.
+    """Groups pictures that are copies of each other, directly or through others.
 
-    `contents` are digests of the files and `hashes` of `hashing.perceptual_hashes`, both of shape
-    `(num_pictures,)`; `thumbnails` are uint8 of shape `(num_pictures, 16, 16, 3)`. Returns a list
-    of int arrays: positions of the pictures of each group of two or more, ascending.
+    The arguments are as in `Measures`. Returns a list of int arrays: the rows of each group of two
+    or more, ascending.
     """
     _, kept, copy_of = np.unique(contents, return_index=True, return_inverse=True)
     # Of identical files one is compared. Labels are positions among those.

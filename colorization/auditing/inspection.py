@@ -1,12 +1,11 @@
 """What an audit measures of each picture: size, digests, a small picture, its tint.
 
-Every picture is read once. L*, a* and b* are in CIE units. Colors are counted at 32 x 32 pixels of
-each picture, evenly spread, so that all pictures count alike.
+L*, a* and b* are in CIE units. Colors are counted at 32 x 32 pixels of each picture, evenly spread,
+so that all pictures count alike.
 
 The color of a gray picture in one tint, such as sepia, cyanotype or a yellowed scan, is a function
-of its lightness, the same everywhere in the picture. So few tones, or nearly no color, prove
-nothing: such a picture may be what it looks like. The thresholds of tints are this project's own:
-docs/audit.md says on which pictures they were chosen.
+of its lightness. So few tones, or nearly no color, prove nothing. The thresholds are this project's
+own; docs/audit.md explains them.
 """
 
 import dataclasses
@@ -17,6 +16,8 @@ import tensorflow as tf
 from pipelines.batches import decoding, survey
 from pipelines.color.gray import is_gray
 from pipelines.color.spaces import rgb_to_lab
+from pipelines.errors import UserError
+from pipelines.photos import formats
 from pipelines.sources import hashing
 
 # Of L*: two units wide.
@@ -54,8 +55,8 @@ class Tints:
         chroma: Mean chroma, in units of CIE Lab.
         hue: Hue of the mean color, in degrees: 0 is red, 90 yellow, 180 green, 270 blue.
         aligned: Length of the mean color over the mean chroma: 1 where all hues are one.
-        off: Distance of a block's mean color from the picture's colors of its lightness: root of
-            the mean square over 4 by 4 blocks, so that the noise of compression counts little.
+        off: Root mean square distance of the mean colors of 4 by 4 blocks from the picture's colors
+            of their lightness.
         tones: Effective number of steps of four units of L*: the exponential of their entropy.
     """
 
@@ -88,12 +89,14 @@ def measure_tints(lab):
     blocks = off.reshape(num_pictures, side, BLOCK, side, BLOCK, 2).mean(axis=(2, 4))
     mean = ab.mean(axis=1)
     chroma = np.hypot(ab[..., 0], ab[..., 1]).mean(axis=1)
+    steps = np.clip((flat[..., 0] / 4).astype(np.int64), 0, 24)
+    shares = np.stack([np.bincount(row, minlength=25) / row.size for row in steps])
     return Tints(
         chroma=chroma,
         hue=np.degrees(np.arctan2(mean[:, 1], mean[:, 0])) % 360,
         aligned=np.hypot(mean[:, 0], mean[:, 1]) / np.maximum(chroma, 1e-9),
         off=np.sqrt(np.square(blocks).sum(axis=-1).mean(axis=(1, 2))),
-        tones=_count_tones(flat[..., 0]),
+        tones=np.exp(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1)),
     )
 
 
@@ -105,29 +108,13 @@ def _over_levels(cells, values, num_pictures):
     return sums[:, 1:-1] + (sums[:, :-2] + sums[:, 2:]) / 2
 
 
-def _count_tones(lightness):
-    steps = np.clip((lightness / 4).astype(np.int64), 0, 24)
-    cells = steps + 25 * np.arange(len(steps))[:, None]
-    shares = np.bincount(cells.reshape(-1), minlength=25 * len(steps)) / lightness.shape[1]
-    shares = shares.reshape(-1, 25)
-    return np.exp(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1))
-
-
 @dataclasses.dataclass(frozen=True)
 class Measures:
     """What was measured of the readable pictures of a source, in its order.
 
-    Args:
-        positions: Positions in the source, int64 of shape `(num_readable,)`.
-        sizes: Height and width in pixels, of shape `(num_readable, 2)`.
-        num_bytes: Sizes of the files.
-        contents: 64-bit digests of the files.
-        gray: Whether `is_gray` holds.
-        hashes: Of `hashing.perceptual_hashes`.
-        thumbnails: uint8 sRGB of shape `(num_readable, 16, 16, 3)`.
-        tints: `Tints`.
-        counts: Dict of name in `CHANNELS` and histogram: number of pixels in each bin.
-        ab_counts: Histogram of a* and b*, of shape `(44, 44)`, in steps of 5 from -110.
+    Each has a row for a picture, but `counts`, histograms by name in `CHANNELS`, and `ab_counts`,
+    of `count_ab`. `positions` are those in the source, `sizes` heights and widths in pixels,
+    `contents` digests of the files, `thumbnails` uint8 sRGB of `(num_readable, 16, 16, 3)`.
     """
 
     positions: np.ndarray
@@ -146,7 +133,7 @@ def measure(source, on_progress=lambda num_pictures: None):
     """Reads every picture of a source once and measures it.
 
     `on_progress` is called with the number of pictures read since the last call. What training
-    can't decode is not among the positions of the `Measures`.
+    can't decode is not among the positions of the `Measures`. Raises `UserError` if that is all.
     """
 
     def read(position, element):
@@ -165,40 +152,32 @@ def measure(source, on_progress=lambda num_pictures: None):
     options = tf.data.Options()
     options.autotune.enabled = False
     rows = rows.batch(_BATCH).prefetch(2).with_options(options)
-    counts = {name: np.zeros(_num_bins(name), np.int64) for name in CHANNELS}
+    counts = {
+        name: np.zeros(round((high - low) / step), np.int64)
+        for name, (low, high, step) in CHANNELS.items()
+    }
     ab_counts = np.zeros((NUM_AB, NUM_AB), np.int64)
-    columns = [[np.zeros((0, *shape), kind)] for shape, kind in _COLUMNS]
+    batches = []
     for *facts, small, spread in rows.as_numpy_iterator():
         _count(spread, rgb_to_lab(spread).numpy(), counts, ab_counts)
         lab = rgb_to_lab(small).numpy()
         tints = np.stack(dataclasses.astuple(measure_tints(lab)), axis=1)
-        hashes = hashing.perceptual_hashes(lab[..., 0])
-        for column, value in zip(columns, (*facts, hashes, _shrink(small), tints), strict=True):
-            column.append(value)
+        batches.append((*facts, hashing.perceptual_hashes(lab[..., 0]), _shrink(small), tints))
         on_progress(len(small))
-    *facts, tints = (np.concatenate(column) for column in columns)
+    if not batches:
+        raise UserError(
+            f"{source.name}: none of {len(source.names)} files is a whole {formats.TRAINED_NAMES} "
+            f"picture; the first is {source.names[0]}. Point at pictures."
+        )
+    *facts, tints = (np.concatenate(column) for column in zip(*batches, strict=True))
     return Measures(*facts, Tints(*tints.T), counts, ab_counts)
 
 
-# Of `Measures`, up to the tints: shape and type of a picture's value.
-_COLUMNS = (
-    ((), np.int64),
-    ((2,), np.int32),
-    ((), np.int32),
-    ((), np.int64),
-    ((), bool),
-    ((), np.uint64),
-    ((THUMBNAIL, THUMBNAIL, 3), np.uint8),
-    ((len(dataclasses.fields(Tints)),), np.float32),
-)
-
-
 def decode_small(encoded):
-    """Decodes a file's bytes in a graph, large JPEGs at a fraction of their size.
+    """Decodes a file's bytes in a graph, large JPEGs down to a short side of 128 to 255.
 
     Returns int32 `[height, width]` of the whole picture, and uint8 pixels of shape `(height, width,
-    3)`; a large JPEG is shrunk to a short side of 128 to 255. Raises
-    `tf.errors.InvalidArgumentError` if the bytes are truncated, damaged or no picture.
+    3)`. Raises `tf.errors.InvalidArgumentError` if the bytes are no whole picture.
     """
 
     def jpeg():
@@ -224,11 +203,6 @@ def count_ab(lab):
     """Counts colors of Lab in cells of a* and b*, steps of 5 from -110: int64, `(44, 44)`."""
     cells = ((lab[..., 1:] + AB_RANGE) / AB_STEP).astype(np.int64).reshape(-1, 2)
     return np.bincount(cells @ [NUM_AB, 1], minlength=NUM_AB**2).reshape(NUM_AB, NUM_AB)
-
-
-def _num_bins(name):
-    low, high, step = CHANNELS[name]
-    return round((high - low) / step)
 
 
 def _count(rgb, lab, counts, ab_counts):

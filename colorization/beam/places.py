@@ -1,7 +1,7 @@
-"""The files of a batch, on any file system that Apache Beam knows: which, where to, what is kept.
+"""The files of a batch, on any file system that Apache Beam knows.
 
-A path is a string, `folder/name` or `scheme://folder/name`: Beam's file systems have no other
-common ground. Beam is imported by the functions, since it is an extra.
+A path is a string, `folder/name` or `scheme://folder/name`. Beam is imported by the functions,
+since it is an extra.
 """
 
 import dataclasses
@@ -24,9 +24,7 @@ STATEMENT = "colorization.batch.json"
 class Glob:
     """A pattern of Beam's: `*` stands for any part of a name, `**` for any part of a path.
 
-    Attributes:
-        pattern: The pattern.
-        root: Its part without wildcards, up to the last slash. Folders below it are mirrored.
+    `root` is its part without wildcards, up to the last slash. Folders below it are mirrored.
     """
 
     pattern: str
@@ -68,23 +66,20 @@ def is_within(path, folder):
 
 
 def name(glob, path, output):
-    """Tells where a file that matches lies below the root, if it is to be colored.
+    """The path of a file below the root of its `Glob`, or None if it is not to be colored.
 
-    None for hidden files, those in hidden folders or in the output folder, and those that do not
-    end like a picture.
+    Left out are hidden files and folders, the output folder, and what does not end like a picture.
     """
     below = path[len(glob.root) :]
     is_hidden = any(map(is_passed_over, below.split("/")))
-    if is_hidden or not below.lower().endswith(PICTURE_SUFFIXES) or is_within(path, output):
-        return None
-    return below
+    is_picture = below.lower().endswith(PICTURE_SUFFIXES) and not is_within(path, output)
+    return below if is_picture and not is_hidden else None
 
 
 def destination(name, apart=False):
     """Path below the output folder that a photo goes to, by what `name` returned.
 
-    If another photo goes there, one that cannot be written in its own kind is kept `apart` by its
-    suffix: `b.bmp` goes to `b.bmp.png`.
+    A format that cannot be written is kept `apart` by its suffix: `b.bmp` goes to `b.bmp.png`.
     """
     path = pathlib.PurePosixPath(name)
     if apart and path.suffix.lower() not in WRITABLE_SUFFIXES:
@@ -110,22 +105,12 @@ def write(path, pieces):
         raise PictureError(f"{path}: cannot be written: {_said(error)}.") from error
 
 
-def last_change(path):
-    """Time of a file's last change in seconds, as `beam_files.find` gives times; None for none."""
-    from apache_beam.io.filesystems import FileSystems
-
-    return FileSystems.last_updated(path) if FileSystems.exists(path) else None
-
-
 def state(output, made_with):
-    """Writes down how the files of an output folder are made from now on.
+    """Writes down how the files of an output folder are made from now on: `made_with`, a dict.
 
-    Whoever finds a file there that is younger than the statement knows how it was made: thousands
-    of workers need not agree on a list. One that says the same already stays as it is. `made_with`
-    is a dict of the model's name and version, and of all options that change the result.
-
-    Returns the time of the statement in seconds, by the file system's own clock, as
-    `beam_files.find` gives times. Raises `PictureError` if it cannot be written.
+    A file that is younger than this statement was made so. One that says the same stays as it is.
+    Returns its time in seconds, as `beam_files.find` gives times. Raises `PictureError` if it
+    cannot be written.
     """
     from apache_beam.io.filesystems import FileSystems
 
@@ -145,11 +130,8 @@ def _absolute(path):
 
 
 def _said(error):
-    from apache_beam.io.filesystem import BeamIOError
-
-    if isinstance(error, BeamIOError):
-        # Of several files each has a cause of its own; here it is one.
-        error = next(iter((error.exception_details or {}).values()), error)
+    # Beam's errors hold one cause for each file; here it is one.
+    error = next(iter((getattr(error, "exception_details", None) or {}).values()), error)
     if error.args and isinstance(error.args[0], OSError):
         error = error.args[0]
     return " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")

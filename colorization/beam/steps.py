@@ -32,15 +32,10 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """The requested batch.
+    """The requested batch: `places.Glob`s, and an output folder without a slash at its end.
 
-    Attributes:
-        globs: List of `places.Glob`.
-        output: Output folder, without a slash at its end.
-        model: Folder of an exported model, where every worker finds it; None for the released one.
-        options: `colorization.inference.options.Options`, whose mask is no path.
-        since: Time of `places.state`.
-        overwrite: Whether photos are colored again whose files are there but were made otherwise.
+    `model` is a folder where every worker finds it, None for the released one; the mask of
+    `options` is no path; `since` is the time of `places.state`.
     """
 
     globs: list
@@ -73,7 +68,7 @@ def build(pipeline, batch):
     _ = (
         pipeline
         | "File of dead letters" >> beam.Create([f"{batch.output}/{DEAD_LETTERS}"])
-        | "Write dead letters" >> beam.Map(_write_letters, beam.pvalue.AsIter(letters))
+        | "Write dead letters" >> beam.Map(places.write, beam.pvalue.AsIter(letters))
     )
 
 
@@ -119,7 +114,8 @@ class Choose(beam.DoFn):
                 yield self._refuse(path, destination, path + b".png")
                 continue
             else:
-                made = places.last_change(FileSystems.join(self._batch.output, str(target)))
+                there = FileSystems.join(self._batch.output, str(target))
+                made = FileSystems.last_updated(there) if FileSystems.exists(there) else None
             is_current = made is not None and made > self._batch.since and made >= changed
             if made is None or (self._batch.overwrite and not is_current):
                 yield path, os.fsencode(destination)
@@ -155,7 +151,8 @@ class Color(beam.DoFn):
             self._counters["not reached"].inc()
             return
         if self._model is None:
-            self._load()
+            # Once for all threads of a worker process, if there is work for it.
+            self._model = self._shared.acquire(self._load, self._batch.model)
         start, status, error = time.monotonic(), FAILED, None
         try:
             status = "colored" if self._color(source, destination) else "kept"
@@ -169,47 +166,32 @@ class Color(beam.DoFn):
             yield _letter(source, album.reason(source, error))
         self._counters[status].inc()
         self._milliseconds.update(round(1000 * (time.monotonic() - start)))
-        self._tell(status)
-
-    def _load(self):
-        """Loads the model, once for all threads of a worker process, if there is work for it."""
-        # A process for each processor is how all of Beam's engines use a machine.
-        for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "VIPS_CONCURRENCY"):
-            os.environ.setdefault(variable, "1")
-        model = self._batch.model
-        self._model = self._shared.acquire(lambda: _load(model), model)
-
-    def _color(self, source, destination):
-        """Writes a photo's files, the first, which marks it as done, last."""
-        colored = self._model.colorize_bytes(
-            places.read(source),
-            source,
-            FileSystems.join(self._batch.output, destination),
-            self._batch.options,
-        )
-        made = list(colored)
-        for path, pieces in reversed(made):
-            places.write(path, pieces)
-        return made
-
-    def _tell(self, status):
         self._done += status == "colored"
         seconds = time.monotonic() - self._told
         if seconds > _SILENCE:
-            _LOGGER.info(
-                "Worker %d: %d photos in %.0f s, %.1f/s.",
-                *(os.getpid(), self._done, seconds, self._done / seconds),
-            )
+            facts = os.getpid(), self._done, seconds, self._done / seconds
+            _LOGGER.info("Worker %d: %d photos in %.0f s, %.1f/s.", *facts)
             self._done, self._told = 0, time.monotonic()
 
+    def _load(self):
+        # A process for each processor is how all of Beam's engines use a machine.
+        for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "VIPS_CONCURRENCY"):
+            os.environ.setdefault(variable, "1")
+        import cv2
 
-def _load(model):
-    import cv2
+        from colorization.inference import colorizer
 
-    from colorization.inference import colorizer
+        cv2.setNumThreads(1)
+        return colorizer.Colorizer(self._batch.model)
 
-    cv2.setNumThreads(1)
-    return colorizer.Colorizer(model)
+    def _color(self, source, destination):
+        """Writes a photo's files, the first, which marks it as done, last."""
+        path = FileSystems.join(self._batch.output, destination)
+        data = places.read(source)
+        made = list(self._model.colorize_bytes(data, source, path, self._batch.options))
+        for path, pieces in reversed(made):
+            places.write(path, pieces)
+        return made
 
 
 def _counter(name):
@@ -218,7 +200,3 @@ def _counter(name):
 
 def _letter(path, reason):
     return json.dumps({"path": path, "reason": reason}).encode() + b"\n"
-
-
-def _write_letters(path, letters):
-    places.write(path, letters)

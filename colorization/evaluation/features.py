@@ -1,11 +1,7 @@
-"""Networks that pictures are compared by, each under a name of its own.
+"""Networks that pictures are compared by.
 
-A picture goes in by itself, as uint8 RGB of its own size, so that no figure depends on how pictures
-are batched. Figures of different networks, weights or sizes are different figures; all three are in
-the protocol.
-
-The networks of published figures, LPIPS and FID's Inception, run through their own packages, which
-are the extra `perceptual`.
+A picture goes in by itself, as uint8 RGB of its own size, so that no figure depends on batches. The
+networks of published figures run through their own packages, the extra `perceptual`.
 """
 
 import dataclasses
@@ -27,15 +23,14 @@ from pipelines.errors import first_line
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """A network at work. Threads may share it.
+    """A network at work; threads may share it.
 
     Args:
         name: What the figures' names begin with.
         protocol: Dict of what the figures depend on.
-        extract: Function from a uint8 picture to a float32 vector, for distances between sets;
-            None if the network has none.
+        extract: Function from a uint8 picture to a float32 vector, or None.
         distance: Function of two uint8 pictures of one size to their distance.
-        is_standard: Whether it is the network that the bare names `fid` and `kid` stand for.
+        is_standard: Whether its figures are called `fid` and `kid` alone.
         has_even_kernel: Whether vectors are scaled to a root mean square of 1 for KID.
     """
 
@@ -58,11 +53,9 @@ class Features:
 
 
 def open_features(text):
-    """Opens the `Features` that `--features` names.
+    """Opens the `Features` that `--features` names: of `FEATURES`, perhaps followed by `:FILE`.
 
-    These are names of `FEATURES`, each followed by `:FILE` if its weights are in a file, separated
-    by commas. Raises `EvaluationError` if a name is unknown, a package is missing or weights can't
-    be had.
+    Raises `EvaluationError` if a name is unknown, a package is missing or weights can't be had.
     """
     opened = []
     for word in filter(None, (part.strip() for part in text.split(","))):
@@ -80,13 +73,11 @@ def open_features(text):
 
 
 def open_squeezenet(path):
-    """Opens SqueezeNet 1.1, small enough to be at hand where no Inception is.
+    """Opens SqueezeNet 1.1, whose weights `path` holds as for `load_features`.
 
-    Its figures are its own: it is neither the network of LPIPS nor that of FID. For KID each vector
-    is scaled to a root mean square of 1: otherwise the cube in the kernel would let the few
-    pictures that excite the network most decide. `path` is of an HDF5 file in Keras' layout, with
-    the layers' names of the Caffe model, such as `squeezenet_v1.1_notop_keras.h5`; without one, or
-    with other weights, it raises `EvaluationError`.
+    For KID each vector is scaled to a root mean square of 1: otherwise the cube in the kernel would
+    let the few pictures that excite the network most decide. Raises `EvaluationError` without a
+    file, or with other weights.
 
     Source: Iandola et al., "SqueezeNet", 2016, version 1.1 of its authors.
     """
@@ -110,29 +101,21 @@ def open_squeezenet(path):
 def open_inception(path):
     """Opens Keras' InceptionV3 up to its last 2,048 features, averaged over the picture.
 
-    It is not the graph that FID was defined on, whose weights, pooling and resizing are others; its
-    figures, `inception-keras-kid` and `-fid`, are comparable among themselves only. `path` is of
-    weights without the classifier, as of `keras.applications` (HDF5) or of `save_weights`; None
-    downloads those of ImageNet, once. Raises `EvaluationError` if they can't be downloaded, or the
-    file holds others.
+    It is not the graph that FID was defined on. `path` is of weights without the classifier, as of
+    `keras.applications` (HDF5) or of `save_weights`; None downloads those of ImageNet, once. Raises
+    `EvaluationError` if they can't be downloaded, or the file holds others.
     """
-    try:
+
+    def build():
         with precision("float32"):
             network = keras.applications.InceptionV3(
                 include_top=False, weights=None if path else "imagenet", pooling="avg"
             )
         if path:
             network.load_weights(path)
-    # Keras raises many kinds, for files and for the net alike.
-    except Exception as error:
-        reason = first_line(error)
-        raise EvaluationError(
-            f"{path}: expected weights of InceptionV3 without its classifier. Received another "
-            f"file, or none ({reason})."
-            if path
-            else f"The weights of InceptionV3 can't be downloaded ({reason}). Download them where "
-            "you can, and set --features=inception:FILE."
-        ) from error
+        return network
+
+    network = _opened("inception", "weights of InceptionV3 without its classifier", path, build)
     protocol = {"network": "InceptionV3 of keras.applications, 2,048 means of the last features"}
     return _keras_features(
         "inception-keras", network, 299, protocol, prepare=lambda rgb: rgb / 127.5 - 1
@@ -143,9 +126,9 @@ def load_features(path):
     """Opens a network of feature maps from a file, a functional model whose weights don't train.
 
     `path` is of weights of SqueezeNet 1.1 without its classifier, HDF5 in Keras' layout with the
-    layers' names of the Caffe model (`.h5`); or of any Keras model (`.keras`) of RGB levels in `[0,
-    255]` that returns a feature map or several. Raises `EvaluationError` if there is no file, or
-    another one.
+    layers' names of the Caffe model (`squeezenet_v1.1_notop_keras.h5`); or of any Keras model
+    (`.keras`) of RGB levels in `[0, 255]` that returns a feature map or several. Raises
+    `EvaluationError` if there is no file, or another one.
     """
     try:
         if str(path).endswith(".keras"):
@@ -154,11 +137,10 @@ def load_features(path):
             network = squeezenet()
             _fill_in(network, path)
     except (OSError, KeyError, ValueError) as error:
-        reason = first_line(error)
         raise EvaluationError(
             f"{path}: expected weights of SqueezeNet 1.1 in Keras' HDF5 layout (.h5), with layers "
             "from conv1 to fire9/expand3x3, or a Keras model (.keras). Received another file, or "
-            f"none ({reason})."
+            f"none ({first_line(error)})."
         ) from error
     network.trainable = False
     return network
@@ -168,17 +150,15 @@ def _fill_in(network, path):
     """Fills in weights by name; Keras' own readers do not take the slashes in this file's."""
     with h5py.File(path) as file:
         for layer in network.layers:
+            found = []
             if layer.weights:
-                found = []
-                file[layer.name.replace("_", "/")].visititems(
-                    lambda _, item, found=found: found.append(item)
-                )
-                arrays = [np.asarray(item) for item in found if isinstance(item, h5py.Dataset)]
-                layer.set_weights(sorted(arrays, key=np.ndim, reverse=True))
+                file[layer.name.replace("_", "/")].visititems(lambda _, x, to=found: to.append(x))
+            arrays = [np.asarray(item) for item in found if isinstance(item, h5py.Dataset)]
+            layer.set_weights(sorted(arrays, key=np.ndim, reverse=True))
 
 
 def _keras_features(name, network, size, protocol, prepare=lambda rgb: rgb, **options):
-    """`Features` of a Keras model, for pictures resized to a square of any aspect."""
+    """`Features` of a Keras model, for pictures resized to a square."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)], autograph=False)
     def infer(picture):
@@ -190,17 +170,17 @@ def _keras_features(name, network, size, protocol, prepare=lambda rgb: rgb, **op
 
     protocol = protocol | {
         "input": f"{size} x {size}, bilinear, antialiased",
-        "weights_sha256": digest(network.get_weights()),
+        "weights_sha256": _digest(network.get_weights()),
     }
     return Features(name, protocol, extract, euclidean(extract), **options)
 
 
 def euclidean(extract):
-    """Distance of two pictures by their feature vectors, as a function of the pictures."""
+    """The distance of two pictures by their feature vectors, as a function of the pictures."""
     return lambda picture, other: float(np.linalg.norm(extract(picture) - extract(other)))
 
 
-def digest(arrays):
+def _digest(arrays):
     """SHA-256 of weights, in the network's own order, independent of the file format."""
     found = hashlib.sha256()
     for array in arrays:
@@ -209,24 +189,24 @@ def digest(arrays):
 
 
 def open_fidelity(path):
-    """Opens the Inception that FID was defined on, as torch-fidelity holds it, resizing with it.
+    """Opens the Inception that FID was defined on, as torch-fidelity holds it.
 
-    Its figures are called `fid` and `kid`. `path` is of its weights, as torch-fidelity takes them;
-    None downloads them, once. It is a pickle, which may run code: take only files whose source you
-    trust. Raises `EvaluationError` if the package is missing or the weights can't be had.
+    `path` is of its weights, a pickle, which may run code: take only files whose source you trust.
+    None downloads them, once. Raises `EvaluationError` if the package is missing or the weights
+    can't be had.
     """
     _import("torch_fidelity")
     from torch_fidelity import feature_extractor_inceptionv3 as inception
 
+    torch, lock = _import("torch"), threading.Lock()
     network = _opened(
         "torch-fidelity",
+        "weights of its Inception",
         path,
         lambda: inception.FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=path
         ),
     )
-    torch = _import("torch")
-    lock = threading.Lock()
 
     def extract(picture):
         batch = torch.from_numpy(np.moveaxis(picture, -1, 0)[None].copy())
@@ -250,8 +230,8 @@ def open_fidelity(path):
 def open_lpips(path):
     """Opens LPIPS 0.1 over AlexNet, the authors' own choice for measuring.
 
-    It gives no vectors; its figure is called `lpips-alex`. `path` is of AlexNet's weights, as
-    torchvision publishes them; None downloads them, once. Errors are as of `open_fidelity`.
+    It gives no vectors. `path` is of AlexNet's weights, as torchvision publishes them; None
+    downloads them, once. Errors are as of `open_fidelity`.
 
     Source: Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric",
     2018.
@@ -261,10 +241,13 @@ def open_lpips(path):
     def build():
         network = package.LPIPS(net="alex", pnet_rand=path is not None, verbose=False)
         if path is not None:
-            _fill_alexnet(network.net, torch.load(path, map_location="cpu", weights_only=True))
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+            # LPIPS cuts torchvision's AlexNet into five slices.
+            for part in (getattr(network.net, f"slice{index}") for index in range(1, 6)):
+                part.load_state_dict({k: weights[f"features.{k}"] for k in part.state_dict()})
         return network.eval()
 
-    network = _opened("lpips", path, build)
+    network = _opened("lpips", "weights of AlexNet", path, build)
 
     def distance(picture, other):
         pair = [
@@ -286,14 +269,6 @@ def open_lpips(path):
     )
 
 
-def _fill_alexnet(slices, weights):
-    """Spreads torchvision's AlexNet over the five slices that LPIPS cuts it into."""
-    for index in range(1, 6):
-        part = getattr(slices, f"slice{index}")
-        own = {name: weights[f"features.{name}"] for name in part.state_dict()}
-        part.load_state_dict(own)
-
-
 def _import(name):
     try:
         return importlib.import_module(name)
@@ -304,20 +279,23 @@ def _import(name):
         ) from error
 
 
-def _opened(name, path, build):
+def _opened(name, weights, path, build):
+    """Builds a network; `EvaluationError` if its weights can't be had."""
     try:
         return build()
-    # Both packages raise any error of the packages below them.
+    # Keras and the packages of PyTorch raise many kinds, for files and for the net alike.
     except Exception as error:
         reason = first_line(error)
-        what = f"{path}: these are no weights of it" if path else "its weights can't be downloaded"
         raise EvaluationError(
-            f"{name}: {what} ({reason}). Set --features={name}:FILE to a file of them."
+            f"{path}: expected {weights}. Received another file, or none ({reason})."
+            if path
+            else f"{name}: {weights} can't be downloaded ({reason}). Download them where you can, "
+            f"and set --features={name}:FILE."
         ) from error
 
 
 def _torch_digest(network):
-    return digest(tensor.numpy() for tensor in network.state_dict().values())
+    return _digest(tensor.numpy() for tensor in network.state_dict().values())
 
 
 FEATURES = {

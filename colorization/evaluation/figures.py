@@ -1,7 +1,7 @@
-"""The table of figures: what a reader must know of each, how it is measured, summed up and printed.
+"""The table of figures: how each is measured, summed up over a set, and printed.
 
 A figure of a set is the mean over its photos, except for those "of set", which are computed from
-all photos at once. Figures of networks (`colorization.evaluation.features`) bear the network's name
+all photos at once. Figures of networks (`colorization.evaluation.features`) have the network's name
 before the one here, as `squeezenet-kid` does.
 """
 
@@ -24,14 +24,13 @@ MIN_FRECHET = 2 * distances.NUM_GROUPS
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """What a reader must know of a figure.
+    """A row of the table.
 
     Args:
         unit: Of the value as it is printed; empty for none.
         better: `higher`, `lower`, or `truth`: the nearer to the truth's, the better.
         digits: Printed after the point.
-        measure: Function from a `measure.Comparison` to the value; of a figure "of variants", from
-            a list of them, one for each coloring, the likeliest first; None for others.
+        measure: Function of a `measure.Comparison`, or of a list for "variants"; None for others.
         of: `photo`, `variants`, `set`, `network` or `film`.
         scale: What it is multiplied by where it is printed.
         version: Raised when its definition changes; part of the protocol.
@@ -78,7 +77,9 @@ FIGURES = {
     "auc-balanced": Figure("percent", "higher", 2, of="set"),
     # How colorful it is.
     "colorfulness": Figure("", "truth", 2, lambda x: x.picture.colorfulness),
-    "colorfulness-absolute": Figure("", "truth", 2, lambda x: x.picture.colorfulness_absolute),
+    "colorfulness-absolute": Figure(
+        "", "truth", 2, lambda x: colors.colorfulness(x.picture.rgb, absolute=True)
+    ),
     "colorfulness-gap": Figure(
         "", "truth", 2, lambda x: x.picture.colorfulness - x.truth.colorfulness
     ),
@@ -122,11 +123,7 @@ def find(name):
 
 
 def section(records, names):
-    """Sets the figures of a set side by side, as Markdown under a heading and above warnings.
-
-    `records` are those of the set, as of `protocol.records`, `names` what the table calls their
-    systems.
-    """
+    """The figures of a set as Markdown, from its records and the names of the columns."""
     data = records[0]["data"]
     columns = {name: one["figures"] for name, one in zip(names, records, strict=True)}
     lines = dict.fromkeys(line for one in records for line in one["warnings"])
@@ -136,34 +133,26 @@ def section(records, names):
 
 
 def rows(columns):
-    """Writes figures as cells: lists of text, the header first.
+    """The cells of a table of figures: rows of text, the header first.
 
-    `columns` are dicts of figures, each a dict of `value`, `low` and `high`: by the column's name,
-    and by the figure's. A row has the figure, what is better, and the columns; a figure that a
-    column lacks is a dash.
+    `columns` are dicts of figures, each a dict of `value`, `low` and `high`, by name.
     """
     names = dict.fromkeys(name for column in columns.values() for name in column)
-    known = list(FIGURES)
     # Distances of sets come first, in their own order, and those of single networks last.
-    first = [name for name in names if name.endswith(("kid", "fid"))]
-    first += [name for name in known if name in names and find(name).of != "network"]
-    first += [name for name in names if name not in first]
-    found = [["figure", "better", *columns]]
-    for name in first:
-        cells = [cell(name, column.get(name)) for column in columns.values()]
-        found.append([label(name), better(name), *cells])
-    return found
+    order = [name for name in names if name.endswith(("kid", "fid"))]
+    order += [name for name, figure in FIGURES.items() if name in names and figure.of != "network"]
+    order += [name for name in names if name not in order]
+    return [["figure", "better", *columns]] + [
+        [*heading(name), *(cell(name, column.get(name)) for column in columns.values())]
+        for name in order
+    ]
 
 
-def label(name):
-    """What tables call a figure."""
-    scale = find(name).scale
-    return f"{name} x{scale}" if scale != 1 else name
-
-
-def better(name):
-    """What tables say is better of a figure."""
-    return {"truth": "as truth"}.get(find(name).better, find(name).better)
+def heading(name):
+    """What tables call a figure, and what is better of it."""
+    figure = find(name)
+    label = name if figure.scale == 1 else f"{name} x{figure.scale}"
+    return label, "as truth" if figure.better == "truth" else figure.better
 
 
 def cell(name, value):
@@ -172,23 +161,16 @@ def cell(name, value):
         return "-"
     figure = find(name)
     value, low, high = (
-        None if x is None else f"{x * figure.scale:.{figure.digits}f}"
+        # The z leaves out the sign of what rounds to zero.
+        None if x is None else f"{x * figure.scale:z.{figure.digits}f}"
         for x in (value["value"], value["low"], value["high"])
     )
-    # What rounds to zero keeps no sign.
-    value, low, high = (x and (x.lstrip("-") if float(x) == 0 else x) for x in (value, low, high))
     return value if low is None or low == high == value else f"{value} [{low}, {high}]"
 
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """A figure of a set.
-
-    Args:
-        value: The figure.
-        low: Lower end of its 95 % interval; None if there are too few photos.
-        high: Upper end.
-    """
+    """A figure of a set, and its 95 % interval unless there are too few photos."""
 
     value: float
     low: float | None = None
@@ -196,11 +178,9 @@ class Value:
 
 
 def summarize(measured, true_vectors, networks):
-    """Sums up what was measured of a system on a set: a dict of `Value`, by the figure's name.
+    """Sums up the `measure.Measured` of at least 2 photos: a dict of `Value`s by name.
 
-    `measured` are `measure.Measured`, one for each photo, at least 2, in an order that does not
-    depend on them; `true_vectors` the photos' own vectors, in the same order, by the name of the
-    network.
+    `true_vectors` are the photos' own vectors, in the same order, by the name of the network.
     """
     names = list(measured[0].values)
     table = np.array([[one.values[name] for name in names] for one in measured])
@@ -211,7 +191,7 @@ def summarize(measured, true_vectors, networks):
     interval = distances.bootstrap_interval(spread, balanced)
     found |= values(["auc-balanced"], [balanced(mean)], interval[:, None])
     for network in networks:
-        if network.extract is not None:
+        if network.extract:
             vectors = np.stack([one.vectors[network.name] for one in measured])
             found |= _compare(np.stack(true_vectors[network.name]), vectors, network)
     return found
@@ -225,13 +205,11 @@ def values(names, means, interval):
 
 def warnings(networks, number):
     """Lines that must stand beside the figures of a set of so many photos."""
-    if number >= FEW:
-        return []
     return [
         f"{network.figure_name('fid')} over {number:,} photos is mostly bias: compare it only with "
         f"figures over the same photos, and prefer {network.figure_name('kid')}."
         for network in networks
-        if network.extract is not None
+        if network.extract and number < FEW
     ]
 
 

@@ -1,10 +1,10 @@
-"""Films in color, made gray and colored by systems: each film to its figures, with a record of it.
+"""Measures films in color, shown in gray and colored by systems.
 
 A model colors a film twice: as a film, and frame by frame, as photos are. Other systems know frames
 only. Nothing is kept of a frame but a few numbers, and of the last two their pixels.
 """
 
-import dataclasses
+import functools
 import hashlib
 import itertools
 import pathlib
@@ -43,48 +43,6 @@ class GrayFilm(film_reader.Film):
         return super().small(frame, self.height, self.width)
 
 
-@dataclasses.dataclass(frozen=True)
-class Coloring:
-    """A way in which films are colored.
-
-    Args:
-        name: What tables call it.
-        description: Dict for records.
-        system: `systems.System`.
-        is_film: Whether as a film; else frame by frame.
-    """
-
-    name: str
-    description: dict
-    system: object
-    is_film: bool = False
-
-    def run(self, film, frames):
-        """Yields pairs of a frame and its colored pixels."""
-        if self.is_film:
-            coloring = film_coloring.FilmColoring(
-                film, self.system.engine, box=film_coloring.find_picture(film)
-            )
-            for pairs, _ in coloring.run(frames):
-                yield from pairs
-            return
-        for frame in frames:
-            yield frame, self.system.color(film.rgb(frame), film.true_rgb(frame))[0]
-
-
-def colorings(systems):
-    """List of the `Coloring`s of some systems."""
-    found = []
-    for system in systems:
-        kind = system.description
-        if system.engine is not None:
-            found.append(Coloring(f"{system.name}, film", kind | {"as": "film"}, system, True))
-            kind = kind | {"as": "frames"}
-        name = system.name if system.engine is None else f"{system.name}, frame by frame"
-        found.append(Coloring(name, kind, system))
-    return found
-
-
 def find(paths):
     """Lists the films to measure at paths of films and of folders with films.
 
@@ -103,35 +61,57 @@ def find(paths):
 
 
 def records(path, systems, limit, stop):
-    """Measures a film as all systems color it, showing progress on a terminal.
+    """Measures a film as all systems color it: a list of records, as of `protocol.record`.
 
     Of its frames the first `limit` are measured; 0 for all. Once `stop` is requested, what is
-    returned is no use. Returns a list of records, as of `protocol.record`. Raises `FilmError` if
-    the film can't be read, `EvaluationError` if it is too small or too short.
+    returned is no use. Raises `FilmError` if the film can't be read, `EvaluationError` if it is too
+    small or too short.
     """
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     rows = []
-    for coloring in colorings(systems):
+    for name, description, color in _ways(systems):
         with console.progress(path.name, None, "frame") as bar:
-            values, count = measure(path, coloring, limit, stop, bar.update)
+            values, count = _measure(path, color, limit, stop, bar.update)
         seen = {"data": {"fingerprint": digest, "frames": count, "limit": limit}}
-        told = seen | protocol.of_pixels(values)
-        described = {"label": coloring.name} | coloring.description
+        described = {"label": name} | description
         data = {"label": path.name, "photos": count, "unit": "frames", "left_out": {}}
-        rows.append(protocol.record(described, data, values, [], told))
+        rows.append(protocol.record(described, data, values, [], seen | protocol.of_pixels(values)))
     return rows
 
 
-def measure(path, coloring, limit, stop, on_frame):
-    """Measures one `Coloring` of a film: `figures.Value`s by name, and the number of frames."""
+def _ways(systems):
+    """Yields the name and the description of each way to color, and a function that does."""
+    for system in systems:
+        name, kind, by_frame = system.name, system.description, functools.partial(_by_frame, system)
+        if system.engine is None:
+            yield name, kind, by_frame
+        else:
+            yield f"{name}, film", kind | {"as": "film"}, functools.partial(_as_film, system)
+            yield f"{name}, frame by frame", kind | {"as": "frames"}, by_frame
+
+
+def _as_film(system, film, frames):
+    """Yields pairs of a frame and its colored pixels."""
+    box = film_coloring.find_picture(film)
+    for pairs, _ in film_coloring.FilmColoring(film, system.engine, box=box).run(frames):
+        yield from pairs
+
+
+def _by_frame(system, film, frames):
+    for frame in frames:
+        yield frame, system.color(film.rgb(frame), film.true_rgb(frame))[0]
+
+
+def _measure(path, color, limit, stop, on_frame):
+    """Measures one coloring of a film: `figures.Value`s by name, and the number of frames."""
     film, steadiness, values = GrayFilm(path), Steadiness(), []
     if min(film.height, film.width) < MIN_SIZE:
         raise EvaluationError(
             f"{path}: films are measured from {MIN_SIZE} pixels a side on. Received: {film.width} "
             f"x {film.height}."
         )
-    for frame, rgb in coloring.run(film, itertools.islice(film.frames(), limit or None)):
+    for frame, rgb in color(film, itertools.islice(film.frames(), limit or None)):
         if stop.requested:
             break
         one = Comparison(Picture(film.true_rgb(frame)), Picture(rgb))

@@ -1,11 +1,8 @@
-"""From photos, and what systems make of them, to numbers.
+"""Measures photos, and what systems make of them.
 
-Photos are uint8 sRGB of shape `(height, width, 3)`, at their own size, upright, read one by one and
-each either measured or left out. `measure_set` goes over the photos of a set once, `measure`
-compares one coloring with its photo by the figures of `figures.FIGURES`. What is kept of a picture
-are a few numbers and vectors, no pixels; memory holds the photos in progress, one for each
-processor. Results are sorted by the photos' digests, so that neither the order of files nor that of
-threads changes them.
+Photos are uint8 sRGB of shape `(height, width, 3)`, at their own size, upright. Each is either
+measured or left out. Of a picture a few numbers and vectors are kept, no pixels. Results are sorted
+by the photos' digests, so that neither the order of files nor that of threads changes them.
 """
 
 import dataclasses
@@ -20,7 +17,7 @@ from colorization.evaluation import EvaluationError
 from colorization.evaluation.figures import FIGURES, mean_over_pairs
 from colorization.evaluation.metrics import colors, fidelity
 from colorization.evaluation.metrics.artifacts import MIN_SIZE
-from colorization.inference import threads
+from colorization.inference import album, threads
 from pipelines.color.gray import is_gray, to_gray
 from pipelines.color.spaces import rgb_to_lab
 from pipelines.photos import photo_files
@@ -32,13 +29,7 @@ REASONS = ("damaged", "gray", "small")
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Photos to evaluate on.
-
-    Args:
-        label: What tables call them: the last two folders, or the name of a data set.
-        source: `pipelines.sources.opener.Source`.
-        positions: Set of the positions in it that are taken.
-    """
+    """Photos to evaluate on: what tables call them, and the positions taken of a source."""
 
     label: str
     source: opener.Source
@@ -51,11 +42,7 @@ class Data:
 
 
 class LeftOutError(Exception):
-    """A photo that can't measure coloring.
-
-    Attributes:
-        reason: One of `REASONS`.
-    """
+    """A photo that can't measure coloring, for one of `REASONS`."""
 
     def __init__(self, reason, message):
         super().__init__(message)
@@ -63,19 +50,17 @@ class LeftOutError(Exception):
 
 
 def open_data(specifications, limit=0, exclude=""):
-    """Opens sets of photos, as of `--data`, each of which is evaluated by itself.
+    """Opens the sets of photos that `--data` names, a list of `Data`.
 
-    Of each set `limit` photos are taken, evenly over its list; 0 takes all. `exclude` is as
-    for `opener.open_source`. Raises `UserError` if a specification names nothing usable,
-    `EvaluationError` if two sets would have the same name.
+    Of each set `limit` photos are taken, evenly over its list; 0 takes all. Raises `UserError` if a
+    specification names nothing usable, `EvaluationError` if two sets would have the same name.
     """
     opened = []
     for specification in opener.split_specifications(specifications):
         source = opener.open_source(specification, exclude=exclude)
         total = len(source.names)
-        taken = min(total, limit or total)
-        positions = np.round(np.linspace(0, total - 1, taken)).astype(int).tolist()
-        opened.append(Data(data_label(source.name), source, frozenset(positions)))
+        positions = np.round(np.linspace(0, total - 1, min(total, limit or total))).astype(int)
+        opened.append(Data(data_label(source.name), source, frozenset(positions.tolist())))
     labels = [data.label for data in opened]
     if len(set(labels)) < len(labels):
         raise EvaluationError(
@@ -93,11 +78,8 @@ def read_photo(source, name, element):
     try:
         encoded = source.read(element).numpy()
         rgb = photo_files.decode_picture(name, encoded)
-    except PictureError as error:
-        raise LeftOutError("damaged", " ".join(str(error).splitlines())) from error
-    except tf.errors.OpError as error:
-        message = " ".join(error.message.splitlines())
-        raise LeftOutError("damaged", f"{name}: {message}") from error
+    except (PictureError, tf.errors.OpError) as error:
+        raise LeftOutError("damaged", album.reason(name, error)) from error
     if min(rgb.shape[:2]) < MIN_SIZE:
         raise LeftOutError("small", f"{name}: is under {MIN_SIZE} pixels on a side.")
     if is_gray(rgb):
@@ -113,11 +95,7 @@ def data_label(name):
 
 @dataclasses.dataclass
 class Picture:
-    """A picture and what several figures need of it.
-
-    Args:
-        rgb: uint8 array of shape `(height, width, 3)`.
-    """
+    """A picture, uint8 `(height, width, 3)`, and what several figures need of it."""
 
     rgb: np.ndarray
 
@@ -130,11 +108,6 @@ class Picture:
     def colorfulness(self):
         """As `colors.colorfulness`."""
         return colors.colorfulness(self.rgb)
-
-    @functools.cached_property
-    def colorfulness_absolute(self):
-        """As `colors.colorfulness` of absolute opponents."""
-        return colors.colorfulness(self.rgb, absolute=True)
 
 
 @dataclasses.dataclass
@@ -154,10 +127,8 @@ class Comparison:
 class Measured:
     """What is kept of one photo as a system colored it.
 
-    Args:
-        values: Dict of floats, by the name of the figure.
-        cells: Float32 array of `colors.count_cells`.
-        vectors: Dict of float32 vectors, by the name of the network.
+    `values` are floats by the name of the figure, `cells` are as of `colors.count_cells`, and
+    `vectors` the features by the name of the network.
     """
 
     values: dict
@@ -167,15 +138,10 @@ class Measured:
 
 @dataclasses.dataclass(frozen=True)
 class MeasuredSet:
-    """What was measured of one set.
+    """What was measured of one set, sorted by the SHA-256 of the photos.
 
-    Attributes:
-        digests: SHA-256 of the photos measured, sorted.
-        names: Their names, in that order.
-        measured: Dict of lists of `Measured`, in that order, by the name of the system.
-        true_vectors: Dict of lists of the photos' own vectors, in that order, by the name of the
-            network.
-        left_out: Dict of sorted lists of lines, by reason.
+    `measured` are lists of `Measured` by the name of the system, `true_vectors` the photos' own by
+    the name of the network, and `left_out` sorted lines by reason.
     """
 
     digests: list
@@ -199,7 +165,17 @@ def measure_set(data, systems, networks, num_variants, stop, on_photo=lambda: No
     rows, left_out = [], {reason: [] for reason in REASONS}
 
     def work(job):
-        return _measure_photo(data.source, *job, systems, networks, num_variants)
+        try:
+            photo, digest = read_photo(data.source, *job)
+        except LeftOutError as error:
+            return error
+        truth, shown, found = Picture(photo), to_gray(photo), {}
+        for system in systems:
+            variants = [Picture(rgb) for rgb in system.color(shown, photo)]
+            asked = num_variants if system.description["kind"] == "model" else 1
+            found[system.name] = measure(truth, variants, networks, asked)
+        vectors = {network.name: network.extract(photo) for network in networks if network.extract}
+        return digest, job[0], found, vectors
 
     for row in threads.run(work, data.jobs(), stop):
         if isinstance(row, LeftOutError):
@@ -208,49 +184,29 @@ def measure_set(data, systems, networks, num_variants, stop, on_photo=lambda: No
             rows.append(row)
         on_photo()
     rows.sort(key=lambda row: row[:2])
+    extracting = [network.name for network in networks if network.extract]
     return MeasuredSet(
         digests=[row[0] for row in rows],
         names=[row[1] for row in rows],
-        measured={
-            system.name: [row[2][index] for row in rows] for index, system in enumerate(systems)
-        },
-        true_vectors={
-            network.name: [row[3][network.name] for row in rows]
-            for network in networks
-            if network.extract is not None
-        },
+        measured={system.name: [row[2][system.name] for row in rows] for system in systems},
+        true_vectors={name: [row[3][name] for row in rows] for name in extracting},
         left_out={reason: sorted(lines) for reason, lines in left_out.items()},
     )
-
-
-def _measure_photo(source, name, element, systems, networks, num_variants):
-    try:
-        photo, digest = read_photo(source, name, element)
-    except LeftOutError as error:
-        return error
-    truth, shown, found = Picture(photo), to_gray(photo), []
-    for system in systems:
-        variants = [Picture(rgb) for rgb in system.color(shown, photo)]
-        asked = num_variants if system.description["kind"] == "model" else 1
-        found.append(measure(truth, variants, networks, asked))
-    vectors = {n.name: n.extract(photo) for n in networks if n.extract is not None}
-    return digest, name, found, vectors
 
 
 def measure(truth, variants, networks, num_variants=1):
     """Measures what a system made of one photo.
 
-    `variants` are `Picture`s, the likeliest first: that one is compared with the truth. If more
-    than one were asked for, the choice that they give is measured too.
+    `variants` are `Picture`s, the likeliest first, which is compared with the truth. If more than
+    one were asked for, how they differ is measured too.
     """
     compared = [Comparison(truth, picture) for picture in variants]
-    first, values = compared[0], {}
+    first, values, vectors = compared[0], {}, {}
     for name, figure in FIGURES.items():
         if figure.of == "photo":
             values[name] = figure.measure(first)
         elif figure.of == "variants" and num_variants > 1:
             values[name] = figure.measure(compared)
-    vectors = {}
     for network in networks:
         if network.extract is None:
             values[network.name] = network.distance(truth.rgb, first.picture.rgb)

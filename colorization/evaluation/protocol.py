@@ -1,12 +1,10 @@
-"""Records of figures, and the protocol: all that they depend on.
+"""Records of figures: a line of JSON for each system on each set, with the protocol.
 
-A file of records holds a line of JSON for each system on each set. Figures may stand side by side
-if their protocols are equal.
+The protocol holds all that figures depend on. They may stand side by side if it is the same.
 """
 
 import dataclasses
 import json
-import math
 
 from colorization.evaluation import EvaluationError, figures
 from colorization.evaluation.metrics import artifacts, distances
@@ -15,8 +13,7 @@ from pipelines import console
 FORMAT = "colorization-evaluation"
 VERSION = 1
 VARIANTS_SEED = 0
-# Sections of a protocol of which two records may have unlike parts: each part goes with figures of
-# its own.
+# Sections of a protocol of which two records may have different parts.
 OPTIONAL = ("figures", "networks", "variants")
 PACKAGES = (
     "colorization",
@@ -43,13 +40,16 @@ def records(systems, label, found, limit, networks, num_variants):
         "photos": len(found.digests),
         "left_out": {reason: len(names) for reason, names in found.left_out.items()},
     }
-    rows = []
-    for system in systems:
-        measured = found.measured[system.name]
-        values = figures.summarize(measured, found.true_vectors, networks)
-        described = {"label": system.name} | system.description
-        rows.append(record(described, data, values, warnings, told))
-    return rows
+    return [
+        record(
+            {"label": system.name} | system.description,
+            data,
+            figures.summarize(found.measured[system.name], found.true_vectors, networks),
+            warnings,
+            told,
+        )
+        for system in systems
+    ]
 
 
 def record(system, data, values, warnings, protocol):
@@ -68,7 +68,7 @@ def record(system, data, values, warnings, protocol):
 
 
 def of_pixels(names):
-    """The part of a protocol that tells what pixels some figures are of."""
+    """The part of a protocol that says of which pixels figures are."""
     return {
         "size": "each photo's own",
         "shown": "gray of equal luminance Y, 8 bits",
@@ -102,19 +102,9 @@ def _protocol(found, limit, networks, num_variants):
 
 def to_lines(records):
     """Text of a file of records."""
-    lines = []
-    for one in records:
-        values = {
-            name: {key: _plain(number) for key, number in value.items()}
-            for name, value in one["figures"].items()
-        }
-        lines.append(json.dumps(one | {"figures": values}, allow_nan=False) + "\n")
-    return "".join(lines)
-
-
-def _plain(number):
     # JSON has no infinity; Python's float takes the word.
-    return number if number is None or math.isfinite(number) else str(number)
+    plain = json.loads(json.dumps(records), parse_constant=str)
+    return "".join(json.dumps(one) + "\n" for one in plain)
 
 
 def read(path):
@@ -157,10 +147,7 @@ def _parse(line):
 
 
 def differences(protocol, other, path=""):
-    """Yields where two protocols differ: the field's name, as `data.photos`, and both its values.
-
-    What the fields' names begin with is `path`.
-    """
+    """Yields where two protocols differ: the name, such as `data.photos`, and both its values."""
     for key in sorted(protocol.keys() | other.keys()):
         if path in OPTIONAL and not (key in protocol and key in other):
             continue
@@ -175,9 +162,9 @@ def differences(protocol, other, path=""):
 def by_set(files):
     """Groups records, lists by the path of their file, by the set that they are of.
 
-    Returns a dict of lists of pairs of a path and a record, by the label of the set. Of several
-    files, sets of one file alone are left out; files of one set each are grouped under any name.
-    Raises `EvaluationError` if there is no common set, or records of one have different protocols.
+    Returns lists of pairs of a path and a record. Of several files, sets of one file alone are left
+    out; files of one set each are grouped under any name. Raises `EvaluationError` if there is no
+    common set, or records of one have different protocols.
     """
     labels = [{one["data"]["label"] for one in records} for records in files.values()]
     single = next(iter(labels[0])) if all(len(records) == 1 for records in files.values()) else None
@@ -193,20 +180,13 @@ def by_set(files):
             for path, found in zip(files, labels, strict=True)
         )
         raise EvaluationError(f"compare needs a set that is in two files. Received: {listed}.")
-    for label, group in groups.items():
-        _check_protocols(label, group)
-    return groups
-
-
-def _check_protocols(label, group):
-    path, first = group[0]
-    for other_path, other in group[1:]:
-        found = list(differences(first["protocol"], other["protocol"]))
-        if found:
-            fields = "; ".join(
-                f"{name} is {one!r} there and {two!r} here" for name, one, two in found
-            )
-            raise EvaluationError(
-                f"{label}: figures of {path} and {other_path} can't stand side by side, since "
-                f"their protocols differ: {fields}. Evaluate both in the same way."
-            )
+    for label, ((path, first), *others) in groups.items():
+        for other_path, other in others:
+            found = differences(first["protocol"], other["protocol"])
+            fields = "; ".join(f"{name} is {a!r} there and {b!r} here" for name, a, b in found)
+            if fields:
+                raise EvaluationError(
+                    f"{label}: figures of {path} and {other_path} can't stand side by side, since "
+                    f"their protocols differ: {fields}. Evaluate both in the same way."
+                )
+    return list(groups.values())

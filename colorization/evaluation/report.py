@@ -1,8 +1,7 @@
 """The report of an evaluation: a page of figures, pictures, colors and hues, and a sheet.
 
-The pictures shown are the best, the median and the worst. They are chosen by CIEDE2000 of the first
-system when all photos are measured, and colored again, so that no other photo is kept. Pictures are
-uint8 sRGB of shape `(height, width, 3)`.
+Shown are the best, the median and the worst by CIEDE2000 of the first system. They are chosen when
+all photos are measured, and colored again.
 """
 
 import collections
@@ -37,14 +36,13 @@ td.bar { min-width: 9em; } td.bar i { display: block; height: .55em; background:
 figure div { display: grid; grid-template-columns: repeat(3, 1fr); gap: 4px; }
 figure img { width: 100%; height: auto; }"""
 _SWATCHES = dict(zip(colors.HUES, ("#d33", "#dc2", "#3a4", "#36d", "#999"), strict=True))
-KINDS = ("best", "median", "worst")
 FIGURE = "ciede2000"
 NUM_SHOWN = 4
-# Largest width and height, in pixels.
+# Largest width and height on the page, in pixels.
 SIZE = (480, 300)
-# Of the sheet, in pixels.
-_WIDTH, _CELL, _GAP, _LINE = 1920, (312, 150), 8, 22
-_BACKGROUND = 119
+# Of the sheet, in pixels: a picture, the space around it, and a line of text.
+_CELL, _GAP, _LINE = (312, 150), 8, 22
+_BLOCK = _CELL[1] + _LINE + _GAP, 3 * (_CELL[0] + _GAP)
 
 
 class Report:
@@ -53,37 +51,30 @@ class Report:
     Args:
         folder: Path; made when the first set is done.
         run: Directory of the run that the first system is, or None.
-
-    Attributes:
-        counts: Dict of the colors of the set that is being measured, as arrays of
-            `inspection.count_ab`, by the name of the system; `TRUTH` is the photos'.
     """
 
     def __init__(self, folder, run=None):
         self._folder, self._run = folder, run
         self._sections, self._sheets, self._lock = [], [], threading.Lock()
+        # Colors of the set in progress, as of `inspection.count_ab`, by the name of the system.
         self.counts = {}
 
     def watching(self, systems):
-        """Wraps the systems that a set is measured with, so that colors are counted.
-
-        The colors of its models are counted, and the photos' once; the pictures stay the same.
-        """
+        """Wraps the systems that a set is measured with, so that models' colors are counted."""
         self.counts = collections.defaultdict(int)
-        return [
-            self._watch(system, index == 0) if system.description["kind"] == "model" else system
-            for index, system in enumerate(systems)
-        ]
 
-    def _watch(self, system, is_first):
-        def color(shown, photo):
-            pictures = system.color(shown, photo)
-            self._count(system.name, pictures[0])
-            if is_first:
-                self._count(TRUTH, photo)
-            return pictures
+        def watch(system):
+            def color(shown, photo):
+                pictures = system.color(shown, photo)
+                self._count(system.name, pictures[0])
+                if system is systems[0]:
+                    self._count(TRUTH, photo)
+                return pictures
 
-        return dataclasses.replace(system, color=color)
+            is_model = system.description["kind"] == "model"
+            return dataclasses.replace(system, color=color) if is_model else system
+
+        return [watch(system) for system in systems]
 
     def _count(self, name, rgb):
         rows, columns = ((2 * np.arange(SIDE) + 1) * side // (2 * SIDE) for side in rgb.shape[:2])
@@ -92,36 +83,31 @@ class Report:
             self.counts[name] += found
 
     def add(self, data, found, system, rows):
-        """Adds what was found of a set, with the systems that `watching` gave, and its records.
-
-        The first of the systems is shown.
-        """
+        """Adds what was found of a set and its records; `system`, the first, is shown."""
         shown = show(data, found, system)
         heading = f"{data.label}: {len(found.digests):,} photos"
         self._sheets.append(sheet(f"{heading}, {system.name}", shown))
         counts = [f"{len(lines):,} {reason}" for reason, lines in found.left_out.items() if lines]
         notes = [f"Left out: {', '.join(counts)}."] if counts else []
-        notes += rows[0]["warnings"]
         maps = [
             pages.color_map(f"a* and b*, {name or 'the photos'}", count, inspection.AB_RANGE)
             for name, count in sorted(self.counts.items(), key=lambda pair: pair[0] != TRUTH)
         ]
+        facts = {"systems": [row["system"] for row in rows]}
+        facts |= {name: rows[0][name] for name in ("protocol", "versions")}
         self._sections += [
             f"<h2>{html.escape(heading)}</h2>\n",
             _figures({row["system"]["label"]: row["figures"] for row in rows}),
-            *(f'<p class="note">{html.escape(line)}</p>\n' for line in notes),
+            *(f'<p class="note">{html.escape(x)}</p>\n' for x in notes + rows[0]["warnings"]),
             _pictures(shown, system.name),
             _hues(found),
             f'<h3>Colors</h3>\n<div class="plots">\n{"".join(maps)}</div>\n',
-            _protocol(rows),
+            "<details><summary>Protocol and versions</summary>\n"
+            f"<pre>{html.escape(json.dumps(facts, indent=1))}</pre></details>\n",
         ]
 
     def write(self):
-        """Writes the page and the sheet of the sets so far, each atomically.
-
-        Raises `OSError` if the folder can't be made or the page not be written, `PictureError` if
-        the sheet can't be written.
-        """
+        """Writes the page and the sheet of the sets so far, each atomically."""
         os.makedirs(self._folder, exist_ok=True)
         page, sheet = (os.path.join(self._folder, name) for name in REPORT)
         write_picture(sheet, np.concatenate(self._sheets), overwrite=True)
@@ -134,12 +120,12 @@ def _figures(columns):
         value, bracket, interval = html.escape(cell).partition("[")
         return f"{value}<small>{bracket}{interval}</small>" if bracket else value
 
-    header, *rows = figures.rows(columns)
-    units = [figures.find(row[0].partition(" ")[0]).unit for row in rows]
+    (name, *others), *rows = figures.rows(columns)
     cells = [
-        [row[0], unit, *map(faint_interval, row[1:])] for unit, row in zip(units, rows, strict=True)
+        [label, figures.find(label.partition(" ")[0]).unit, *map(faint_interval, values)]
+        for label, *values in rows
     ]
-    return pages.table([header[0], "unit", *header[1:]], cells)
+    return pages.table([name, "unit", *others], cells)
 
 
 def _pictures(shown, name):
@@ -156,35 +142,28 @@ def _pictures(shown, name):
             )
             for what, picture in zip(("gray", "colored", "photo"), one.pictures, strict=True)
         )
-        text = html.escape(one.caption(one.name))
+        text = html.escape(one.caption + one.name)
         parts.append(f"<figure><div>{images}</div><figcaption>{text}</figcaption></figure>\n")
     return "".join(parts) + "</div>\n"
 
 
 def _hues(found):
     """A table of errors by hue, a column and a bar for each system."""
-    spreads = {
-        name: colors.lay_out([one.cells for one in measured])
-        for name, measured in found.measured.items()
-    }
-    means = {name: spread.mean(axis=0, dtype=np.float64) for name, spread in spreads.items()}
-    errors = {name: colors.hue_errors(mean) for name, mean in means.items()}
-    ends = {
-        name: distances.bootstrap_interval(spread, colors.hue_errors)
-        for name, spread in spreads.items()
-    }
-    shares = colors.hue_shares(next(iter(means.values())))
-    top = max((np.nanmax(values) for values in errors.values()), default=0) or 1
-    rows = []
-    for index, hue in enumerate(colors.HUES):
-        swatch = f'<span class="hue" style="background:{_SWATCHES[hue]}"></span>{hue}'
-        row = [swatch, f"{100 * shares[index]:.1f} %"]
-        for name, values in errors.items():
-            row += _bar(values[index], *ends[name][:, index], top)
-        rows.append(row)
-    header = ["true color", "of the pixels"]
-    for name in errors:
+    header, columns = ["true color", "of the pixels"], []
+    for name, measured in found.measured.items():
+        spread = colors.lay_out([one.cells for one in measured])
+        mean = spread.mean(axis=0, dtype=np.float64)
+        ends = distances.bootstrap_interval(spread, colors.hue_errors)
+        columns.append((colors.hue_errors(mean), *ends))
         header += [name, ""]
+    top = max(np.nanmax(values) for values, *_ in columns) or 1
+    rows = []
+    for index, (hue, share) in enumerate(zip(colors.HUES, colors.hue_shares(mean), strict=True)):
+        swatch = f'<span class="hue" style="background:{_SWATCHES[hue]}"></span>{hue}'
+        row = [swatch, f"{100 * share:.1f} %"]
+        for column in columns:
+            row += _bar(*(values[index] for values in column), top)
+        rows.append(row)
     return (
         '<h3>By hue</h3>\n<p class="note">Mean distance in ab of the pixels whose true color is of '
         "each hue, CIE units.</p>\n" + pages.table(header, rows)
@@ -202,16 +181,6 @@ def _bar(value, low, high, top):
     return [f"{text}{interval}", bar]
 
 
-def _protocol(rows):
-    facts = {
-        "systems": [row["system"] for row in rows],
-        "protocol": rows[0]["protocol"],
-        "versions": rows[0]["versions"],
-    }
-    text = html.escape(json.dumps(facts, indent=1))
-    return f"<details><summary>Protocol and versions</summary>\n<pre>{text}</pre></details>\n"
-
-
 def _history(run):
     """A plot for each column of a run's history, validation beside training."""
     series = {}
@@ -227,50 +196,29 @@ def _history(run):
 
 
 def read_history(model_dir):
-    """Reads the history of a run: lists of an epoch and a finite value, by the column's name.
-
-    It is empty for a run that has none yet.
-    """
-    path = os.path.join(model_dir, "history.csv")
-    if not os.path.exists(path):
-        return {}
-    found = collections.defaultdict(list)
-    with open(path, newline="") as file:
-        for row in csv.DictReader(file):
-            epoch = int(row.pop("epoch"))
-            for name, value in row.items():
-                if value and math.isfinite(float(value)):
-                    found[name].append((epoch, float(value)))
-    return dict(found)
+    """Reads a run's history, if there is one: lists of an epoch and a finite value, by column."""
+    path, found = os.path.join(model_dir, "history.csv"), collections.defaultdict(list)
+    if os.path.exists(path):
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                epoch = int(row.pop("epoch"))
+                for name, value in row.items():
+                    if value and math.isfinite(float(value)):
+                        found[name].append((epoch, float(value)))
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """A photo as it is shown.
+    """A photo as it is shown: its kind and figures; small, in gray, colored, and itself."""
 
-    Args:
-        kind: One of `KINDS`.
-        name: Of the photo.
-        values: Dict of its figures.
-        pictures: Small ones: gray, colored and the photo itself.
-    """
-
-    kind: str
     name: str
-    values: dict
+    caption: str
     pictures: tuple
-
-    def caption(self, name):
-        """What stands under a photo: its kind, two figures and its name."""
-        delta, psnr = self.values[FIGURE], self.values["psnr"]
-        return f"{self.kind}: CIEDE2000 {delta:.1f}, PSNR {psnr:.1f}, {name}"
 
 
 def choose(values):
-    """Positions of the best, the median and the worst, none of them twice, by kind.
-
-    The less a value, the better. At most `NUM_SHOWN` of a kind are listed, the best first.
-    """
+    """Positions of the lowest, the median and the highest values, none of them twice, by kind."""
     order = np.argsort(values, kind="stable").tolist()
     number = min(NUM_SHOWN, len(order) // 3)
     if not number:
@@ -300,51 +248,31 @@ def show(data, found, system):
             continue
         if digest in kinds:
             position, kind = kinds[digest]
-            gray = to_gray(photo)
+            gray, values = to_gray(photo), measured[position].values
             pictures = (gray, system.color(gray, photo)[0], photo)
             small = tuple(pages.fit(picture, *SIZE) for picture in pictures)
-            shown[position] = Shown(kind, name, measured[position].values, small)
+            caption = f"{kind}: CIEDE2000 {values[FIGURE]:.1f}, PSNR {values['psnr']:.1f}, "
+            shown[position] = Shown(name, caption, small)
     return [shown[i] for rows in chosen.values() for i in rows if i in shown]
 
 
 def sheet(title, shown):
-    """Sets photos in rows, each as gray, colored and itself: uint8, `_WIDTH` wide."""
-    bands = [_text(title, _WIDTH, 0.6)]
-    for kind in KINDS:
-        row = []
-        for block in (_block(one) for one in shown if one.kind == kind):
-            if sum(one.shape[1] for one in [*row, block]) > _WIDTH:
-                bands.append(_join(row))
-                row = []
-            row.append(block)
-        bands += [_join(row)] if row else []
-    return np.concatenate(bands)
+    """Sets photos in rows of two, each as gray, colored and itself, below a title."""
+    height, width = _BLOCK
+    rows = math.ceil(len(shown) / 2)
+    page = np.full((_LINE + rows * height, 2 * width, 3), pages.EMPTY, np.uint8)
+    _write(page, title, 0, 0, 0.6)
+    for number, one in enumerate(shown):
+        top, left = _LINE + number // 2 * height, number % 2 * width
+        for index, picture in enumerate(one.pictures):
+            small, start = pages.fit(picture, *_CELL), left + index * (_CELL[0] + _GAP)
+            page[top : top + len(small), start : start + small.shape[1]] = small
+        _write(page, one.caption + one.name.rpartition("/")[2], left, top + _CELL[1], 0.4)
+    return page
 
 
-def _block(shown):
-    """The pictures of a photo side by side, over a line of text."""
-    margins = ((0, 0), (_GAP // 2, _GAP // 2), (0, 0))
-    small = [pages.fit(picture, *_CELL) for picture in shown.pictures]
-    pictures = np.hstack([np.pad(one, margins, constant_values=_BACKGROUND) for one in small])
-    caption = shown.caption(shown.name.rpartition("/")[2])
-    return np.concatenate([pictures, _text(caption, pictures.shape[1], 0.4)])
-
-
-def _join(blocks):
-    """Blocks side by side, on a band as wide as the sheet."""
-    band = np.full((max(map(len, blocks)) + _GAP, _WIDTH, 3), _BACKGROUND, np.uint8)
-    left = 0
-    for block in blocks:
-        height, width = block.shape[:2]
-        band[:height, left : left + width] = block
-        left += width
-    return band
-
-
-def _text(text, width, scale):
-    line = np.full((_LINE, width, 3), _BACKGROUND, np.uint8)
+def _write(page, text, left, top, scale):
     # The font has no other letters.
     plain = text.encode("ascii", "replace").decode()
     font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(line, plain, (_GAP, 15), font, scale, (255, 255, 255), 1, cv2.LINE_AA)
-    return line
+    cv2.putText(page, plain, (left, top + 15), font, scale, (255, 255, 255), 1, cv2.LINE_AA)

@@ -1,18 +1,14 @@
 """Runs side by side: what each run's network makes of its validation pictures, in figures.
 
-Pictures are colored at the size of a run's crops, and only rounded to 8 bits. Chroma is put on the
-picture's own lightness, as `colorize` does; but RGB is taken as it is, with the lightness that the
-network predicted. Pictures are uint8 sRGB of shape `(num_pictures, size, size, 3)`, or pairs with
-three more channels for the gray pictures.
+Pictures are uint8 sRGB of shape `(num_pictures, size, size, 3)`, or pairs with three more channels
+for the gray pictures. They are colored at the size of a run's crops and rounded to 8 bits. Chroma
+is put on the picture's own lightness, as `colorize` does; RGB is taken as the network predicts it.
 
-Figures of a run are means over its pictures. Differences of two runs are taken picture by picture,
-so that what is hard for both does not separate them; their intervals come from drawing pictures
-with replacement. Runs that differ in their seed alone may be averaged first. The intervals don't
-say what another seed would have changed.
+Differences of two runs are taken picture by picture, so that what is hard for both does not
+separate them; their intervals come from drawing pictures with replacement.
 """
 
 import dataclasses
-import difflib
 
 import numpy as np
 import tensorflow as tf
@@ -46,13 +42,9 @@ _BATCH = 8
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """What was measured of a run on pictures of some digest.
 
-    Args:
-        pictures: Digest of the pictures that it was measured on.
-        measured: List of `measure.Measured`, one for each.
-        figures: Dict of `figures.Value`s.
-        sheet: uint8 picture: in gray, as colored, and as they are, in rows.
+    `measured` are `measure.Measured`, one for each, `figures` the `figures.Value`s of all.
     """
 
     pictures: str
@@ -62,19 +54,15 @@ class Outcome:
 
 
 def measure_run(network, codec, pictures, digest, networks, num_variants):
-    """Measures what a network makes of pictures, at least 2: an `Outcome`.
+    """Measures what a network makes of pictures, at least 2, of that digest: an `Outcome`.
 
-    `digest` is that of the pictures; `num_variants` are the colorings of each picture, if the
-    network takes noise.
+    A network that takes noise colors each picture `num_variants` times.
     """
     size = layers.noise_size(network)
+    shape = num_variants - 1 if size else 0, len(pictures), size
+    draws = np.random.default_rng(SEED).standard_normal(shape, np.float32)
     # The first is the plain coloring, without noise.
-    draws = [None]
-    if size:
-        random = np.random.default_rng(SEED)
-        shape = num_variants - 1, len(pictures), size
-        draws += list(random.standard_normal(shape, np.float32))
-    colored = [color_pictures(network, codec, pictures, one) for one in draws]
+    colored = [color_pictures(network, codec, pictures, one) for one in (None, *draws)]
     truths = [measure.Picture(rgb) for rgb in pictures[..., :3]]
     measured = [
         measure.measure(truth, list(map(measure.Picture, variants)), networks, len(colored))
@@ -91,21 +79,23 @@ def measure_run(network, codec, pictures, digest, networks, num_variants):
 
 
 def difference(first, second):
-    """How much more of each figure the second has than the first.
+    """How much more of each figure the second has than the first: `figures.Value`s by name.
 
-    Both are `Outcome`s of runs that differ in their seed alone. Returns `figures.Value`s by name:
-    those that both have and that are means over pictures, and errors by hue. Raises
-    `EvaluationError` if they were measured on different pictures.
+    Both are lists of `Outcome`s of runs that differ in their seed alone. Given are the figures that
+    both have and that are means over pictures, and errors by hue. Raises `EvaluationError` if they
+    were measured on different pictures.
     """
     if len({one.pictures for one in (*first, *second)}) > 1:
         raise EvaluationError(
             "--pairs takes runs of the same --val_data, --image_size and --white_background. "
             "Received: runs that were measured on different pictures."
         )
+    sides = first, second
     names = [name for name in first[0].measured[0].values if name in second[0].measured[0].values]
-    table = _values(second, names) - _values(first, names)
+    one, other = (np.mean([_values(run.measured, names) for run in side], axis=0) for side in sides)
+    table = other - one
     found = figures.values(names, table.mean(axis=0), distances.bootstrap_interval(table))
-    one, other = (np.mean([_cells(x.measured) for x in side], axis=0) for side in (first, second))
+    one, other = (np.mean([_cells(run.measured) for run in side], axis=0) for side in sides)
     # Each side by itself: in one product of matrices, sums of equal columns need not be equal.
     samples = distances.bootstrap_samples(other, _hue_errors)
     samples = samples - distances.bootstrap_samples(one, _hue_errors)
@@ -113,9 +103,8 @@ def difference(first, second):
     return found | figures.values(HUE_FIGURES, more, distances.percentile_interval(samples))
 
 
-def _values(outcomes, names):
-    rows = [[[one.values[name] for name in names] for one in x.measured] for x in outcomes]
-    return np.mean(rows, axis=0)
+def _values(measured, names):
+    return [[one.values[name] for name in names] for one in measured]
 
 
 def _cells(measured):
@@ -126,32 +115,12 @@ def _hue_errors(cells):
     return colors.hue_errors(cells)[..., : len(HUE_FIGURES)]
 
 
-def nearest_recipe(flags, recipes):
-    """Finds the recipe that a run differs least from: its name, and the flags that differ.
-
-    `flags` are the run's as text, by name; `recipes` are such dicts, by the name of the recipe.
-    """
-    differing = {
-        name: {field: text for field, text in flags.items() if text != recipe[field]}
-        for name, recipe in recipes.items()
-    }
-
-    def distance(name):
-        # Of two that differ in as many flags, the one whose flags look alike.
-        texts = [(text, recipes[name][field]) for field, text in differing[name].items()]
-        return len(texts), -sum(difflib.SequenceMatcher(None, *pair).ratio() for pair in texts)
-
-    name = min(differing, key=distance)
-    return name, differing[name]
-
-
 def page(facts, outcomes, differences, networks, folder=""):
     """Writes runs side by side as Markdown: a table of all, pairs, and a sheet of each.
 
-    `facts` are dicts of what is known of a run, by its name: `recipe`, `flags` (a dict of text),
-    `data`, `steps` and `seconds`; `outcomes` are `Outcome`s by name, `differences` dicts of
-    `figures.Value`s by pairs of tuples of names. `folder` is that of the sheets, relative to the
-    page; empty for none.
+    `facts` are dicts by the name of the run, of `recipe`, `flags`, `data`, `steps` and `seconds`;
+    `differences` are of `difference`, by pairs of tuples of names. `folder` is that of the sheets,
+    relative to the page; empty for none.
     """
     first, *others = (fact["flags"] for fact in facts.values())
     common = {k: v for k, v in first.items() if all(other.get(k) == v for other in others)}
@@ -173,9 +142,10 @@ def page(facts, outcomes, differences, networks, folder=""):
 def _all_runs(facts, outcomes, networks):
     names = list(_MAIN)
     for network in networks:
-        kinds = ("kid", "diversity") if network.extract else ("diversity",)
-        names += [network.figure_name(kind) for kind in kinds]
-    rows = [["run", "recipe", "data", "steps", "seconds", *map(figures.label, names)]]
+        names += [name for name in network.figures if name.endswith(("kid", "diversity"))]
+    rows = [
+        ["run", "recipe", "data", "steps", "seconds", *(figures.heading(name)[0] for name in names)]
+    ]
     for name, fact in facts.items():
         values = {k: vars(value) for k, value in outcomes[name].figures.items()}
         row = [name, fact["recipe"], fact["data"], f"{fact['steps']:,}", f"{fact['seconds']:,.0f}"]
@@ -194,7 +164,7 @@ def _pair(first, second, outcomes, values):
         ]
         more = values.get(name)
         cells = [figures.cell(name, value and vars(value)) for value in (*means, more)]
-        rows.append([figures.label(name), figures.better(name), *cells])
+        rows.append([*figures.heading(name), *cells])
     return f"## {sides[0]} and {sides[1]}\n\n{pages.markdown(rows)}\n"
 
 
@@ -203,10 +173,7 @@ def _words(flags):
 
 
 def color_pictures(network, codec, pictures, draws=None):
-    """Colors pictures, uint8 of colors or of pairs, to uint8 of colors.
-
-    `draws` is float32 of shape `(num_pictures, noise_size)`; None is the noise of a plain coloring.
-    """
+    """Colors pictures, with noise `draws` of shape `(num_pictures, noise_size)` unless None."""
     parts = []
     for start in range(0, len(pictures), _BATCH):
         some = slice(start, start + _BATCH)
@@ -219,10 +186,7 @@ def color_pictures(network, codec, pictures, draws=None):
 
 
 def sheet(pictures, *colored):
-    """Sets pictures side by side, in rows: in gray, as they were colored, and as they are.
-
-    Each array of colors has a row: `((2 + len(colored)) * size, num_pictures * size, 3)`, uint8.
-    """
+    """Sets pictures in rows: in gray, as they were colored each time, and as they are: uint8."""
     lightness = rgb_to_lab(pictures[..., -3:])[..., :1]
     gray = lab_to_rgb(tf.pad(lightness, [(0, 0)] * 3 + [(0, 2)]))
     gray = np.round(np.clip(gray, 0, 1) * 255).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""What colors gray photos: a model, and the baselines that it is compared with.
+"""Systems that color gray photos: models, and the baselines that they are compared with.
 
-A system is shown the photo in gray, uint8 `(height, width, 3)` of equal channels, and returns uint8
-pictures of the same shape. Only `truth` sees the colors.
+A system takes the photo in gray, uint8 `(height, width, 3)` of equal channels, and returns uint8
+pictures of the same shape. Only `TRUTH` sees the colors.
 """
 
 import dataclasses
@@ -21,20 +21,20 @@ from pipelines.color import bins, spaces
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """What makes pictures. Threads may share it.
+    """What makes pictures; threads may share it.
 
-    Args:
-        name: What tables call it.
-        description: Dict for records.
-        color: Function of a photo in gray and of the photo itself to a list of pictures, the
-            likeliest first.
-        engine: As of `inference.model_folder`, which colors films; None for baselines.
+    `color` is a function of a photo in gray and of the photo itself to a list of pictures, the
+    likeliest first. `engine`, as of `inference.model_folder`, colors films; baselines have none.
     """
 
     name: str
     description: dict
     color: Callable
     engine: object = None
+
+
+GRAY = System("gray", {"kind": "gray"}, lambda shown, photo: [shown])
+TRUTH = System("truth", {"kind": "truth"}, lambda shown, photo: [photo])
 
 
 def open_systems(first_model, baselines, num_variants, open_folder):
@@ -52,33 +52,21 @@ def open_systems(first_model, baselines, num_variants, open_folder):
         return model(exported or None, num_variants, **more)
 
     first, description = open_model(first_model)
-    opened = [first]
-    known = {"gray": gray, "mean": lambda: mean(description), "truth": truth}
-    opened += [known[name]() if name in known else open_model(name)[0] for name in baselines]
-    names = [system.name for system in opened]
+    known = {"gray": lambda: GRAY, "mean": lambda: mean(description), "truth": lambda: TRUTH}
+    opened = [known[name]() if name in known else open_model(name)[0] for name in baselines]
+    names = [system.name for system in (first, *opened)]
     if len(set(names)) < len(names):
         raise EvaluationError(
             "--model and --baseline must name systems of different names. Received: "
             f"{', '.join(names)}. Leave one out, or rename its folder."
         )
-    return opened
-
-
-def gray():
-    """The photo without colors."""
-    return System("gray", {"kind": "gray"}, lambda shown, photo: [shown])
-
-
-def truth():
-    """The photo itself, which every figure should call perfect."""
-    return System("truth", {"kind": "truth"}, lambda shown, photo: [photo])
+    return [first, *opened]
 
 
 def mean(description):
     """The one color that a model's training pictures have on average, everywhere.
 
-    Not the average of the photos evaluated on, which nobody can know beforehand. `description` is
-    as `Colorizer.description` holds it; a model without a prior raises `EvaluationError`.
+    `description` is that of a `Colorizer`; without a prior it raises `EvaluationError`.
     """
     prior = description.get("prior")
     if not prior:
@@ -101,10 +89,10 @@ def mean(description):
 
 
 def model(folder, num_variants=1, **more):
-    """A model, by the code that `colorize` runs: a `System`, and what its exporter wrote about it.
+    """A model, by the code that `colorize` runs: a `System`, and its `Colorizer`'s description.
 
-    None takes the released one; `more` is what else records say of it. Raises `ModelError` if it
-    can't be used, `EvaluationError` if it gives no variants and several are asked for.
+    None takes the released one; `more` is added to its records. Raises `ModelError` if it can't be
+    used, `EvaluationError` if it gives no variants and several are asked for.
     """
     colorizer = Colorizer(folder)
     description = colorizer.description
@@ -117,12 +105,11 @@ def model(folder, num_variants=1, **more):
     def paint(shown, photo):
         return colorizer.variants(shown, num_variants, seed=VARIANTS_SEED)
 
-    name = f"{description['name']} {description['version']}"
     keys = ("name", "version", "epochs", "working_size", "temperature", "rarity")
     known = {key: description[key] for key in keys if key in description}
     known["weights_sha256"] = _weights_digest(folder, description["version"])
-    engine = getattr(colorizer, "engine", None)
-    return System(name, {"kind": "model"} | known | more, paint, engine), description
+    name = f"{description['name']} {description['version']}"
+    return System(name, {"kind": "model"} | known | more, paint, colorizer.engine), description
 
 
 def _weights_digest(folder, version):

@@ -13,11 +13,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from colorization.inference import threads
+from colorization.inference import album, threads
 from colorization.preference import standings
 from pipelines import console
 from pipelines.color.gray import has_colors
-from pipelines.errors import first_line
 from pipelines.photos import photo_files
 from pipelines.photos.photo_files import PictureError
 
@@ -26,11 +25,8 @@ from pipelines.photos.photo_files import PictureError
 class Model:
     """What makes a picture of a photo.
 
-    Args:
-        name: For the report.
-        fingerprint: Digest that changes with what it makes.
-        paint: Function of a uint8 or uint16 RGB array that returns one of the same shape. Threads
-            call it at once.
+    `fingerprint` changes with what it makes; `paint` is a function of a uint8 or uint16 RGB array
+    that returns one of the same shape, and that threads call at once.
     """
 
     name: str
@@ -39,21 +35,6 @@ class Model:
 
 
 TRUTH = Model(standings.TRUTH, standings.TRUTH, lambda rgb: rgb)
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """The result for one element of the data.
-
-    Args:
-        name: Of the photo.
-        digest: Of its file, or None if it cannot be used.
-        problem: One line that says why, or the empty text.
-    """
-
-    name: str
-    digest: str | None
-    problem: str = ""
 
 
 def fingerprint(folder):
@@ -85,54 +66,50 @@ def draw_and_color(source, limit, models, folder, seed):
     if 0 < limit < len(positions):
         positions = random.Random(seed).sample(positions, limit)
     usable, num_left_out, total = {}, 0, len(positions)
-    made = prepare(source, set(positions), models, folder, TRUTH in models, threads.Stop())
     with console.progress("Coloring", total, "photo") as bar:
-        for photo in made:
-            if photo.digest is None:
-                bar.write(f"Left out: {photo.problem}", file=sys.stderr)
+        for name, digest, problem in prepare(source, set(positions), models, folder):
+            if problem:
+                bar.write(f"Left out: {problem}", file=sys.stderr)
                 num_left_out += 1
             else:
-                usable[photo.digest] = photo.name
+                usable[digest] = name
             bar.update()
     if num_left_out:
         print(f"Left out {num_left_out:,} of {total:,} photos.", file=sys.stderr)
     return usable
 
 
-def prepare(source, positions, models, folder, only_colored, stop):
-    """Makes all pictures of a study that are missing, as many at a time as there are processors.
+def prepare(source, positions, models, folder):
+    """Makes the pictures that are missing, as many at a time as there are processors.
 
-    `positions` are those in the source that are wanted; `only_colored` leaves out photos without
-    colors. Yields `Prepared` of each position, in order of completion.
+    `positions` are the photos that are wanted of the source; beside the truth, those without colors
+    are left out. Yields, in order of completion, a photo's name, the digest of its file, and one
+    line that says why it cannot be used, or the empty text.
     """
     os.makedirs(folder, exist_ok=True)
 
     def work(job):
         name, element = job
         try:
-            return _prepare_one(name, source.read(element).numpy(), models, folder, only_colored)
-        except PictureError as error:
-            problem = str(error)
-        except tf.errors.OpError as error:
-            problem = first_line(error)
-        if name not in problem:
-            problem = f"{name}: {problem}"
-        return Prepared(name, None, " ".join(problem.splitlines()))
+            return name, _prepare_one(name, source.read(element).numpy(), models, folder), ""
+        except (PictureError, tf.errors.OpError) as error:
+            return name, None, album.reason(name, error)
 
     elements = zip(source.names, source.elements, strict=True)
     wanted = (job for position, job in enumerate(elements) if position in positions)
-    return threads.run(work, wanted, stop)
+    return threads.run(work, wanted, threads.Stop())
 
 
-def _prepare_one(name, encoded, models, folder, only_colored):
+def _prepare_one(name, encoded, models, folder):
     digest = hashlib.sha256(encoded).hexdigest()
     paths = {picture_path(folder, digest, model.fingerprint): model for model in models}
     missing = {path: model for path, model in paths.items() if not os.path.exists(path)}
-    if not missing:
-        return Prepared(name, digest)
-    rgb = photo_files.decode_photo(name, encoded)[0].rgb
-    if only_colored and not has_colors(rgb):
-        raise PictureError("has no colors, so that it can't be compared with a model's coloring.")
-    for path, model in missing.items():
-        photo_files.write_picture(path, model.paint(rgb), overwrite=True)
-    return Prepared(name, digest)
+    if missing:
+        rgb = photo_files.decode_photo(name, encoded)[0].rgb
+        if TRUTH in models and not has_colors(rgb):
+            raise PictureError(
+                "has no colors, so that it can't be compared with a model's coloring."
+            )
+        for path, model in missing.items():
+            photo_files.write_picture(path, model.paint(rgb), overwrite=True)
+    return digest

@@ -1,9 +1,8 @@
 """The figures of a study: Bradley-Terry scores and shares, each with a 95 % interval, as Markdown.
 
-The order of votes and of models does not matter. A score is a log-odds, and the scores of a study
-have mean zero: a model is preferred to another with probability `1 / (1 + exp(other - own))`. A
-vote's share is 1 if its first model was preferred, 0 if its second was, and 0.5, half a win for
-each, if the voter could not tell.
+The scores of a study have mean zero; a model is preferred to another with probability `1 / (1 +
+exp(other - own))`. A vote's share is 1 if its first model was preferred, 0 if its second was, and
+0.5 if the voter could not tell.
 
 Sources: Bradley and Terry, Rank Analysis of Incomplete Block Designs, Biometrika 1952; Hunter, MM
 Algorithms for Generalized Bradley-Terry Models, Annals of Statistics 2004; Liang and Zeger,
@@ -30,20 +29,16 @@ _MAX_STEPS = 100_000
 
 
 def report(votes, names):
-    """Reports the results of a list of `study.Vote`, as lines of text.
-
-    `names` are the models' by number; the truth is named `TRUTH`.
-    """
+    """Reports a list of `study.Vote` as lines of text; `names` are the models', by number."""
     if not votes:
         return ["No votes yet, so there is nothing to report."]
     truth = next((number for number, name in names.items() if name == TRUTH), None)
     cast = [vote for vote in votes if vote.question.repeats is None]
     beside_truth = [vote for vote in cast if truth in vote.question.pair]
     preferences = [vote for vote in cast if truth not in vote.question.pair]
-    voters = len({vote.voter for vote in votes})
-    photos = len({vote.question.photo for vote in votes})
-    told = count(len(votes), "vote"), count(voters, "voter"), count(photos, "photo")
-    lines = ["{} of {} on {}.".format(*told)]
+    voters = count(len({vote.voter for vote in votes}), "voter")
+    photos = count(len({vote.question.photo for vote in votes}), "photo")
+    lines = [f"{count(len(votes), 'vote')} of {voters} on {photos}."]
     if preferences:
         lines += ["", *_preference(preferences, names)]
     if beside_truth:
@@ -61,7 +56,11 @@ def report(votes, names):
 
 def _preference(votes, names):
     models = sorted({number for vote in votes for number in vote.question.pair})
-    pairs, shares, groupings = _as_arrays(votes, models)
+    numbers = {model: i for i, model in enumerate(models)}
+    pairs = np.array([[numbers[v.question.left], numbers[v.question.right]] for v in votes])
+    shares = np.array([_SHARES[vote.choice] for vote in votes])
+    by = [vote.question.photo for vote in votes], [vote.voter for vote in votes]
+    groupings = [np.unique(groups, return_inverse=True)[1] for groups in by]
     wins = count_wins(pairs, shares, len(models))
     heading = f"Which looks better: {count(len(votes), 'vote')}, {_ties(votes)}."
     groups = connected_groups(wins)
@@ -73,27 +72,18 @@ def _preference(votes, names):
         ]
     found = bradley_terry(wins)
     reach = QUANTILE * standard_errors(found, pairs, shares, groupings)
-    rows = []
+    won, lost = wins.sum(axis=1), wins.sum(axis=0)
+    rows = [("model", "score", "95 % interval", "preferred", "votes")]
     for i in np.argsort(-found, kind="stable"):
-        games = wins[i].sum() + wins[:, i].sum()
-        rows.append(
-            (
-                names[models[i]],
-                f"{found[i]:+.2f}",
-                f"{found[i] - reach[i]:+.2f} to {found[i] + reach[i]:+.2f}",
-                f"{wins[i].sum() / games:.0%}",
-                f"{games:.0f}",
-            )
-        )
-    header = ("model", "score", "95 % interval", "preferred", "votes")
-    lines = [heading, "", *pages.markdown([header, *rows], numbers=True).splitlines()]
+        interval = f"{found[i] - reach[i]:+.2f} to {found[i] + reach[i]:+.2f}"
+        games = won[i] + lost[i]
+        share = f"{won[i] / games:.0%}"
+        rows.append((names[models[i]], f"{found[i]:+.2f}", interval, share, f"{games:.0f}"))
+    lines = [heading, "", *pages.markdown(rows, numbers=True).splitlines()]
     lines += ["", "A model that scores 1 more than another is preferred to it 73 times of 100."]
-    for i, own in enumerate(wins):
-        if min(own.sum(), wins[:, i].sum()) == 0:
-            what = "every" if own.sum() else "no"
-            lines.append(
-                f"{names[models[i]]} won {what} vote: one added tie keeps its score finite."
-            )
+    for i in np.flatnonzero(np.minimum(won, lost) == 0):
+        what = "every" if won[i] else "no"
+        lines.append(f"{names[models[i]]} won {what} vote: one added tie keeps its score finite.")
     return lines
 
 
@@ -105,28 +95,20 @@ def _fooling(votes, names, truth):
         share = _SHARES[vote.choice]
         fooled[model] += share if left_is_output else 1 - share
         trials[model] += 1
-    header, rows = ("model", "fooling rate", "95 % interval", "votes"), []
-    for model in sorted(trials, key=lambda model: (-fooled[model] / trials[model], names[model])):
+    rates = {model: fooled[model] / trials[model] for model in trials}
+    rows = [("model", "fooling rate", "95 % interval", "votes")]
+    for model in sorted(trials, key=lambda model: (-rates[model], names[model])):
         low, high = wilson_interval(fooled[model], trials[model])
-        rate = fooled[model] / trials[model]
         interval = f"{100 * low:.1f} to {100 * high:.1f} %"
-        rows.append((names[model], f"{100 * rate:.1f} %", interval, str(trials[model])))
+        rows.append((names[model], f"{100 * rates[model]:.1f} %", interval, str(trials[model])))
     return [
         f"Which is the real photo: {count(len(votes), 'vote')}, {_ties(votes)}.",
         "",
-        *pages.markdown([header, *rows], numbers=True).splitlines(),
+        *pages.markdown(rows, numbers=True).splitlines(),
         "",
         "The fooling rate is how often the output was taken for the real photo; 50 % is the best "
         "possible.",
     ]
-
-
-def _as_arrays(votes, models):
-    numbers = {model: i for i, model in enumerate(models)}
-    pairs = np.array([[numbers[v.question.left], numbers[v.question.right]] for v in votes])
-    shares = np.array([_SHARES[vote.choice] for vote in votes])
-    by = [vote.question.photo for vote in votes], [vote.voter for vote in votes]
-    return pairs, shares, [np.unique(groups, return_inverse=True)[1] for groups in by]
 
 
 def _ties(votes):
@@ -134,11 +116,9 @@ def _ties(votes):
 
 
 def count_wins(pairs, shares, num_models):
-    """Counts the wins of each model over each other.
+    """Counts the wins of the row over the column, floats of shape `(num_models, num_models)`.
 
-    `pairs` is an integer array of shape `(votes, 2)`: the two models of each vote; `shares`, of
-    shape `(votes,)`, has 0, 0.5 and 1. Returns floats of shape `(num_models, num_models)`: the wins
-    of the row over the column.
+    `pairs`, `(num_votes, 2)`, are the two models of each vote; `shares` are 0, 0.5 or 1.
     """
     wins = np.zeros((num_models, num_models))
     np.add.at(wins, (pairs[:, 0], pairs[:, 1]), shares)
@@ -148,25 +128,18 @@ def count_wins(pairs, shares, num_models):
 
 def connected_groups(wins):
     """Sorts models into groups that votes connect; scores compare within a group only."""
-    met, left, groups = wins + wins.T > 0, set(range(len(wins))), []
-    while left:
-        group, edge = set(), {min(left)}
-        while edge:
-            group |= edge
-            edge = {int(other) for one in edge for other in np.flatnonzero(met[one])} - group
-        groups.append(sorted(group))
-        left -= group
-    return groups
+    reached = (wins + wins.T > 0) | np.eye(len(wins), dtype=bool)
+    for _ in wins:
+        reached = reached @ reached
+    return sorted(np.flatnonzero(row).tolist() for row in np.unique(reached, axis=0))
 
 
 def bradley_terry(wins, prior_ties=PRIOR_TIES):
     """Finds the scores that make the votes likeliest, by Hunter's MM algorithm.
 
     `wins` are as from `count_wins`, of models that are one connected group. Returns floats of shape
-    `(models,)`, of mean zero. Of `prior_ties`, added to the votes of each model, an equal part is
-    with each of the others: they keep every score finite and, few as they are, fade as votes come
-    in. With 0, the result is the maximum of the likelihood, which needs that no group of models won
-    every vote against the rest.
+    `(num_models,)`, of mean zero. `prior_ties` are added to the votes of each model, in equal parts
+    with each of the others, so that every score is finite.
     """
     wins = wins + _prior_wins(len(wins), prior_ties)
     games, total, scores = wins + wins.T, wins.sum(axis=1), np.zeros(len(wins))
@@ -182,13 +155,12 @@ def bradley_terry(wins, prior_ties=PRIOR_TIES):
 
 
 def standard_errors(scores, pairs, shares, groupings, prior_ties=PRIOR_TIES):
-    """Estimates standard errors of scores, floats of shape `(models,)`.
+    """Estimates standard errors of scores, floats of shape `(num_models,)`.
 
-    Votes on one photo are alike, and so are votes of one voter, but few votes look more alike than
-    they are. So several errors are computed, and the largest is taken (Angrist and Pischke, Mostly
-    Harmless Econometrics, 8.2.3): that of independent votes, and, for each grouping, that of votes
-    that are independent only between groups. A grouping has the group of each vote, from 0. The
-    other arguments are as for `count_wins` and `bradley_terry`.
+    It is the largest of several (Angrist and Pischke, Mostly Harmless Econometrics, 8.2.3): that of
+    independent votes, and, for each grouping, that of votes that are independent only between
+    groups, such as those on one photo. A grouping has the group of each vote, from 0. The other
+    arguments are as for `count_wins` and `bradley_terry`.
     """
     num_models = len(scores)
     games = count_wins(pairs, shares, num_models) + _prior_wins(num_models, prior_ties)
@@ -215,10 +187,7 @@ def standard_errors(scores, pairs, shares, groupings, prior_ties=PRIOR_TIES):
 
 
 def wilson_interval(successes, trials):
-    """The 95 % interval of a share, a pair of floats in `[0, 1]`.
-
-    Halves of successes are taken as they are, which makes the interval wider than need be.
-    """
+    """The 95 % interval of a share, a pair of floats in `[0, 1]`; successes may be halves."""
     share, weight = successes / trials, QUANTILE**2 / trials
     center = share + weight / 2
     reach = np.sqrt(weight * (share * (1 - share) + weight / 4))

@@ -1,11 +1,8 @@
 """A study: which pair a voter is shown next, and the file of what was asked and of every vote.
 
-One SQLite file holds a study. When a method returns, what it stored is on disk, even if the process
-is killed; any number of threads and processes may use the file at once. All that is known of a
-voter is a random text.
-
-Models and photos are the numbers that the file knows them by; the truth is one of the models. Equal
-votes and seeds give equal questions.
+One SQLite file holds a study. When a method returns, what it stored is on disk; any number of
+threads and processes may use the file at once. Models, the truth among them, and photos are the
+numbers that the file knows them by. All that is known of a voter is a random text.
 
 Source: sqlite.org, "Atomic Commit in SQLite" and "PRAGMA statements".
 """
@@ -19,6 +16,7 @@ import random
 import secrets
 import sqlite3
 import threading
+import typing
 
 from pipelines.errors import UserError
 
@@ -30,7 +28,6 @@ CHOICES = ("left", "right", "tie")
 _QUESTION = 'photo, "left", "right", repeats'
 # "CPrf" marks the file as this program's; the number is that of its layout.
 _APPLICATION, _LAYOUT = 0x43507266, 1
-_SECONDS_TO_WAIT = 30
 _TABLES = """
 CREATE TABLE study (seed INTEGER NOT NULL);
 CREATE TABLE models (
@@ -58,15 +55,7 @@ CREATE TABLE votes (
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a study asks.
-
-    Args:
-        models: Numbers of the models that are compared.
-        photos: Numbers of the photos.
-        truth: Number of the truth among the models if outputs are held beside it, else None.
-        num_questions: Most questions that a voter is asked.
-        seed: Of all shuffling.
-    """
+    """What a study asks; `truth` is None if outputs are not compared with it."""
 
     models: tuple
     photos: tuple
@@ -83,8 +72,8 @@ class Plan:
     def counts(self):
         """How many questions of each kind a voter is asked: dict, in the order of asking.
 
-        Preferences come first, since who has seen the truth prefers what resembles it. Each pair,
-        whether of models or of a model and the truth, gets an equal share.
+        Preferences come first, since who has seen the truth prefers what resembles it. Each pair
+        gets an equal share.
         """
         pairs = {kind: len(self.pairs(kind)) for kind in (PREFERENCE, TRUTH)}
         wanted = round(self.num_questions * pairs[TRUTH] / sum(pairs.values()))
@@ -98,20 +87,11 @@ class Plan:
 
     def kind(self, question):
         """The kind of a question."""
-        is_truth = self.truth in (question.left, question.right)
-        return TRUTH if self.truth is not None and is_truth else PREFERENCE
+        return TRUTH if self.truth in question.pair else PREFERENCE
 
 
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """Two colorings of one photo, side by side.
-
-    Args:
-        photo: Number of the photo.
-        left: Number of the model on the left.
-        right: Number of the model on the right.
-        repeats: Key of the voter's earlier question that this one repeats, or None.
-    """
+class Question(typing.NamedTuple):
+    """Two colorings of one photo; `repeats` is the key of the earlier question that it repeats."""
 
     photo: int
     left: int
@@ -149,6 +129,10 @@ def next_question(plan, voter, asked, counts):
     for (photo, pair), votes in counts.items():
         by_pair[pair] += votes
         by_photo[photo] += votes
+
+    def order_of_photos(pair, photo):
+        return seen[photo], counts.get((photo, pair), 0), by_photo[photo], draw.random()
+
     open_photos = {
         pair: [photo for photo in plan.photos if (photo, pair) not in done]
         for pair in plan.pairs(kind)
@@ -156,15 +140,7 @@ def next_question(plan, voter, asked, counts):
     # Never empty: of each kind no more is asked than there are photos for its pairs.
     open_pairs = [pair for pair, photos in open_photos.items() if photos]
     pair = min(open_pairs, key=lambda pair: (by_pair[pair], draw.random()))
-    photo = min(
-        open_photos[pair],
-        key=lambda photo: (
-            seen[photo],
-            counts.get((photo, pair), 0),
-            by_photo[photo],
-            draw.random(),
-        ),
-    )
+    photo = min(open_photos[pair], key=lambda photo: order_of_photos(pair, photo))
     left, right = draw.sample(pair, 2)
     return Question(photo, left, right)
 
@@ -174,7 +150,7 @@ def _repeat(plan, kind, asked):
     repeated = {question.repeats for question in asked.values()}
     for key, question in list(asked.items())[:-REPEAT_AFTER]:
         if question.repeats is None and key not in repeated and plan.kind(question) == kind:
-            return Question(question.photo, question.right, question.left, repeats=key)
+            return Question(question.photo, question.right, question.left, key)
     return None
 
 
@@ -183,15 +159,11 @@ def as_text(name):
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-@dataclasses.dataclass(frozen=True)
-class Standing:
-    """The state of a voter.
+class Standing(typing.NamedTuple):
+    """The number of a voter's votes, and what may be done next.
 
-    Args:
-        answered: Number of votes.
-        token: Text that names the open question, or None if all are answered.
-        question: The open `Question`, or None.
-        last: Token of the question of the last vote, which can be taken back, or None.
+    The open question has a token, both None at the end; `last` is the token of the question whose
+    vote can be taken back.
     """
 
     answered: int
@@ -200,16 +172,10 @@ class Standing:
     last: str | None
 
 
-@dataclasses.dataclass(frozen=True)
-class Vote:
-    """One vote.
+class Vote(typing.NamedTuple):
+    """A voter's choice, one of `CHOICES`.
 
-    Args:
-        question: The `Question`.
-        choice: `"left"`, `"right"` or `"tie"`.
-        voter: The voter's text.
-        repeated: For a question that repeats one, the choice then, as seen from these sides; None
-            for any other, and if that vote is gone.
+    `repeated` is that on the question that this one repeats, as seen from these sides, or None.
     """
 
     question: Question
@@ -221,14 +187,51 @@ class Vote:
 class Votes:
     """An open file of votes, made if it is missing and `create` is true; close it after use.
 
-    `seed` is that of the study's shuffling, drawn when the file was made. Raises `VotesError` if
+    `seed` is that of the study's shuffling, drawn when the file was made. Raises `UserError` if
     the file is missing, cannot be made, or is no file of votes.
     """
 
     def __init__(self, path, create=True):
         self.path, self._lock = os.fspath(path), threading.Lock()
-        self._connection = open_database(path, create)
-        (self.seed,) = self._connection.execute("SELECT seed FROM study").fetchone()
+        if not create and not os.path.isfile(path):
+            raise UserError(f"--votes={path}: the file of a study was expected. Received: none.")
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=30, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self.seed = self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise UserError(
+                f"--votes={path}: the file of a study, or a new one in a folder that can be "
+                f"written to, was expected. Received: {error}."
+            ) from error
+
+    def _prepare(self):
+        """Makes the tables of a new file; returns the seed."""
+        # A vote is on disk before it is answered. Without a write-ahead log: two processes that
+        # turn it on at once may fail without waiting, and so a study stays one file.
+        self._connection.execute("PRAGMA synchronous = EXTRA")
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        with self._writing() as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (layout,) = connection.execute("PRAGMA user_version").fetchone()
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                # Not as a script, which would end the transaction.
+                for statement in _TABLES.split(";\n"):
+                    connection.execute(statement)
+                connection.execute("INSERT INTO study VALUES (?)", (secrets.randbits(31),))
+                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {_LAYOUT}")
+            elif (application, layout) != (_APPLICATION, _LAYOUT):
+                raise UserError(
+                    f"--votes={self.path}: the file of a study of this version was expected. "
+                    "Received: another database. Choose another file."
+                )
+            return connection.execute("SELECT seed FROM study").fetchone()[0]
 
     def close(self):
         """Closes the file."""
@@ -238,19 +241,17 @@ class Votes:
     def add_models(self, fingerprints):
         """Makes models known, fingerprints by name; returns their numbers by name.
 
-        Raises `VotesError` if votes were cast on another model of that name.
+        Raises `UserError` if votes were cast on another model of that name.
         """
         with self._writing() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO models (name, fingerprint) VALUES (?, ?)",
+                fingerprints.items(),
+            )
+            known = dict(connection.execute("SELECT name, fingerprint FROM models"))
             for name, fingerprint in fingerprints.items():
-                known = connection.execute(
-                    "SELECT fingerprint FROM models WHERE name = ?", (name,)
-                ).fetchone()
-                if known is None:
-                    connection.execute(
-                        "INSERT INTO models (name, fingerprint) VALUES (?, ?)", (name, fingerprint)
-                    )
-                elif known[0] != fingerprint:
-                    raise VotesError(
+                if known[name] != fingerprint:
+                    raise UserError(
                         f"--votes={self.path} holds votes on another model of the name {name}. "
                         "Choose another file, or rename the folder of the new model."
                     )
@@ -258,11 +259,10 @@ class Votes:
 
     def add_photos(self, names):
         """Makes photos known, given by names by digest; returns their numbers by digest."""
-        # Names of files need not be text, and SQLite takes nothing else.
-        rows = [(digest, as_text(name)) for digest, name in names.items()]
         with self._writing() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO photos (digest, name) VALUES (?, ?)", rows
+                "INSERT OR IGNORE INTO photos (digest, name) VALUES (?, ?)",
+                [(digest, as_text(name)) for digest, name in names.items()],
             )
             numbers = dict(connection.execute("SELECT digest, id FROM photos"))
             return {digest: numbers[digest] for digest in names}
@@ -270,55 +270,47 @@ class Votes:
     def standing(self, voter, plan):
         """Returns the `Standing` of a voter, and asks the next question if none is open."""
         with self._writing() as connection:
-            asked, tokens, answered = {}, {}, []
             rows = connection.execute(
                 f"SELECT questions.id, token, choice, {_QUESTION} FROM questions "
                 "LEFT JOIN votes ON question = questions.id WHERE voter = ? ORDER BY questions.id",
                 (voter,),
             )
-            for key, token, choice, *question in rows.fetchall():
-                question = Question(*question)
-                if not plan.covers(question):
-                    continue
-                asked[key], tokens[key] = question, token
-                if choice is not None:
-                    answered.append(key)
-            key = next((key for key in asked if key not in answered), None)
-            if key is None:
-                key = self._ask(connection, voter, plan, asked, tokens)
-            last = tokens[answered[-1]] if answered else None
-            return Standing(len(answered), tokens.get(key), asked.get(key), last)
+            asked, answered, token, question = {}, [], None, None
+            for key, its_token, choice, *facts in rows.fetchall():
+                its_question = Question(*facts)
+                if plan.covers(its_question):
+                    asked[key] = its_question
+                    if choice is not None:
+                        answered.append(its_token)
+                    elif token is None:
+                        token, question = its_token, its_question
+            if token is None:
+                token, question = self._ask(connection, voter, plan, asked)
+            return Standing(len(answered), token, question, answered[-1] if answered else None)
 
     def vote(self, voter, token, choice):
-        """Stores a vote. The first vote on a question holds: a second one changes nothing.
-
-        Returns whether the voter was asked a question of that token; `choice` is one of `CHOICES`.
-        """
+        """Stores a vote, unless there is one; tells whether the voter was asked that question."""
         with self._writing() as connection:
-            key = self._key(voter, token)
-            if key is not None:
+            row = self._row(voter, token)
+            if row:
                 connection.execute(
-                    "INSERT OR IGNORE INTO votes VALUES (?, ?, datetime('now'))", (key, choice)
+                    "INSERT OR IGNORE INTO votes VALUES (?, ?, datetime('now'))", (row[0], choice)
                 )
-            return key is not None
+            return bool(row)
 
     def take_back(self, voter, token):
-        """Removes a vote, if it is there: its question is open again.
-
-        Returns whether the voter was asked a question of that token.
-        """
+        """Removes a vote, if there is one; tells whether the voter was asked that question."""
         with self._writing() as connection:
-            key = self._key(voter, token)
-            connection.execute("DELETE FROM votes WHERE question = ?", (key,))
-            return key is not None
+            row = self._row(voter, token)
+            if row:
+                connection.execute("DELETE FROM votes WHERE question = ?", row[:1])
+            return bool(row)
 
     def question(self, voter, token):
         """Finds the `Question` that a voter was asked by its token; None for any other."""
         with self._lock:
-            row = self._connection.execute(
-                f"SELECT {_QUESTION} FROM questions WHERE token = ? AND voter = ?", (token, voter)
-            ).fetchone()
-        return None if row is None else Question(*row)
+            row = self._row(voter, token)
+        return Question(*row[1:]) if row else None
 
     def all(self):
         """Reads all votes, in the order of asking, and the names of models by number, in order."""
@@ -334,12 +326,13 @@ class Votes:
 
     @contextlib.contextmanager
     def _writing(self):
-        """A transaction that no other thread or process can come between."""
-        with self._lock, transaction(self._connection):
-            yield self._connection
+        """A transaction that no other thread or process can come between; undone by an error."""
+        with self._lock, self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
 
-    def _ask(self, connection, voter, plan, asked, tokens):
-        """Adds the voter's next question to the file and to both dicts; returns its key."""
+    def _ask(self, connection, voter, plan, asked):
+        """Stores the voter's next question; returns its token and itself, or None for both."""
         counts = connection.execute(
             'SELECT photo, min("left", "right"), max("left", "right"), count(*) FROM votes '
             "JOIN questions ON questions.id = question WHERE repeats IS NULL GROUP BY 1, 2, 3"
@@ -347,89 +340,16 @@ class Votes:
         counts = {(photo, (low, high)): votes for photo, low, high, votes in counts}
         question = next_question(plan, voter, asked, counts)
         if question is None:
-            return None
+            return None, None
         token = secrets.token_urlsafe(12)
-        key = connection.execute(
+        connection.execute(
             f"INSERT INTO questions (token, voter, asked, {_QUESTION}) "
             "VALUES (?, ?, datetime('now'), ?, ?, ?, ?)",
-            (token, voter, *dataclasses.astuple(question)),
-        ).lastrowid
-        asked[key], tokens[key] = question, token
-        return key
+            (token, voter, *question),
+        )
+        return token, question
 
-    def _key(self, voter, token):
-        row = self._connection.execute(
-            "SELECT id FROM questions WHERE token = ? AND voter = ?", (token, voter)
+    def _row(self, voter, token):
+        return self._connection.execute(
+            f"SELECT id, {_QUESTION} FROM questions WHERE token = ? AND voter = ?", (token, voter)
         ).fetchone()
-        return None if row is None else row[0]
-
-
-class VotesError(UserError):
-    """A file of votes that cannot be used; the message is one line."""
-
-
-def open_database(path, create=True):
-    """Opens the file of a study, any number of which may be open at once, with `Votes`' errors.
-
-    Returns a `sqlite3.Connection` in autocommit mode, which any thread may use, one at a time.
-    """
-    if not create and not os.path.isfile(path):
-        raise VotesError(f"--votes={path}: the file of a study was expected. Received: none.")
-    try:
-        connection = sqlite3.connect(
-            path, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _prepare_tables(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-    except sqlite3.Error as error:
-        raise VotesError(
-            f"--votes={path}: the file of a study, or a new one in a folder that can be written "
-            f"to, was expected. Received: {error}."
-        ) from error
-    return connection
-
-
-@contextlib.contextmanager
-def transaction(connection):
-    """A transaction that no other process can come between; undone if the block raises."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _prepare_tables(connection, path):
-    # First, so that another program's file is left unchanged; and in this order, since another
-    # process may be creating the file.
-    num_tables = _num_tables(connection)
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    if num_tables and (application, layout) != (_APPLICATION, _LAYOUT):
-        raise VotesError(
-            f"--votes={path}: the file of a study of this version was expected. Received: another "
-            "database. Choose another file."
-        )
-    # A vote is on disk before it is answered. Without a write-ahead log: two processes that turn it
-    # on at once may fail without waiting, and so a study stays one file.
-    connection.execute("PRAGMA synchronous = EXTRA")
-    connection.execute("PRAGMA foreign_keys = ON")
-    with transaction(connection):
-        # Checked again, now that no other process can do the same.
-        if not _num_tables(connection):
-            # Not as a script, which would end the transaction.
-            for statement in _TABLES.split(";\n"):
-                connection.execute(statement)
-            connection.execute("INSERT INTO study VALUES (?)", (secrets.randbits(31),))
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {_LAYOUT}")
-
-
-def _num_tables(connection):
-    return connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

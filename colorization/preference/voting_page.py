@@ -9,37 +9,23 @@ import logging
 import secrets
 import signal
 import sqlite3
+import sys
 
 import flask
 import waitress
 import werkzeug.exceptions
 
 from colorization.preference.study import CHOICES
-from colorization.serving.web.app import address
+from colorization.serving.web.app import SECURITY, address
 
-_DAYS = 90
 _LONGEST_NAME = 64
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 def serve(app, listener, what):
     """Serves the application of a study until a signal ends it; prints its address and `what`."""
     # It reports each request that waits for a thread, if only for an instant.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-
-    def end(*_):
-        raise SystemExit(0)
-
-    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = waitress.create_server(
         app, sockets=[listener], ident=None, max_request_body_size=65_536
     )
@@ -69,9 +55,17 @@ def create_app(votes, plan, picture_path):
     app.config["MAX_CONTENT_LENGTH"] = 4096
     # Studies on other ports of this computer share their cookies.
     _add_voters(app, cookie=f"voter_{plan.seed:08x}")
-    _add_errors(app)
     _add_votes(app, votes, plan)
     _add_pictures(app, votes, plan, picture_path)
+
+    @app.errorhandler(werkzeug.exceptions.HTTPException)
+    def tell(error):
+        return {"error": error.description}, error.code
+
+    @app.errorhandler(sqlite3.Error)
+    def tell_of_storage(error):
+        return {"error": f"It could not be stored: {error}. Try again."}, 503
+
     return app
 
 
@@ -88,21 +82,11 @@ def _add_voters(app, cookie):
     def add_headers(response):
         if flask.g.get("is_new") and flask.request.endpoint != "static":
             response.set_cookie(
-                cookie, flask.g.voter, max_age=_DAYS * 86_400, httponly=True, samesite="Strict"
+                cookie, flask.g.voter, max_age=90 * 86_400, httponly=True, samesite="Strict"
             )
-        response.headers.update(_HEADERS)
+        response.headers.update(SECURITY)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
-
-
-def _add_errors(app):
-    @app.errorhandler(werkzeug.exceptions.HTTPException)
-    def tell(error):
-        return {"error": error.description}, error.code
-
-    @app.errorhandler(sqlite3.Error)
-    def tell_of_storage(error):
-        return {"error": f"It could not be stored: {error}. Try again."}, 503
 
 
 def _add_votes(app, votes, plan):
@@ -119,13 +103,11 @@ def _add_votes(app, votes, plan):
         question, choice = _text("question"), _text("choice")
         if choice not in CHOICES:
             flask.abort(422, f"choice is one of {', '.join(CHOICES)}. Received: {choice!r}.")
-        _must_exist(votes.vote(flask.g.voter, question, choice))
-        return _standing(votes, plan)
+        return _standing(votes, plan, votes.vote(flask.g.voter, question, choice))
 
     @app.post("/api/undo")
     def undo():
-        _must_exist(votes.take_back(flask.g.voter, _text("question")))
-        return _standing(votes, plan)
+        return _standing(votes, plan, votes.take_back(flask.g.voter, _text("question")))
 
     @app.post("/api/leave")
     def leave():
@@ -154,8 +136,10 @@ def _add_pictures(app, votes, plan, picture_path):
         return response
 
 
-def _standing(votes, plan):
-    """The state of the voter of this request."""
+def _standing(votes, plan, was_asked=True):
+    """The state of the voter of this request; 404 for a question that the voter was not asked."""
+    if not was_asked:
+        flask.abort(404, "This browser was not asked that question. Reload the page.")
     found, question = votes.standing(flask.g.voter, plan), None
     if found.question is not None:
         question = {
@@ -186,8 +170,3 @@ def _text(name):
     if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         flask.abort(422, f"{name} is a text of up to {_LONGEST_NAME} characters.")
     return value
-
-
-def _must_exist(found):
-    if not found:
-        flask.abort(404, "This browser was not asked that question. Reload the page.")

@@ -1,6 +1,7 @@
 """What networks do to chroma that no photo does.
 
-Pictures are float arrays of shape `(height, width, 3)` in CIE L*a*b*.
+Pictures are float arrays of shape `(height, width, 3)` in CIE L*a*b*. The figures are this
+project's own.
 """
 
 import cv2
@@ -13,36 +14,32 @@ MIN_SIZE = BLOCK + PERIOD - 1
 _QUIET = 0.1
 # L* or ab units from one pixel to the next but one.
 _EDGE, _FLAT, _NEAR = 10.0, 3.0, 4
-# Of `blotches`: pixels of the short side, of a window and of a region; units of L*.
+# Of `blotches`: blocks of the short side, of a window and of a region; units of L*.
 SHORT_SIDE, WINDOW, MIN_REGION, MOST_SPREAD = 128, 5, 64, 1.5
 
 
-def checkerboard(picture, period=PERIOD):
-    """Share of fine chroma that repeats at the period of up-sampling, in percent of the energy.
+def checkerboard(picture):
+    """Share of fine chroma that repeats every `PERIOD` pixels, in percent of its energy.
 
-    The mean over `period` x `period` pixels is taken off. In each block of `BLOCK` x `BLOCK` pixels
-    what is left is averaged over its repetitions: what survives repeats. Noise keeps `period**2 /
-    BLOCK**2` of its energy, a checkerboard all of it; it is 0 where there is no fine chroma beyond
-    the rounding of 8 bits. Every divisor of `period`, a divisor of `BLOCK`, counts too. What is
-    left over at the right and the bottom is ignored; a picture of less than `BLOCK + period - 1`
-    pixels on a side raises `ValueError`.
+    The mean over `PERIOD` x `PERIOD` pixels is subtracted. In each block of `BLOCK` x `BLOCK`
+    pixels the rest is averaged over its repetitions. Noise keeps 1.6 percent, a checkerboard all of
+    it; chroma without detail beyond the rounding of 8 bits gives 0. Raises `ValueError` if a side
+    is under `MIN_SIZE` pixels.
 
-    Source: this project, after the artifact in Odena et al., "Deconvolution and checkerboard
-    artifacts", 2016.
+    Source: the artifact is that of Odena et al., "Deconvolution and checkerboard artifacts", 2016.
     """
-    rows, columns = ((side - period + 1) // BLOCK for side in picture.shape[:2])
-    if rows < 1 or columns < 1:
+    if min(picture.shape[:2]) < MIN_SIZE:
         raise ValueError(
-            f"`checkerboard` needs {BLOCK + period - 1} pixels on a side. Received: "
-            f"shape={picture.shape}."
+            f"`checkerboard` needs {MIN_SIZE} pixels on a side. Received: shape={picture.shape}."
         )
-    ab = np.asarray(picture[: rows * BLOCK + period - 1, : columns * BLOCK + period - 1, 1:])
-    start = (period - 1) // 2
+    rows, columns = ((side - PERIOD + 1) // BLOCK for side in picture.shape[:2])
+    ab = np.asarray(picture[: rows * BLOCK + PERIOD - 1, : columns * BLOCK + PERIOD - 1, 1:])
+    start = (PERIOD - 1) // 2
     inner = np.s_[start : start + rows * BLOCK, start : start + columns * BLOCK]
-    fine = (ab - cv2.blur(ab, (period, period), anchor=(start, start)))[inner]
+    fine = (ab - cv2.blur(ab, (PERIOD, PERIOD), anchor=(start, start)))[inner]
     energy = np.mean(np.square(fine), dtype=np.float64)
-    repeats = BLOCK // period
-    blocks = fine.reshape(rows, repeats, period, columns, repeats, period, 2)
+    repeats = BLOCK // PERIOD
+    blocks = fine.reshape(rows, repeats, PERIOD, columns, repeats, PERIOD, 2)
     pattern = blocks.mean(axis=(1, 4))
     return float(100 * np.mean(np.square(pattern), dtype=np.float64) / max(energy, _QUIET))
 
@@ -50,15 +47,9 @@ def checkerboard(picture, period=PERIOD):
 def bleeding(truth, picture):
     """Chroma that fades beside an edge, where neither the photo's lightness nor its chroma changes.
 
-    Color that runs over an edge ends somewhere on the other side of it, with no reason in the
-    photo. So: among the pixels within 4 of an edge in the true lightness, those where both
-    lightness and true chroma are flat, and there the change of chroma in excess of the truth's.
-    Both are Lab of shape `(height, width, 3)`, at least 3 on a side. Returns the mean over these
-    pixels, ab units per pixel; 0 for the truth, for gray, and where there is no edge.
-
-    Source: this project. Published is the Cluster Discrepancy Ratio (Kim et al., "Deep edge-aware
-    interactive colorization against color-bleeding effects", 2021), which rests on superpixels and
-    on clusters of random start.
+    Taken are the pixels within 4 of an edge in the true lightness where both lightness and true
+    chroma are flat. Returns the mean change of chroma there in excess of the truth's, in ab units
+    per pixel; 0 for the truth, for gray, and where there is no edge.
     """
     light, true_change, change = (
         _change(truth[..., :1]),
@@ -76,32 +67,22 @@ def bleeding(truth, picture):
 def blotches(truth, picture):
     """Spread of chroma where lightness is flat: what a wall or a sky painted in patches shows.
 
-    Both pictures are averaged over square blocks of pixels, so that the short side is about
-    `SHORT_SIDE`; grain and the size of the photo then matter little. A block is flat if the
-    standard deviation of the true L* in the `WINDOW` x `WINDOW` blocks around it is below
-    `MOST_SPREAD`: no edge passes there, and L* changes by about one unit a block at most. Flat
-    blocks that touch by a side make a region; regions of fewer than `MIN_REGION` blocks are
-    dropped. The spread of a region is the root mean square distance of its blocks' ab from their
-    mean; the figure is its mean over all regions, each weighted by its area.
-
-    Where lightness is flat photos do change color, so that the truth has some blotches too. Both
-    are Lab of shape `(height, width, 3)`. Returns CIE units; 0 where ab is constant in every
-    region, and where there is no region.
-
-    Source: this project.
+    Both pictures are averaged over square blocks, so that the short side is about `SHORT_SIDE`. A
+    block is flat if the standard deviation of the true L* in the `WINDOW` x `WINDOW` blocks around
+    it is below `MOST_SPREAD`. Flat blocks that touch by a side make a region; regions of fewer than
+    `MIN_REGION` blocks are dropped. Returns the root mean square distance of a region's ab from its
+    mean, in CIE units, averaged over the regions by their area; 0 without regions. Photos have some
+    too.
     """
     lightness, ab = truth[..., 0], picture[..., 1:]
     factor = max(1, round(min(lightness.shape) / SHORT_SIDE))
-    if factor > 1:
-        rows, columns = (side // factor for side in lightness.shape)
-        lightness, ab = (
-            cv2.resize(
-                x[: rows * factor, : columns * factor],
-                (columns, rows),
-                interpolation=cv2.INTER_AREA,
-            )
-            for x in (lightness, ab)
+    rows, columns = (side // factor for side in lightness.shape)
+    lightness, ab = (
+        cv2.resize(
+            x[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA
         )
+        for x in (lightness, ab)
+    )
     # Around a middle level, since the variance is a difference of squares in 32 bits.
     light = np.asarray(lightness, np.float32) - 50
     mean, squares = (cv2.blur(x, (WINDOW, WINDOW)) for x in (light, light * light))

@@ -21,9 +21,8 @@ HUES = ("red", "yellow", "green", "blue", "gray")
 def colorfulness(picture, absolute=False):
     """How colorful people would call a picture: 0 gray, 15 slightly, 33 moderately, 59 highly.
 
-    It is of levels in `[0, 255]`: spread and mean of the opponent channels, signed as in the
-    source. With `absolute` they lose their signs, as in much published code. That is no other scale
-    of the same thing: half red, half cyan has no spread then.
+    Takes levels in `[0, 255]`. The opponent channels are signed, as in the source; with `absolute`
+    they are not, as in much published code, which is another figure.
 
     Source: Hasler and Suesstrunk, "Measuring colourfulness in natural images", 2003.
     """
@@ -35,11 +34,10 @@ def colorfulness(picture, absolute=False):
 
 
 def count_cells(truth, error):
-    """Counts pixels and their closeness for each true color of one picture.
+    """Counts the pixels of one picture by true color, from its Lab and `fidelity.ab_error`.
 
-    `truth` is Lab of shape `(height, width, 3)`, `error` of `fidelity.ab_error`. Returns float32 of
-    shape `(3, num_colors)`: the cells that the true colors lie in; the share of pixels in each; and
-    that share times their mean AuC. Every picture counts the same, at any size.
+    Returns float32 of shape `(3, num_colors)`: the cells that the true colors lie in, the share of
+    the pixels in each, and that share times their mean AuC.
     """
     cells = np.clip(np.round(truth[..., 1:] * (1 / STEP)), -REACH, REACH).astype(np.int32) + REACH
     cells = (cells[..., 0] * _SIDE + cells[..., 1]).ravel()
@@ -52,10 +50,7 @@ def count_cells(truth, error):
 
 
 def lay_out(counted):
-    """Lays what `count_cells` found of each photo out over all cells.
-
-    Returns float32 of shape `(num_photos, 2 * num_cells)`: shares, then closeness.
-    """
+    """Lays results of `count_cells` out over all cells: float32 `(num_photos, 2 * num_cells)`."""
     spread = np.zeros((len(counted), 2, _SIDE**2), np.float32)
     for row, one in zip(spread, counted, strict=True):
         row[:, one[0].astype(np.int32)] = one[1:]
@@ -65,11 +60,9 @@ def lay_out(counted):
 def balanced_auc(spread, frequencies):
     """Class-balanced AuC: every color that occurs counts the same, however rare.
 
-    Pixels are weighted by one over the frequency of their true color. With the frequencies of the
-    same photos it is the mean over the occurring cells of each one's mean closeness. `spread` is of
-    shape `(..., 2 * num_cells)`, of `lay_out`, averaged over photos; `frequencies`, `(2 *
-    num_cells,)`, is that of all photos, of which `spread` may hold a part. Returns percent, of
-    shape `(...)`.
+    Pixels are weighted by one over the frequency of their true color. `spread` is `lay_out`'s,
+    averaged over some photos, `(..., 2 * num_cells)`, `frequencies` the same of all photos,
+    `(2 * num_cells,)`. Returns percent, of shape `(...)`.
 
     Source: as `fidelity.auc`; there the frequencies are those of ImageNet.
     """
@@ -80,18 +73,12 @@ def balanced_auc(spread, frequencies):
 
 
 def hue_shares(spread):
-    """How much of the truth is of each hue: shares of the pixels, `(..., num_hues)`, as in `HUES`.
-
-    `spread` is of `lay_out`, `(..., 2 * num_cells)`, or its mean.
-    """
+    """Shares of the pixels that are of each of `HUES`, `(..., num_hues)`, from a `lay_out`."""
     return np.split(np.asarray(spread, np.float64), 2, axis=-1)[0] @ _GROUPS.T
 
 
 def hue_errors(spread):
-    """Mean distance in ab of the pixels whose true color is of each hue, `(..., num_hues)`.
-
-    They are CIE units, in the order of `HUES`; NaN for a hue that does not occur.
-    """
+    """Mean distance in ab of the pixels of each of `HUES`, `(..., num_hues)`; NaN for none."""
     closeness = np.split(np.asarray(spread, np.float64), 2, axis=-1)[1] @ _GROUPS.T
     found = hue_shares(spread)
     mean = np.divide(closeness, found, out=np.full_like(found, np.nan), where=found > 0)
@@ -100,7 +87,7 @@ def hue_errors(spread):
 
 
 def _groups():
-    """Which of `HUES` each cell is of: booleans of shape `(num_hues, num_cells)`."""
+    """Which of `HUES` each cell belongs to: booleans of shape `(num_hues, num_cells)`."""
     steps = np.arange(-REACH, REACH + 1) * STEP
     a, b = (axis.ravel() for axis in np.meshgrid(steps, steps, indexing="ij"))
     degrees = np.degrees(np.arctan2(b, a)) % 360

@@ -24,26 +24,24 @@ _AT_ONCE = 100
 def frechet_distance(features, other):
     """Frechet distance of the normal distributions that have the sets' means and covariances.
 
-    Biased upward, the more so the fewer the pictures; compare only sets of one size. They are of
-    shapes `(n, d)` and `(m, d)`, `n` and `m` at least 2. Returns the squared distance, as FID is; 0
-    for equal sets, to rounding.
+    Biased upward, the more so the fewer the pictures; compare only sets of one size, of at least 2.
+    Returns the squared distance, as FID is.
 
-    Source: Heusel et al., "GANs trained by a two time-scale update rule", 2017. The trace of the
-    root of the covariances' product is the nuclear norm of the product of their factors, so that no
-    matrix root is taken, which fewer pictures than features make singular.
+    Source: Heusel et al., "GANs trained by a two time-scale update rule", 2017.
     """
     (mean_1, factor_1), (mean_2, factor_2) = _moments(features), _moments(other)
+    # The trace of the root of the covariances' product is the nuclear norm of the product of their
+    # factors. The root itself would be singular with fewer pictures than features.
     mixed = np.linalg.svd(factor_1 @ factor_2.T, compute_uv=False).sum()
     traces = np.square(factor_1).sum() + np.square(factor_2).sum()
     return float(max(0.0, np.square(mean_1 - mean_2).sum() + traces - 2 * mixed))
 
 
 def frechet_interval(features, other):
-    """95 % interval of `frechet_distance`, by leaving out a tenth of the photos in turn.
+    """95 % interval of `frechet_distance` over at least 20 photos: its lower and its upper end.
 
-    Not by the bootstrap, whose samples hold fewer different photos and lie above the figure for
-    that alone. The interval covers chance, not the bias. Both sets are of shape `(n, d)`, of the
-    same photos, `n` at least 20. Returns its lower and its upper end.
+    A tenth of the photos is left out in turn. The bootstrap would lie above the figure, since its
+    samples hold fewer different photos.
 
     Source: the delete-a-group jackknife; Shao and Tu, "The Jackknife and Bootstrap", 1995.
     """
@@ -58,10 +56,8 @@ def kernel_distance(features, other):
     """Kernel distance (KID): squared maximum mean discrepancy under a cubic polynomial kernel.
 
     Unbiased: the mean of `k(x, x') + k(y, y') - k(x, y') - k(x', y)` over pairs of different
-    photos, so that a set is exactly 0 from itself. More than `MAX_BLOCK` photos are cut into blocks
-    of consecutive rows, of about equal size, whose distances are averaged: consecutive photos
-    should be no more alike than others. Both sets are of shape `(n, d)`, of the same photos, `n` at
-    least 2. The distance is about 0, and as often below, for sets from one distribution.
+    photos, at least 2, so that a set is exactly 0 from itself. More than `MAX_BLOCK` photos are cut
+    into blocks of consecutive rows, whose distances are averaged.
 
     Sources: Binkowski et al., "Demystifying MMD GANs", 2018 (kernel `(x.y / d + 1) ** 3`); Gretton
     et al., "A kernel two-sample test", 2012, lemma 6 (the U-statistic over pairs).
@@ -71,11 +67,7 @@ def kernel_distance(features, other):
 
 
 def kernel_samples(features, other, num_resamples, seed):
-    """`kernel_distance` of photos drawn with replacement, `(num_resamples,)`, for an interval.
-
-    Pairs of a photo with its own double are left out, as a photo with itself is. Equal seeds draw
-    equal sets.
-    """
+    """`kernel_distance` of photos drawn with replacement, `(num_resamples,)`, for an interval."""
     random, total = np.random.default_rng(seed), 0
     blocks = list(_blocks(features, other))
     for x, y in blocks:
@@ -114,13 +106,11 @@ def _kernel(x, y):
 
 
 def bootstrap_samples(statistics, figure=lambda means: means):
-    """Figures of photos drawn with replacement, `NUM_RESAMPLES` times.
+    """Figures of photos drawn with replacement, floats of shape `(NUM_RESAMPLES, ...)`.
 
     Equal numbers of photos are drawn alike, so that samples of two systems over the same photos can
-    be subtracted. `statistics` is of shape `(num_photos, num_statistics)`; infinite values are
-    taken as they are: a mean with one of them is infinite. `figure` is a function from means,
-    `(num_resamples, num_statistics)`, to figures, `(num_resamples, ...)`; default the means
-    themselves. Returns floats of shape `(NUM_RESAMPLES, ...)`.
+    be subtracted. A mean with an infinite value is infinite. `figure` is a function from means,
+    `(num_resamples, num_statistics)`, to figures, `(num_resamples, ...)`.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
     """

@@ -22,9 +22,8 @@ def psnr(truth, picture):
 def ssim(truth, picture):
     """Structural similarity of `rgb`, in windows of 11 x 11 under a Gaussian of 1.5.
 
-    The mean over the three channels and over all windows that lie inside, 1 for equal pictures, as
-    scikit-image's `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`; not SSIM of gray
-    levels. `tf.image.ssim` takes ten times as long, and is off by 2e-5 on flat pictures. Raises
+    The mean over the three channels and over all windows that lie inside, as scikit-image's
+    `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`; not SSIM of gray levels. Raises
     `ValueError` if a side is shorter than 11.
 
     Source: Wang et al., "Image quality assessment: from error visibility to structural similarity",
@@ -64,9 +63,8 @@ def ab_error(truth, picture):
 def auc(error):
     """Area under the cumulative curve of ab errors, by pixel: its mean is Zhang's AuC.
 
-    The curve says which share of pixels is at most `t` away, for `t` from 0 to `AUC_LIMIT`. A pixel
-    enters it at its error, so that its share of the area, exactly and not by steps of `t`, is `1 -
-    error / AUC_LIMIT`. Returns percent for ab distances of any shape: 100 where there is no error.
+    The curve says which share of pixels is at most `t` away, for `t` from 0 to `AUC_LIMIT`: the
+    share of a pixel is `1 - error / AUC_LIMIT`. Returns percent, for ab distances of any shape.
 
     Source: Zhang, Isola, Efros, "Colorful Image Colorization", 2016, section 3.1.
     """
@@ -103,7 +101,9 @@ def ciede2000(lab, other):
     from_middle = np.square((light_1 + light_2) / 2 - 50)
     light_step = light_step / (1 + 0.015 * from_middle / np.sqrt(20 + from_middle))
     chroma_step = chroma_step / (1 + 0.045 * chroma)
-    hue_step = hue_step / (1 + 0.015 * chroma * _hue_weight(hue))
+    weight = 1 - 0.17 * np.cos(hue - 30 * _DEGREE) + 0.24 * np.cos(2 * hue)
+    weight += 0.32 * np.cos(3 * hue + 6 * _DEGREE) - 0.20 * np.cos(4 * hue - 63 * _DEGREE)
+    hue_step = hue_step / (1 + 0.015 * chroma * weight)
     # In blue the ellipses of equal difference are tilted.
     blue = (np.mod(hue, 2 * np.pi) / _DEGREE - 275) / 25
     rotation = -2 * _saturation(chroma) * np.sin(60 * _DEGREE * np.exp(-np.square(blue)))
@@ -115,13 +115,3 @@ def _saturation(chroma):
     # Chroma over 25, so that its seventh power stays within 32 bits.
     seventh = (chroma / 25) ** 7
     return np.sqrt(seventh / (seventh + 1))
-
-
-def _hue_weight(hue):
-    return (
-        1
-        - 0.17 * np.cos(hue - 30 * _DEGREE)
-        + 0.24 * np.cos(2 * hue)
-        + 0.32 * np.cos(3 * hue + 6 * _DEGREE)
-        - 0.20 * np.cos(4 * hue - 63 * _DEGREE)
-    )

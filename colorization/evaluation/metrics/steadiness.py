@@ -49,9 +49,7 @@ class Steadiness:
 
     @property
     def flicker(self):
-        """Mean change of chroma from frame to frame, of pixels that can be followed, in CIE units.
-
-        The mean distance in ab over all such pixels; cuts don't count; 0 if there are none.
+        """Mean change of ab from frame to frame, of pixels that can be followed; 0 for none.
 
         Source: this project, after the warp error of Lai et al., "Learning blind video temporal
         consistency", 2018, on chroma alone.
@@ -62,8 +60,7 @@ class Steadiness:
     def consistency(self):
         """Change of the distribution of colors over 1, 2 and 4 frames, commonly called CDC.
 
-        Mean Jensen-Shannon divergence, in nats, of the histograms of a channel: over the three
-        channels, all pairs of frames at each of these distances, and the distances. NaN of fewer
+        Mean Jensen-Shannon divergence, in nats, of the histograms of each channel. NaN of fewer
         than five frames.
 
         Source: Liu et al., "Temporally consistent video colorization with deep feature propagation
@@ -76,13 +73,12 @@ class Steadiness:
 
 
 def _divergence(one, other):
-    middle = (one + other) / 2
-    return (_relative_entropy(one, middle) + _relative_entropy(other, middle)) / 2
+    """Jensen-Shannon divergence of histograms along the last axis."""
 
+    def entropy(shares):
+        return -(shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=-1)
 
-def _relative_entropy(shares, others):
-    ratio = np.divide(shares, others, out=np.ones_like(shares), where=shares > 0)
-    return (shares * np.log(ratio)).sum(axis=-1)
+    return entropy((one + other) / 2) - (entropy(one) + entropy(other)) / 2
 
 
 def _follow(before, after):

@@ -19,15 +19,14 @@ import waitress
 import werkzeug.exceptions
 from waitress import wasyncore
 
-from colorization.serving.web import ServeError, openapi, service, uploads
+from colorization.serving.web import openapi, service, uploads
 from colorization.serving.web.uploads import Problem
+from pipelines.errors import UserError
 from pipelines.photos import formats
 
 # What a form adds to its photo: boundaries, names, a few numbers.
 FORM_BYTES = 1 << 16
-# Werkzeug counts what it has received and not yet stored as well: pieces of the file.
-_FORM_MEMORY = 1 << 20
-_SECURITY = {
+SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -44,22 +43,13 @@ _SAMPLES = (
     ("chelsea", "A cat"),
     ("coffee", "A cup of coffee"),
 )
-_IDLE_SECONDS = 60
-# waitress hangs up on a body that is larger than this multiple of the limit. Smaller ones it
-# receives whole, so that the client, which only then listens, is told what the limit is.
-_RECEIVED = 4
-_MAX_CONNECTIONS = 1000
-# For what takes no photo, as the page itself and the health check do.
-_SPARE_THREADS = 4
-# Beyond these, a request's bytes go to disk.
-_BUFFERED_BYTES = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """What one server takes on.
 
-    Attributes:
+    Args:
         max_bytes: Size of the largest photo file.
         max_pixels: Pixels of the largest photo, all its pages together.
         max_queue: Photos that may wait while others are colored.
@@ -85,29 +75,27 @@ def create_app(colorizer, limits=None):
     app.config.update(
         # The decisive limit is the photo's own; these are for the rest of the form.
         MAX_CONTENT_LENGTH=limits.max_bytes + FORM_BYTES,
-        MAX_FORM_MEMORY_SIZE=_FORM_MEMORY,
+        # Werkzeug counts what it has received and not yet stored as well: pieces of the file.
+        MAX_FORM_MEMORY_SIZE=1 << 20,
         MAX_FORM_PARTS=20,
     )
     app.json.sort_keys = False
     work = service.WorkQueue(limits.workers, limits.max_queue, limits.timeout)
     metrics = service.Metrics(work)
     app.extensions["work_queue"] = work
-    _add_pages(app, _about(colorizer, limits), metrics, work)
-    knobs = uploads.knobs(uploads.max_variants(colorizer))
-    _add_api(app, service.Service(colorizer, limits, work, metrics), knobs)
-    _add_answers(app, metrics)
-    return app
-
-
-def _about(colorizer, limits):
-    return {
+    about = {
         "model": {name: colorizer.description[name] for name in ("name", "version")},
         "max_bytes": limits.max_bytes,
         "max_pixels": limits.max_pixels,
-        "max_variants": uploads.max_variants(colorizer),
+        # Each takes the network's time and a preview's bytes.
+        "max_variants": uploads.MAX_VARIANTS if colorizer.description["gives_variants"] else 1,
         "takes_hints": bool(colorizer.description.get("takes_hints")),
         "gives_suggestions": bool(colorizer.description.get("gives_suggestions")),
     }
+    _add_pages(app, about, metrics, work)
+    _add_api(app, colorizer, limits, work, metrics, uploads.knobs(about["max_variants"]))
+    _add_answers(app, metrics)
+    return app
 
 
 def _add_pages(app, about, metrics, work):
@@ -141,20 +129,23 @@ def _add_pages(app, about, metrics, work):
         return flask.Response(metrics.text(), content_type=metrics.media_type)
 
 
-def _add_api(app, served, knobs):
+def _add_api(app, colorizer, limits, work, metrics, knobs):
+    def color(job, known):
+        upload, result = service.color(job, known, colorizer, limits, work)
+        metrics.pixels.inc(upload.num_pixels)
+        return upload, result
+
     @app.post("/api/preview")
     def preview():
-        _, answer = served.color(service.preview, knobs)
-        return answer
+        return color(service.preview, knobs)[1]
 
     @app.post("/api/suggest")
     def suggest():
-        _, answer = served.color(service.suggest, uploads.PLACE)
-        return answer
+        return color(service.suggest, uploads.PLACE)[1]
 
     @app.post("/api/colorize")
     def colorize():
-        upload, file = served.color(service.colorize, knobs)
+        upload, file = color(service.colorize, knobs)
         answer = flask.send_file(
             file,
             mimetype=formats.by_suffix(upload.name).media_type,
@@ -172,16 +163,16 @@ def _add_answers(app, metrics):
         flask.g.start = time.monotonic()
         # Another site's page, open in the browser of whoever runs this, could not read an answer,
         # but it could keep the machine busy.
-        if flask.request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            if flask.request.method == "POST":
-                raise Problem("cross-site", "Photos are taken from this server's own page only.")
+        site = flask.request.headers.get("Sec-Fetch-Site", "none")
+        if flask.request.method == "POST" and site not in ("none", "same-origin"):
+            raise Problem("cross-site", "Photos are taken from this server's own page only.")
 
     @app.after_request
     def finish(answer):
-        answer.headers.update(_SECURITY)
-        static = flask.request.endpoint in ("index", "api", "static")
-        answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
+        answer.headers.update(SECURITY)
         endpoint = flask.request.endpoint or "none"
+        static = endpoint in ("index", "api", "static")
+        answer.headers["Cache-Control"] = "no-cache" if static else "no-store"
         metrics.requests.labels(endpoint, answer.status_code).inc()
         metrics.seconds.labels(endpoint).observe(time.monotonic() - flask.g.start)
         return answer
@@ -202,7 +193,7 @@ def _add_answers(app, metrics):
 def listen(host, port):
     """Opens a socket that listens; port 0 takes a free one.
 
-    Raises `ServeError` if the address is none of this machine, or the port is taken or forbidden.
+    Raises `UserError` if the address is none of this machine, or the port is taken or forbidden.
     """
     listener = None
     try:
@@ -217,7 +208,7 @@ def listen(host, port):
     except OSError as error:
         if listener is not None:
             listener.close()
-        raise ServeError(
+        raise UserError(
             f"{host}:{port}: expected an address to listen on. Received: "
             f"{error.strerror or error}. Choose another --host or --port."
         ) from error
@@ -243,14 +234,19 @@ class Server:
             app,
             map=self._map,
             sockets=[listener],
-            threads=limits.workers + limits.max_queue + _SPARE_THREADS,
-            connection_limit=_MAX_CONNECTIONS,
-            channel_timeout=_IDLE_SECONDS,
+            # Four for what takes no photo, as the page itself and the health check do.
+            threads=limits.workers + limits.max_queue + 4,
+            connection_limit=1000,
+            # Seconds that a connection may be idle.
+            channel_timeout=60,
             cleanup_interval=1,
             # So that a client that goes away is noticed.
             channel_request_lookahead=1,
-            inbuf_overflow=_BUFFERED_BYTES,
-            max_request_body_size=_RECEIVED * (limits.max_bytes + FORM_BYTES),
+            # Beyond these, a request's bytes go to disk.
+            inbuf_overflow=1 << 17,
+            # It hangs up on larger bodies. Smaller ones it receives whole, so that the client,
+            # which only then listens, is told what the limit is.
+            max_request_body_size=4 * (limits.max_bytes + FORM_BYTES),
             # More connections than `select` knows.
             asyncore_use_poll=True,
             ident=None,
@@ -261,7 +257,9 @@ class Server:
         while not stop.requested:
             self._turn()
         self._work.close()
-        self._refuse_connections()
+        self._server.accepting = False
+        self._server.del_channel(self._map)
+        self._server.socket.close()
         end = time.monotonic() + self._grace
         while self._is_busy() and time.monotonic() < end:
             self._turn()
@@ -271,11 +269,6 @@ class Server:
     def _turn(self):
         # With a timeout, so that deadlines are kept and a stop is noticed.
         wasyncore.loop(timeout=0.25, use_poll=True, map=self._map, count=1)
-
-    def _refuse_connections(self):
-        self._server.accepting = False
-        self._server.del_channel(self._map)
-        self._server.socket.close()
 
     def _is_busy(self):
         channels = self._server.active_channels.values()

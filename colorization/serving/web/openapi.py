@@ -23,18 +23,15 @@ _BODY = (
     "The photo file itself, of any media type: its first bytes say what it is. Or a form "
     "with one photo in it, and perhaps a mask and a reference, which may hold the parameters too."
 )
-_TEXT, _FLAG, _WHOLE, _POSITIVE = (
-    {"type": "string"},
-    {"type": "boolean"},
-    {"type": "integer"},
-    {"type": "integer", "minimum": 1},
-)
-_VERSION = {"type": ["integer", "string"]}
+_TEXT, _FLAG, _WHOLE = ({"type": name} for name in ("string", "boolean", "integer"))
+_POSITIVE = {"type": "integer", "minimum": 1}
 _PICTURE = {
     "type": "string",
     "description": "JPEG, or WebP where there is transparency, as a data URL.",
     "pattern": "^data:image/(jpeg|webp);base64,",
 }
+# Statuses that no photo sent to the right path gets, and those that say when to come again.
+_OF_OTHER_REQUESTS, _RETRIED = {404, 405}, {429, 503}
 
 
 def document(max_variants):
@@ -59,15 +56,7 @@ def document(max_variants):
 def _paths(knobs):
     pictures = {kind.media_type: {"schema": {}} for kind in formats.FORMATS if kind.writer}
     previewed = {name: knob for name, knob in knobs.items() if name != "variant"}
-    counters = {
-        "description": "Requests, failures, queue, latency, pixels, memory.",
-        "content": {"text/plain": {"schema": _TEXT}},
-    }
-    metrics = {
-        "operationId": "metrics",
-        "summary": "Counters in the text format of Prometheus.",
-        "responses": {"200": counters},
-    }
+    metrics = "Counts requests, failures, queue, latency, pixels and memory, for Prometheus."
     return {
         "/api/colorize": _post(
             "colorize",
@@ -91,9 +80,11 @@ def _paths(knobs):
             uploads.PLACE,
             _json("The colors.", "Suggestions"),
         ),
-        "/api/about": _get("about", "Names the model, and what it takes.", "About"),
-        "/healthz": _get("health", "Says whether the server takes photos.", "Health", 503),
-        "/metrics": {"get": metrics},
+        "/api/about": _get("about", _json("Names the model, and what it takes.", "About")),
+        "/healthz": _get("health", _json("Says whether the server takes photos.", "Health"), 503),
+        "/metrics": _get(
+            "metrics", {"description": metrics, "content": {"text/plain": {"schema": _TEXT}}}
+        ),
     }
 
 
@@ -113,7 +104,7 @@ def _post(name, summary, knobs, answer):
     pictures = {key: file | {"description": KNOBS[key].help} for key in uploads.PICTURES}
     files = {"photo": file} | pictures
     form = {"type": "object", "required": ["photo"], "properties": files | fields}
-    failures = {status for status, _ in uploads.REASONS.values()} - uploads.OF_OTHER_REQUESTS
+    failures = {status for status, _ in uploads.REASONS.values()} - _OF_OTHER_REQUESTS
     return {
         "post": {
             "operationId": name,
@@ -133,9 +124,9 @@ def _post(name, summary, knobs, answer):
     }
 
 
-def _get(name, summary, schema, *statuses):
-    answers = {"200": _json(summary, schema)} | _failures(statuses)
-    return {"get": {"operationId": name, "summary": summary, "responses": answers}}
+def _get(name, answer, *failures):
+    answers = {"200": answer} | _failures(failures)
+    return {"get": {"operationId": name, "summary": answer["description"], "responses": answers}}
 
 
 def _failures(statuses):
@@ -147,7 +138,7 @@ def _failures(statuses):
             if code == status
         ]
         answer = _json(" ".join(lines), "Problem", uploads.MEDIA_TYPE)
-        if status in uploads.RETRIED:
+        if status in _RETRIED:
             text = "Whole seconds after which the same request may succeed."
             answer["headers"] = {"Retry-After": {"description": text, "schema": _POSITIVE}}
         found[str(status)] = answer
@@ -160,15 +151,16 @@ def _json(description, schema, media_type="application/json"):
 
 
 def _schemas(knobs):
-    kinds = [kind.name for kind in formats.FORMATS]
-    model = {"name": _TEXT, "version": _VERSION}
+    model = {"name": _TEXT, "version": {"type": ["integer", "string"]}}
+    suggestion = _object(
+        color={"type": "string", "pattern": "^#[0-9a-f]{6}$"},
+        share={"type": "number", "minimum": 0, "maximum": 1},
+    )
     return {
         "Preview": _object(
             name=_TEXT,
-            kind={"enum": kinds},
-            width=_POSITIVE,
-            height=_POSITIVE,
-            num_pages=_POSITIVE,
+            kind={"enum": [kind.name for kind in formats.FORMATS]},
+            **dict.fromkeys(("width", "height", "num_pages"), _POSITIVE),
             has_colors=_FLAG,
             seed=knobs["seed"].schema(),
             saturation=knobs["saturation"].schema(),
@@ -177,21 +169,11 @@ def _schemas(knobs):
         ),
         "About": _object(
             model=_object(**model),
-            max_bytes=_WHOLE,
-            max_pixels=_WHOLE,
+            **dict.fromkeys(("max_bytes", "max_pixels"), _WHOLE),
             max_variants=_POSITIVE,
-            takes_hints=_FLAG,
-            gives_suggestions=_FLAG,
+            **dict.fromkeys(("takes_hints", "gives_suggestions"), _FLAG),
         ),
-        "Suggestions": _object(
-            suggestions={
-                "type": "array",
-                "items": _object(
-                    color={"type": "string", "pattern": "^#[0-9a-f]{6}$"},
-                    share={"type": "number", "minimum": 0, "maximum": 1},
-                ),
-            }
-        ),
+        "Suggestions": _object(suggestions={"type": "array", "items": suggestion}),
         "Health": _object(status={"const": "ok"}, **model),
         "Problem": _object(
             title=_TEXT,

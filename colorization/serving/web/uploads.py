@@ -1,9 +1,7 @@
-"""Photos in from requests, refused before they are decoded; and what is said of what goes wrong.
+"""Photos of requests, refused before they are decoded, and the problems that clients are told of.
 
 No byte of a request names a path. A photo is received into a folder of its own; its format is
 identified by its first bytes, and its size by its header, by the same libraries that decode it.
-
-What goes wrong becomes a problem document that programs and people can read.
 
 Source: RFC 9457 (Problem Details for HTTP APIs); RFC 6585 and RFC 9110 (Retry-After).
 """
@@ -23,10 +21,7 @@ from pipelines.photos import decoders, formats
 
 # Reason, which programs may act upon and by which failures are counted: status and meaning.
 REASONS = {
-    "bad-request": (
-        400,
-        "A parameter is unknown or out of range, or there is not one photo in the request.",
-    ),
+    "bad-request": (400, "A parameter is wrong, or there is not one photo in the request."),
     "aborted": (400, "The client went away before its turn came."),
     "cross-site": (403, "A page of another site sent it."),
     "not-found": (404, "There is no such path."),
@@ -37,11 +32,7 @@ REASONS = {
     "too-many-pixels": (422, "The photo has more than `max_pixels` pixels."),
     "too-many-pages": (422, "The photo has more than 100 pages."),
     "unusable-picture": (422, "The photo is damaged."),
-    "unusable-hints": (
-        422,
-        "The hints are no such JSON or don't suit the photo, the reference has no colors, or the "
-        "model takes or suggests none.",
-    ),
+    "unusable-hints": (422, "Hints or reference don't suit the photo, or the model takes none."),
     "no-such-variant": (422, "The model sees fewer colorings of the photo."),
     "busy": (429, "The queue is full."),
     "internal": (500, "An error of the server, which its log explains."),
@@ -51,10 +42,7 @@ REASONS = {
     "worked-too-long": (504, "Coloring this photo takes longer than this server allows."),
     "no-space": (507, "The server has no room for the photo now."),
 }
-# Statuses that no photo sent to the right path gets, and those that say when to come again.
-OF_OTHER_REQUESTS, RETRIED = {404, 405}, {429, 503}
 MEDIA_TYPE = "application/problem+json"
-# Each takes the network's time and a preview's bytes.
 MAX_VARIANTS = 8
 MAX_PAGES = 100
 _LONGEST_NAME = 100
@@ -72,12 +60,9 @@ PLACE = {
 
 
 class Problem(Exception):
-    """A request that is not fulfilled.
+    """A request that is not fulfilled: one of `REASONS`, and one line for people.
 
-    Args:
-        reason: One of `REASONS`.
-        detail: One line for people: what was expected, what was received, what to do.
-        retry_after: Seconds after which the same request may succeed, or None.
+    `retry_after` are the seconds after which the same request may succeed, or None.
     """
 
     def __init__(self, reason, detail, retry_after=None):
@@ -99,31 +84,17 @@ class Problem(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """A photo that was received.
+    """A photo that was received, and the paths of those of `PICTURES` that came with it.
 
-    Attributes:
-        path: Where it lies.
-        kind: Its `formats.Format`.
-        num_pixels: Of all its pages together; 0 where its header does not say.
-        name: Name for its colored version, safe to save by: no folders, no control characters.
-        pictures: Dict of where those of `PICTURES` lie that came with it.
+    `num_pixels` are those of all its pages, 0 where its header does not say; `name` is for its
+    colored version.
     """
 
     path: pathlib.Path
     kind: formats.Format
     num_pixels: int
     name: str
-    pictures: dict = dataclasses.field(default_factory=dict)
-
-    @property
-    def suffix(self):
-        """Suffix of the colored version: that of the photo's own kind, where it can be written."""
-        return pathlib.Path(self.name).suffix.lower()
-
-
-def max_variants(colorizer):
-    """Most colorings of a photo that may be asked for."""
-    return MAX_VARIANTS if colorizer.description["gives_variants"] else 1
+    pictures: dict
 
 
 def knobs(max_variants):
@@ -162,26 +133,34 @@ def read_options(values, known):
 
 def sentence(error):
     """The line of an error with a capital at its start."""
-    line = str(error)
-    return line[:1].upper() + line[1:]
+    return str(error)[:1].upper() + str(error)[1:]
 
 
 def receive(request, folder, name, max_bytes, max_pixels):
     """Stores the photo of Flask's request, a picture or a form, in an empty folder: an `Upload`.
 
     A form has one photo in it and perhaps some of `PICTURES`. `name` is the photo's at the client,
-    empty to take that of the form's file; the limits are of the file, and of all pages of a picture
-    together. Raises `Problem` if there is no picture, or it is too large.
+    empty to take that of the form's file. Raises `Problem` if there is no picture, or it is too
+    large.
     """
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem("encoded-body", "Send the photo itself, without a Content-Encoding.")
     path, pictures = pathlib.Path(folder, _FIELD), {}
     if request.mimetype == "multipart/form-data":
-        own_name = _store_file(request.files, path)
-        name = name or own_name
-        for field in request.files.keys() & PICTURES:
+        files = request.files
+        photos = [file for key in files if key not in PICTURES for file in files.getlist(key)]
+        if len(photos) != 1 or _FIELD not in files:
+            names = ", ".join(sorted(files))[:80] or "none"
+            raise Problem(
+                "bad-request",
+                f"Expected one file in a field named {_FIELD!r}. Received: {len(photos)} "
+                f"({names}).",
+            )
+        photos[0].save(path)
+        name = name or photos[0].filename or ""
+        for field in files.keys() & PICTURES:
             picture = pictures[field] = pathlib.Path(folder, field)
-            request.files[field].save(picture)
+            files[field].save(picture)
             _count_pixels(picture, _kind(picture), max_pixels)
     else:
         with open(path, "xb") as file:
@@ -197,18 +176,6 @@ def receive(request, folder, name, max_bytes, max_pixels):
     kind = _kind(path)
     num_pixels = _count_pixels(path, kind, max_pixels)
     return Upload(path, kind, num_pixels, safe_name(name, kind), pictures)
-
-
-def _store_file(files, path):
-    photos = [file for key in files if key not in PICTURES for file in files.getlist(key)]
-    if len(photos) != 1 or _FIELD not in files:
-        names = ", ".join(sorted(files))[:80] or "none"
-        raise Problem(
-            "bad-request",
-            f"Expected one file in a field named {_FIELD!r}. Received: {len(photos)} ({names}).",
-        )
-    photos[0].save(path)
-    return photos[0].filename or ""
 
 
 def _kind(path):
@@ -247,10 +214,10 @@ def _count_pixels(path, kind, max_pixels):
 
 
 def safe_name(name, kind):
-    """Makes the name of a colored photo of the name that its original has at the client.
+    """Makes the name of a colored photo, such as `grandmother_color.jpg`, of the original's.
 
-    For example `grandmother_color.jpg`: one part of a path, of at most 100 characters before
-    `_color`, that hides on no system and holds nothing that breaks headers, shells or disks.
+    It is one part of a path, of at most 100 characters before `_color`, that hides on no system and
+    holds nothing that breaks headers, shells or disks.
     """
     suffixes = kind.suffixes if kind.writer else (".png",)
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])

@@ -74,11 +74,8 @@ def test_distance_is_that_of_the_vectors(network):
     assert network.distance(PHOTO, PHOTO) == 0
 
 
-def test_figures_bear_the_name_of_the_network(network):
+def test_figures_bear_the_name_of_the_network_unless_it_is_the_standard_one(network):
     assert set(network.figures) == {"squeezenet-kid", "squeezenet-fid", "squeezenet-diversity"}
-
-
-def test_only_the_standard_network_gives_bare_names():
     standard = features.Features("torch-fidelity", {}, lambda x: x, None, is_standard=True)
     assert set(standard.figures) == {"kid", "fid", "torch-fidelity-diversity"}
 
@@ -109,13 +106,6 @@ def test_mistakes_are_named_in_one_line(text, message, squeezenet_file):
     with pytest.raises(EvaluationError, match=message) as caught:
         features.open_features(text.format(weights=squeezenet_file))
     assert "\n" not in str(caught.value)
-
-
-def test_weights_of_another_network_are_refused(tmp_path):
-    path = tmp_path / "other.weights.h5"
-    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(path)
-    with pytest.raises(EvaluationError, match="other.weights.h5: expected weights of SqueezeNet"):
-        features.open_squeezenet(str(path))
 
 
 def test_inception_without_a_network_says_what_to_do(monkeypatch):
@@ -164,7 +154,7 @@ def test_weights_that_cannot_be_downloaded_are_one_line():
     with pytest.raises(
         EvaluationError, match="lpips: .*downloaded.*no route.*lpips:FILE"
     ) as caught:
-        features._opened("lpips", None, fail)
+        features._opened("lpips", "weights", None, fail)
     assert "\n" not in str(caught.value)
 
 
@@ -233,9 +223,11 @@ def test_each_map_counts_alike(squeezenet_file):
     assert float(feature_distance(network, PICTURES[0], PICTURES[0])) == 0
 
 
-def test_another_file_is_refused_in_one_line(tmp_path):
-    (tmp_path / "other.h5").write_bytes(b"no weights")
-    for name in ("other.h5", "none.h5", "none.keras"):
+def test_other_files_are_refused_in_one_line(tmp_path):
+    (tmp_path / "torn.h5").write_bytes(b"no weights")
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    other.save_weights(tmp_path / "other.weights.h5")
+    for name in ("torn.h5", "other.weights.h5", "none.h5", "none.keras"):
         message = f"{name}: expected weights of SqueezeNet"
         with pytest.raises(EvaluationError, match=message) as caught:
             load_features(tmp_path / name)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from colorization.evaluation import EvaluationError, systems
+from colorization.evaluation import systems
 from colorization.inference.colorizer import Colorizer
 from colorization.inference.model_folder import ModelError
 from pipelines.color.bins import bin_centers
@@ -23,11 +23,6 @@ def test_mean_is_the_mean_of_the_prior_at_the_photos_lightness():
     assert system.description["ab"] == pytest.approx(expected, abs=1e-3)
 
 
-def test_mean_needs_a_model_that_tells_its_prior():
-    with pytest.raises(EvaluationError, match="--baseline=mean.*Received: plain"):
-        systems.mean({"name": "plain", "prior": None})
-
-
 @pytest.mark.slow
 def test_a_model_colors_by_the_code_of_the_command():
     system, description = systems.model(None)
@@ -35,15 +30,6 @@ def test_a_model_colors_by_the_code_of_the_command():
     np.testing.assert_array_equal(picture, Colorizer().colorize(RAMP))
     assert system.name == f"chroma {description['version']}"
     assert system.description["kind"] == "model" and len(system.description["weights_sha256"]) == 64
-
-
-def test_a_model_without_variants_is_refused_several(monkeypatch):
-    class Plain:
-        description = {"name": "plain", "version": 1, "gives_variants": False}
-
-    monkeypatch.setattr(systems, "Colorizer", lambda folder: Plain())
-    with pytest.raises(EvaluationError, match="--num_variants=1 is all.*plain.*Received: 3"):
-        systems.model("plain", 3)
 
 
 def test_no_model_is_no_system(tmp_path):

@@ -12,22 +12,14 @@ import waitress
 from colorization.preference import voting_page
 from colorization.preference.study import Plan, Votes
 from pipelines.photos.photo_files import write_picture
+from tests.colorization.serving.web import support
 
 playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="There is no Chromium."),
+    pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium"),
 ]
 LEVELS = {"secretmodel": 60, "gray": 120, "truth": 180}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -60,26 +52,8 @@ def study(tmp_path):
 @pytest.fixture
 def open_page(browser, study):
     """Opens the page in a browser of its own; errors on it fail the test."""
-    problems, contexts = [], []
-
-    def note(message):
-        # What the browser says of failed requests is what some tests are about.
-        if message.type == "error" and "status of 503" not in message.text:
-            problems.append(message.text)
-
-    def open_page(**options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: problems.append(error))
-        page.on("console", note)
-        page.goto(study[1])
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not problems
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(support.opened(browser, study[1], **options))
 
 
 def wait(page, *states):
@@ -166,54 +140,6 @@ def test_a_double_click_is_one_vote(open_page, study):
     page.dblclick("#left")
     wait(page, "open")
     assert page.inner_text("#count") == "2 of 6" and choices(study) == ["left"]
-
-
-def test_a_session_goes_on_after_the_page_is_loaded_again(open_page, study):
-    page = open_page()
-    start(page)
-    page.click("#left")
-    wait(page, "open")
-    shown = page.get_attribute("#left img", "src")
-    page.reload()
-    wait(page, "open")
-    assert page.inner_text("#count") == "2 of 6"
-    assert page.get_attribute("#left img", "src") == shown
-
-
-def test_two_browsers_at_once_are_two_voters(open_page, study):
-    pages = open_page(), open_page()
-    for page in pages:
-        start(page)
-    for page, key in zip(pages, ("ArrowLeft", "ArrowRight"), strict=True):
-        page.keyboard.press(key)
-        wait(page, "open")
-    votes, _ = study[0].all()
-    assert len({vote.voter for vote in votes}) == 2 and sorted(choices(study)) == ["left", "right"]
-
-
-def test_nothing_that_the_browser_sees_names_a_model(open_page):
-    page, seen, lengths = open_page(), [], {}
-
-    def listen(route):
-        response = route.fetch()
-        seen.append(f"{response.url} {response.headers} {response.body()}")
-        if "/picture/" in response.url:
-            question, _, side = response.url.rpartition("/")
-            lengths.setdefault(question, {})[side] = len(response.body())
-            assert not any(name in seen[-1] for name in LEVELS)
-        route.fulfill(response=response)
-
-    wait(page, "intro")
-    page.route("**", listen)
-    page.reload()
-    while (state := wait(page, "intro", "open", "done")) != "done":
-        seen.append(page.content())
-        page.click("#start" if state == "intro" else "#right")
-        page.wait_for_selector(f'body:not([data-state="{state}"])')
-    assert len(lengths) == 6 and len(seen) > 20
-    assert all(sides["left"] == sides["right"] for sides in lengths.values())
-    for text in seen:
-        assert not any(name in text for name in ("secretmodel", "digest", "0.jpg"))
 
 
 @pytest.mark.parametrize(

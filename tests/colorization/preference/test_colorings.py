@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from colorization.inference import threads
 from colorization.preference import colorings
 from colorization.preference.colorings import Model
 from pipelines.color.gray import to_gray
@@ -26,22 +25,20 @@ def album(tmp_path, picture_folder):
     return folder
 
 
-def prepare(album, models, only_colored=False, positions=None):
+def prepare(album, models, positions=None):
+    """Digests and problems, by the names of the photos."""
     source = opener.open_source(f"folder:{album}")
     positions = set(range(len(source.names))) if positions is None else positions
-    made = colorings.prepare(
-        source, positions, models, album.parent / "made", only_colored, threads.Stop()
-    )
-    return {pathlib.Path(photo.name).name: photo for photo in made}
+    made = colorings.prepare(source, positions, models, album.parent / "made")
+    return {pathlib.Path(name).name: (digest, problem) for name, digest, problem in made}
 
 
 def test_each_model_paints_each_photo_once(album):
     painted = []
     model = Model("inverter", "print", lambda rgb: painted.append(1) or 255 - rgb)
     found = prepare(album, [GRAY, model])
-    assert len(found) == 12 and not any(photo.problem for photo in found.values())
-    photo = found["03.png"]
-    path = colorings.picture_path(album.parent / "made", photo.digest, "print")
+    assert len(found) == 12 and not any(problem for _, problem in found.values())
+    path = colorings.picture_path(album.parent / "made", found["03.png"][0], "print")
     original = read_picture(album / "03.png")
     made = read_picture(path)
     assert made.shape == original.shape
@@ -68,10 +65,10 @@ def test_a_source_need_not_be_of_files(album):
     encoded = [(album / name).read_bytes() for name in ("00.png", "01.png")]
     elements = tf.data.Dataset.from_tensor_slices([*encoded, b"torn"])
     source = opener.Source("tfds:x", elements, ["x#0", "x#1", "x#2"], tf.identity, "")
-    made = colorings.prepare(source, {1, 2}, [GRAY], album.parent / "made", False, threads.Stop())
-    found = {photo.name: photo for photo in made}
-    assert found["x#1"].digest == hashlib.sha256(encoded[1]).hexdigest()
-    assert found["x#2"].problem.startswith(f"x#2: expected a {formats.READ_NAMES} picture")
+    made = colorings.prepare(source, {1, 2}, [GRAY], album.parent / "made")
+    (_, digest, _), (_, _, problem) = sorted(made)
+    assert digest == hashlib.sha256(encoded[1]).hexdigest()
+    assert problem.startswith(f"x#2: expected a {formats.READ_NAMES} picture")
 
 
 def test_damaged_files_are_named_and_left_out(album):
@@ -79,7 +76,7 @@ def test_damaged_files_are_named_and_left_out(album):
     (album / "torn.png").write_bytes((album / "00.png").read_bytes()[:-30])
     (album / "gone.jpg").symlink_to("nowhere")
     found = prepare(album, [GRAY])
-    bad = {name: photo.problem for name, photo in found.items() if photo.digest is None}
+    bad = {name: problem for name, (digest, problem) in found.items() if digest is None}
     assert set(bad) == {"text.jpg", "torn.png", "gone.jpg"} and len(found) == 15
     assert all(bad[name].startswith(f"{album / name}: ") for name in ("text.jpg", "torn.png"))
     assert str(album / "gone.jpg") in bad["gone.jpg"]
@@ -88,10 +85,10 @@ def test_damaged_files_are_named_and_left_out(album):
 
 def test_a_gray_photo_is_no_truth(album):
     write_picture(album / "old.png", to_gray(read_picture(album / "00.png")))
-    found = prepare(album, [GRAY, colorings.TRUTH], only_colored=True)
-    assert [name for name, photo in found.items() if photo.digest is None] == ["old.png"]
-    assert "has no colors" in found["old.png"].problem
-    assert prepare(album, [GRAY])["old.png"].digest is not None
+    found = prepare(album, [GRAY, colorings.TRUTH])
+    assert [name for name, (digest, _) in found.items() if digest is None] == ["old.png"]
+    assert "has no colors" in found["old.png"][1]
+    assert prepare(album, [GRAY])["old.png"][0] is not None
 
 
 def test_sixteen_bits_are_shown_in_eight(tmp_path):
@@ -99,8 +96,8 @@ def test_sixteen_bits_are_shown_in_eight(tmp_path):
     level = np.random.default_rng(0).integers(0, 65536, (3, 3, 3)).astype(np.uint16)
     photo = cv2.resize(level, (32, 32), interpolation=cv2.INTER_LINEAR)
     write_picture(tmp_path / "album" / "a.png", photo)
-    (found,) = prepare(tmp_path / "album", [colorings.TRUTH]).values()
-    made = read_picture(colorings.picture_path(tmp_path / "made", found.digest, "truth"))
+    ((digest, _),) = prepare(tmp_path / "album", [colorings.TRUTH]).values()
+    made = read_picture(colorings.picture_path(tmp_path / "made", digest, "truth"))
     np.testing.assert_allclose(made, photo / 257, atol=6)
 
 

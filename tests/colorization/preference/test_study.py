@@ -20,9 +20,9 @@ from colorization.preference.study import (
     Plan,
     Question,
     Votes,
-    VotesError,
     next_question,
 )
+from pipelines.errors import UserError
 
 PLAN = Plan(models=(1, 2, 3), photos=tuple(range(10, 22)), truth=9, num_questions=40, seed=5)
 ROOT = pathlib.Path(__file__).parents[3]
@@ -152,16 +152,6 @@ def test_a_voter_is_asked_one_question_at_a_time(study):
     assert votes.standing("w", plan).answered == 0
 
 
-def test_the_end(study):
-    votes, plan = study
-    for answered in range(6):
-        standing = votes.standing("v", plan)
-        assert standing.answered == answered
-        votes.vote("v", standing.token, "tie")
-    end = votes.standing("v", plan)
-    assert (end.answered, end.token, end.question, end.last) == (6, None, None, standing.token)
-
-
 def test_the_first_vote_on_a_question_holds(study):
     votes, plan = study
     token = votes.standing("v", plan).token
@@ -227,7 +217,7 @@ def test_a_study_goes_on_with_other_models_and_photos(study, path):
 
 def test_a_name_stands_for_one_model(study):
     votes, _ = study
-    with pytest.raises(VotesError, match="another model of the name m0. Choose another file"):
+    with pytest.raises(UserError, match="another model of the name m0. Choose another file"):
         votes.add_models({"new": "a", "m0": "other"})
     # Whole or not at all.
     assert set(votes.add_models({})) == {"m0", "m1"}
@@ -246,12 +236,12 @@ def test_files_that_are_no_study_are_left_as_they_are(tmp_path):
         connection.execute("CREATE TABLE t (x)")
     for path in (text, other):
         before = path.read_bytes()
-        with pytest.raises(VotesError, match=f"--votes={path}: the file of a study"):
+        with pytest.raises(UserError, match=f"--votes={path}: the file of a study"):
             Votes(path)
         assert path.read_bytes() == before
-    with pytest.raises(VotesError, match="was expected. Received: none"):
+    with pytest.raises(UserError, match="was expected. Received: none"):
         Votes(tmp_path / "gone.sqlite", create=False)
-    with pytest.raises(VotesError, match="unable to open"):
+    with pytest.raises(UserError, match="unable to open"):
         Votes(tmp_path / "no" / "folder.sqlite")
     assert sorted(tmp_path.iterdir()) == [text, other]
 

@@ -53,19 +53,6 @@ def test_a_session_from_start_to_end(client, study):
     assert standing["answered"] == 9 and len(study[1].all()[0]) == 9
 
 
-def test_a_vote_is_in_the_file_when_it_is_answered(client, study):
-    assert vote(client, "tie").status_code == 200
-    with contextlib.closing(sqlite3.connect(study[1].path)) as other:
-        assert other.execute("SELECT choice FROM votes").fetchall() == [("tie",)]
-
-
-def test_a_double_click_is_one_vote(client, study):
-    body = {"question": client.get("/api/standing").json["question"]["id"], "choice": "left"}
-    first, second = (client.post("/api/vote", json=body) for _ in range(2))
-    assert first.json == second.json and first.json["answered"] == 1
-    assert len(study[1].all()[0]) == 1
-
-
 def test_undo_opens_the_question_again(client):
     first = client.get("/api/standing").json
     last = vote(client).json["last"]

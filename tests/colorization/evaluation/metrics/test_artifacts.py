@@ -60,12 +60,6 @@ def test_pictures_smaller_than_a_block_are_refused():
         artifacts.checkerboard(np.zeros((34, 90, 3)))
 
 
-def test_neither_truth_nor_gray_bleeds():
-    gray = PHOTO * np.array([1, 0, 0], np.float32)
-    assert artifacts.bleeding(PHOTO, PHOTO) == 0
-    assert artifacts.bleeding(PHOTO, gray) == 0
-
-
 def _step():
     """Left half dark and red, right half light and gray."""
     lab = np.zeros((20, 40, 3), np.float32)

@@ -34,12 +34,6 @@ def test_fewer_pictures_than_features_are_no_matter():
     assert distances.frechet_distance(x @ turn, y @ turn) == pytest.approx(expected, rel=1e-7)
 
 
-def test_frechet_distance_of_one_dimension_is_the_closed_form():
-    x, y = np.array([[0.0], [2]]), np.array([[3.0], [7]])
-    expected = (5 - 1) ** 2 + (np.sqrt(8) - np.sqrt(2)) ** 2
-    assert distances.frechet_distance(x, y) == pytest.approx(expected)
-
-
 def test_a_set_is_no_distance_from_itself():
     x = _features(0, 40)
     assert distances.frechet_distance(x, x) == pytest.approx(0, abs=1e-9)

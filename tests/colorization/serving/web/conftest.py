@@ -1,6 +1,5 @@
 """Fixtures for tests of the web page."""
 
-import shutil
 import tempfile
 
 import numpy as np
@@ -44,14 +43,3 @@ def client(painter):
     limits = app.Limits(100_000, 10_000, max_queue=1, timeout=20, workers=1)
     with support.serving_app(painter, limits) as made:
         yield made.test_client()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()

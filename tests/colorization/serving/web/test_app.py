@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from colorization.inference.album import CannotGoOn
-from colorization.serving.web import app, uploads
+from colorization.serving.web import app, service, uploads
 from pipelines.photos import photo_files
 from tests.colorization.serving.web import support
 
@@ -181,6 +181,17 @@ def test_a_variant_that_the_model_does_not_see(client, photo):
 
 
 class TestQueue:
+    def test_it_gives_what_the_work_gives_and_raises_what_it_raises(self):
+        queue = service.WorkQueue(1, 1, timeout=20)
+        assert queue.run(lambda: 7) == 7
+        with pytest.raises(KeyError):
+            queue.run({}.popitem)
+        # This is also what the queue itself waits with.
+        with pytest.raises(TimeoutError, match="its own"):
+            queue.run(lambda: (_ for _ in ()).throw(TimeoutError("its own")))
+        queue.close(wait=True)
+        assert queue.num_running == queue.num_waiting == 0
+
     def post(self, made, photo, answers):
         thread = threading.Thread(
             target=lambda: answers.append(made.test_client().post("/api/colorize", data=photo))

@@ -120,27 +120,6 @@ def test_the_server_tells_whether_its_model_takes_hints(client, colorizer):
         assert not made.test_client().get("/api/about").json["takes_hints"]
 
 
-def test_a_form_of_several_megabytes_with_hints_is_taken_by_the_real_server(colorizer):
-    noise = np.random.default_rng(0).integers(0, 255, (1500, 2000), np.uint8)
-    photo = support.encode(noise)
-    fields = {"hints": text(POINT), "name": "scan.png"}
-    body = b"".join(
-        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    )
-    body += b'--b\r\nContent-Disposition: form-data; name="photo"; filename="x.png"\r\n\r\n'
-    body += photo + b"\r\n--b--\r\n"
-    head = (
-        "POST /api/colorize HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    assert len(photo) > 2_000_000
-    with support.running(colorizer, app.Limits(workers=1)) as (address, _):
-        answer = support.exchange(address, head.encode(), body, timeout=60)
-    head, _, _ = answer.partition(b"\r\n\r\n")
-    assert b" 200 " in head.splitlines()[0] and b"scan_color.png" in head
-
-
 def test_a_reference_in_the_form_gives_its_colors(client, colorizer):
     colorizer.engine.description["working_size"] = 128
     reference, gray, _ = scene()

@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from colorization.serving.web import ServeError, app
+from colorization.serving.web import app
+from pipelines.errors import UserError
 from tests.colorization.serving.web import support
 
 LIMITS = app.Limits(100_000, 10_000, max_queue=2, timeout=20, workers=1)
@@ -95,7 +96,18 @@ def chunked(count):
     return [head + b"Transfer-Encoding: chunked\r\n\r\n", *pieces, b"0\r\n\r\n"]
 
 
-@pytest.mark.parametrize("pieces", [[request(bytes(300_000))], chunked(10)])
+def form(photo, **fields):
+    """A request as `curl -F` sends it."""
+    disposition = b'--x\r\nContent-Disposition: form-data; name="'
+    parts = [disposition + f'{key}"\r\n\r\n{value}\r\n'.encode() for key, value in fields.items()]
+    file = disposition + b'photo"; filename="scan.png"\r\n\r\n' + photo + b"\r\n"
+    return request(
+        b"".join([*parts, file]) + b"--x--\r\n",
+        headers="Content-Type: multipart/form-data; boundary=x\r\n",
+    )
+
+
+@pytest.mark.parametrize("pieces", [[request(bytes(300_000))], chunked(10), [form(bytes(300_000))]])
 def test_what_is_too_large_is_received_and_answered(address, pieces):
     answer = support.exchange(address, *pieces)
     assert parsed(answer)[0] == 413
@@ -119,17 +131,6 @@ def test_the_server_itself_refuses_what_it_cannot_read(address, pieces, status):
     assert is_alive(address)
 
 
-def form(photo, **fields):
-    """A request as `curl -F` sends it."""
-    disposition = b'--x\r\nContent-Disposition: form-data; name="'
-    parts = [disposition + f'{key}"\r\n\r\n{value}\r\n'.encode() for key, value in fields.items()]
-    file = disposition + b'photo"; filename="scan.png"\r\n\r\n' + photo + b"\r\n"
-    return request(
-        b"".join([*parts, file]) + b"--x--\r\n",
-        headers="Content-Type: multipart/form-data; boundary=x\r\n",
-    )
-
-
 @pytest.mark.parametrize("megabytes", [0.01, 0.2, 3, 12])
 def test_forms_carry_photos_of_any_size(painter, megabytes):
     # Noise, which no format makes smaller.
@@ -138,17 +139,15 @@ def test_forms_carry_photos_of_any_size(painter, megabytes):
     assert len(photo) > megabytes * 1e6
     limits = app.Limits(20_000_000, 20_000_000, timeout=60, workers=1)
     with support.running(painter, limits) as (address, _):
-        for fields in ({}, {"name": "grandmother.png", "saturation": 0.5}):
+        for fields in (
+            {},
+            {"name": "grandmother.png", "saturation": 0.5, "hints": '{"hints": []}'},
+        ):
             answer = support.exchange(address, form(photo, **fields), timeout=60)
             assert parsed(answer)[0] == 200
             name = b"grandmother" if fields else b"scan"
             assert b"filename=" + name + b"_color.png" in answer
     assert [call["saturation"] for call in painter.calls] == [1.0, 0.5]
-
-
-def test_a_form_that_is_too_large_is_told_so(address):
-    answer = support.exchange(address, form(bytes(300_000)))
-    assert json.loads(parsed(answer)[1])["reason"] == "too-many-bytes"
 
 
 def test_stopping_finishes_what_was_begun_and_takes_nothing_new(painter, photo):
@@ -184,8 +183,8 @@ def test_a_taken_port_is_told_in_a_line():
     with app.listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         assert app.address(listener) == f"http://127.0.0.1:{port}"
-        with pytest.raises(ServeError, match=f"127.0.0.1:{port}: .*in use.*--port") as caught:
+        with pytest.raises(UserError, match=f"127.0.0.1:{port}: .*in use.*--port") as caught:
             app.listen("127.0.0.1", port)
     assert "\n" not in str(caught.value)
-    with pytest.raises(ServeError, match="--host"):
+    with pytest.raises(UserError, match="--host"):
         app.listen("no.such.host.invalid", 0)
