@@ -117,6 +117,12 @@ def test_exif_is_kept_byte_for_byte_but_for_what_is_mended(order):
     assert changed <= 1 + 2 + 2  # The orientation, two sizes, the offset of the thumbnail.
 
 
+def test_an_orientation_of_64_bits_is_mended():
+    entry = struct.pack("<HHHII", 1, 274, 16, 1, 26)
+    block = b"II*\0" + struct.pack("<I", 8) + entry + bytes(4) + struct.pack("<Q", 6)
+    assert exif.orientation_of(exif.upright(block, swapped=False)) == 1
+
+
 def test_a_broken_exif_block_raises_nothing():
     block = exif_block()
     for length in range(len(block)):
