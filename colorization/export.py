@@ -136,7 +136,7 @@ def _define_graph_flags(flags):
     flags.DEFINE_float(
         "smoothing",
         None,
-        "How far, as a share of the short side, predictions are averaged over places of like "
+        "How far, as a share of the short side, predictions are averaged over flat places of like "
         "lightness and texture, so that a wall has no patches. Makes paler: raise --saturation. "
         "0: not at all." + _INHERITED.format("0"),
         lower_bound=0,

@@ -256,8 +256,8 @@ def read_tags(picture):
 def to_rgb(picture, width, height, dtype, tags):
     """Converts a decoded frame, `av.VideoFrame`, to sRGB of shape `(height, width, 3)`.
 
-    The type is `np.uint8` or `np.uint16`. A smaller result is as sharp as what
-    the network sees of photos.
+    The type is `np.uint8` or `np.uint16`. A smaller result is as sharp as what the network
+    sees of photos.
     """
     converted = picture.reformat(
         width,

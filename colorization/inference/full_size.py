@@ -72,11 +72,12 @@ def _enlarge_alike(lightness, ab):
     return found
 
 
-def _neighbors(length, new_length):
-    places = (np.arange(new_length) + 0.5) * length / new_length - 0.5
-    places = np.clip(places, 0, length - 1).astype(np.float32)
-    first = np.floor(places).astype(int)
-    share = places - first
+def _neighbors(length, new_length, rows=slice(None)):
+    """`graph_steps._neighbors` for arrays, of some of the pixels."""
+    places = (np.arange(new_length)[rows] + 0.5) * length / new_length - 0.5
+    places = np.clip(places, 0, length - 1)
+    first = places.astype(int)
+    share = np.float32(places - first)
     return (first, 1 - share), (np.minimum(first + 1, length - 1), share)
 
 
@@ -145,12 +146,9 @@ def _enlarge_columns(affine, width):
 
 def _enlarge_rows(wide, rows, height):
     """Enlarges coefficients to some rows of the photo; returns the shape `(4, n, width)`."""
-    last = wide.shape[1] - 1
-    places = (np.arange(rows.start, rows.stop) + 0.5) * wide.shape[1] / height - 0.5
-    places = np.clip(places, 0, last)
-    aboves = places.astype(int)
-    shares = np.float32(places - aboves)[:, None]
-    tall = np.empty((4, len(places), wide.shape[2]), np.float32)
+    (aboves, _), (_, shares) = _neighbors(wide.shape[1], height, rows)
+    last, shares = wide.shape[1] - 1, shares[:, None]
+    tall = np.empty((4, len(aboves), wide.shape[2]), np.float32)
     for above in range(aboves[0], aboves[-1] + 1):
         between = slice(*np.searchsorted(aboves, (above, above + 1)))
         upper, lower = wide[:, above, None], wide[:, min(above + 1, last), None]

@@ -202,14 +202,12 @@ def enlarge_rows(coefficients, top, num_rows, height, width):
     These are `num_rows` from `top` on, the same as those of the whole enlargement, pixel centers
     aligned as in `tf.image.resize`.
     """
-    last = tf.shape(coefficients)[1] - 1
-    ratio = tf.cast(last + 1, tf.float32) / tf.cast(height, tf.float32)
-    rows = (tf.cast(tf.range(top, top + num_rows), tf.float32) + 0.5) * ratio - 0.5
-    above = tf.floor(rows)
-    weight = (rows - above)[:, None, None]
-    upper = tf.gather(coefficients, tf.clip_by_value(tf.cast(above, tf.int32), 0, last), axis=1)
-    lower = tf.gather(coefficients, tf.clip_by_value(tf.cast(above, tf.int32) + 1, 0, last), axis=1)
-    return tf.image.resize(upper + (lower - upper) * weight, [num_rows, width])
+    rows = slice(top, top + num_rows)
+    (above, _), (below, share) = _neighbors(tf.shape(coefficients)[1], height)
+    upper = tf.gather(coefficients, above[rows], axis=1)
+    lower = tf.gather(coefficients, below[rows], axis=1)
+    share = share[rows][:, None, None]
+    return tf.image.resize(upper + (lower - upper) * share, [num_rows, width])
 
 
 def apply(lightness, coefficients):
