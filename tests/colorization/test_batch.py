@@ -104,6 +104,7 @@ def colorized(subject, names, **options):
 NAMES = ("a.png", "b.jpg", "1931/c.jpg", "1931/d.tif")
 
 
+@pytest.mark.slow
 def test_pictures_are_byte_for_byte_those_of_colorize(run, subject):
     status, notes, more = run()
     assert (status, notes) == (1, "1 failed")
@@ -126,6 +127,7 @@ def test_a_dead_letter_says_what_colorize_says(run, subject):
     assert letters() == {"album/cut.png": str(error.value)}
 
 
+@pytest.mark.slow
 def test_a_second_run_colors_nothing_and_tries_the_failed_again(run):
     run()
     before = ages()
@@ -189,6 +191,7 @@ def test_photos_with_colors_are_kept_if_asked(run):
     assert pictures() == {}
 
 
+@pytest.mark.slow
 def test_photos_that_would_share_a_name_are_told_apart(run):
     for name in ("a.bmp", "a.gif"):
         shutil.copy("album/a.png", f"album/{name}")

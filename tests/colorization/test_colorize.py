@@ -365,6 +365,7 @@ def test_help_names_every_flag_and_needs_no_tensorflow():
     assert "repeat this option" not in done.stdout
 
 
+@pytest.mark.slow
 def test_the_released_model_colors_a_folder_and_says_nothing_else(tmp_path):
     (tmp_path / "album").mkdir()
     write_picture(tmp_path / "album/a.png", photo())

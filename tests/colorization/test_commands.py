@@ -95,6 +95,7 @@ def close_early(*arguments):
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_ends_quietly_where_nobody_reads(command):
     module = command if "." in command else f"colorization.{command}"

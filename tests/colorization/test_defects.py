@@ -42,6 +42,7 @@ def layers(recipe):
     return [layer for network in networks for layer in network.layers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", COLORNETS)
 def test_no_transposed_convolution_leaves_its_checkerboard(recipe):
     assert not [x for x in layers(recipe) if isinstance(x, keras.layers.Conv2DTranspose)]

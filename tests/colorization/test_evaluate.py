@@ -73,6 +73,7 @@ def test_tables_hold_the_model_and_its_baselines(folder, capsys):
     assert found["warmer 3"]["psnr"].count("[") == 1
 
 
+@pytest.mark.slow
 def test_records_say_what_the_figures_depend_on(folder, squeezenet_file):
     pathlib.Path("exclude.txt").write_text("album/val/00.png\tduplicate\n")
     status, output, _ = call(
@@ -137,6 +138,7 @@ def test_damaged_photos_are_named_and_the_others_measured(folder, capsys):
     assert found["data"]["left_out"] == {"damaged": 1, "gray": 1, "small": 0}
 
 
+@pytest.mark.slow
 def test_a_report_tells_of_all_sets_and_of_the_run(folder, capsys):
     assert evaluate.evaluate(folder, baseline=["gray"], report="new/report") == 0
     plain, _ = capsys.readouterr()

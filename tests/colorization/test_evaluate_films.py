@@ -44,6 +44,7 @@ def reels(tmp_path, monkeypatch):
         films.make_film(f"reels/{name}", pictures)
 
 
+@pytest.mark.slow
 def test_films_are_measured_as_films_and_frame_by_frame(reels, capsys):
     assert evaluate.evaluate_films(["reels"], baseline=["gray", "truth"], output="a.jsonl") == 0
     output, _ = capsys.readouterr()

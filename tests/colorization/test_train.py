@@ -208,6 +208,7 @@ def test_what_is_monitored_changes_nothing_but_what_is_best(
         export.open_run(str(tmp_path / "plain"), export.Settings(checkpoint="best"))
 
 
+@pytest.mark.slow
 def test_figures_of_one_picture_are_refused(pictures, tmp_path):
     (tmp_path / "one").mkdir()
     shutil.copy(pictures / "0.png", tmp_path / "one")

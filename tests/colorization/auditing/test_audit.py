@@ -76,6 +76,7 @@ def test_training_takes_the_list(photos, tmp_path, monkeypatch):
     assert survey.survey(source).num_usable == 2
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_no_half_file(photos, tmp_path):
     found = findings.audit(opener.open_source(f"folder:{photos}/val"))
     (tmp_path / "audit.json").mkdir()

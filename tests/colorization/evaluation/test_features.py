@@ -80,6 +80,7 @@ def test_figures_bear_the_name_of_the_network_unless_it_is_the_standard_one(netw
     assert set(standard.figures) == {"kid", "fid", "torch-fidelity-diversity"}
 
 
+@pytest.mark.slow
 def test_the_digest_tells_weights_apart_and_not_files(network, squeezenet_file, tmp_path):
     digest = network.protocol["weights_sha256"]
     copy = tmp_path / "copy.h5"
@@ -92,6 +93,7 @@ def test_the_digest_tells_weights_apart_and_not_files(network, squeezenet_file, 
     assert features.open_squeezenet(str(copy)).protocol["weights_sha256"] != digest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -213,6 +215,7 @@ def test_a_model_of_any_kind_serves(tmp_path):
     assert float(feature_distance(network, *PICTURES)) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_each_map_counts_alike(squeezenet_file):
     network = load_features(squeezenet_file)
     pairs = zip(*(network(255 * part) for part in PICTURES), strict=True)

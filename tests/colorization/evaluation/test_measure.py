@@ -94,6 +94,7 @@ def test_the_number_of_threads_changes_nothing(
     assert_alike(figures["warm"], summarize(evaluate(picture_folder)))
 
 
+@pytest.mark.slow
 def test_names_and_order_change_nothing(figures, picture_folder, tmp_path):
     for number, path in enumerate(reversed(sorted(picture_folder.rglob("*.*")))):
         (tmp_path / f"{number:02d}.png").write_bytes(path.read_bytes())
@@ -120,6 +121,7 @@ def test_systems_see_no_colors(picture_folder, monkeypatch):
     assert len(seen) == 12 and all((shown == shown[..., :1]).all() for shown in seen)
 
 
+@pytest.mark.slow
 def test_variants_are_told_about_of_models_only(picture_folder):
     networks = [TINY, PLAIN]
     found = evaluate(picture_folder, networks, num_variants=2)
@@ -156,6 +158,7 @@ def test_fid_comes_first_over_many_photos_and_bears_a_warning_over_few(picture_f
     assert order == ["tiny-fid", "tiny-kid"]
 
 
+@pytest.mark.slow
 def test_an_even_kernel_takes_vectors_of_one_length(picture_folder):
     found = evaluate(picture_folder)
     even = dataclasses.replace(TINY, has_even_kernel=True)

@@ -155,6 +155,7 @@ def test_photos_that_changed_meanwhile_are_left_out(picture_folder, tmp_path):
     assert len(shown) == 1 and report.sheet("album", shown).shape[1] == 1920
 
 
+@pytest.mark.slow
 def test_a_page_is_written_whole_or_not_at_all(written, picture_folder, tmp_path, monkeypatch):
     (tmp_path / "report.html").write_text("kept")
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
@@ -179,6 +180,7 @@ def test_every_picture_counts_alike_and_its_colors_are_counted():
     assert tally.counts[report.TRUTH][38, 35] == tally.counts[report.TRUTH][37, 0] == 64 * 64
 
 
+@pytest.mark.slow
 def test_the_history_of_a_run_is_drawn_with_validation_beside_training(tmp_path, picture_folder):
     (tmp_path / "history.csv").write_text(
         "epoch,loss,val_loss,psnr\n1,4.5,3.5,\n2,2.5,3.0,21.5\n3,2.0,nan,\n4,1.5,2.0,inf\n"

@@ -59,12 +59,14 @@ def test_a_sheet_has_rows_of_gray_colored_and_truth(pictures):
         np.testing.assert_array_equal(sheet[144:, across], pictures[column])
 
 
+@pytest.mark.slow
 def test_the_difference_of_a_run_and_itself_is_nothing(pictures):
     one = outcome(paint(0.1, 0.0), pictures)
     for value in runs.difference([one], [one]).values():
         np.testing.assert_array_equal([value.value, value.low, value.high], 0)
 
 
+@pytest.mark.slow
 def test_a_difference_is_that_of_the_means_and_turns_its_sign_with_the_sides(pictures):
     one, other = outcome(paint(0.1, 0.0), pictures), outcome(paint(-0.1, 0.2), pictures)
     forth, back = runs.difference([one], [other]), runs.difference([other], [one])
@@ -76,6 +78,7 @@ def test_a_difference_is_that_of_the_means_and_turns_its_sign_with_the_sides(pic
         assert back[name].value == pytest.approx(-expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_seeds_are_averaged(pictures):
     one, other = outcome(paint(0.1, 0.0), pictures), outcome(paint(-0.1, 0.2), pictures)
     both = runs.difference([one, other], [one])["psnr"].value
@@ -95,6 +98,7 @@ def test_red_is_farther_from_blue_than_from_red(pictures):
     assert red.figures["blue-error"].value > blue.figures["blue-error"].value
 
 
+@pytest.mark.slow
 def test_variants_differ_by_noise_alone(pictures):
     network = colornet(2, 4, noise_size=6)
     found = outcome(network, pictures[:4], "lab_128")
@@ -105,6 +109,7 @@ def test_variants_differ_by_noise_alone(pictures):
     assert "squeezenet-diversity" not in plain.figures
 
 
+@pytest.mark.slow
 def test_noise_reaches_the_picture_that_it_was_drawn_for(pictures):
     network, codec = colornet(2, 4, noise_size=6), codecs.CODECS["lab_128"]
     draws = np.random.default_rng(0).standard_normal((14, 6), np.float32)

@@ -90,6 +90,7 @@ def test_hints_are_lost_where_motion_is_not_trusted():
     assert [hint.x for hint in kept] == [50]
 
 
+@pytest.mark.slow
 def test_a_film_with_hints_that_was_ended_is_resumed_to_the_same_bytes(run, monkeypatch):
     monkeypatch.setattr(film_run, "_SEGMENT", 8)
     hints = [ENTRY, {"time": "0:00.9", "point": [100, 60], "color": "navy"}]

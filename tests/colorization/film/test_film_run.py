@@ -60,6 +60,7 @@ def run(film, tmp_path, monkeypatch, capfd):
     return call
 
 
+@pytest.mark.slow
 def test_a_film_is_colored_and_keeps_its_sound_and_its_times(run):
     assert run("film.mp4", "--output=color.mp4") == (0, ["Colored film.mp4: color.mp4"], [])
     before, after = films.read("film.mp4"), films.read("color.mp4")
@@ -71,6 +72,7 @@ def test_a_film_is_colored_and_keeps_its_sound_and_its_times(run):
     assert not list(pathlib.Path().glob(".color*"))
 
 
+@pytest.mark.slow
 def test_a_film_that_was_ended_at_any_frame_is_resumed_to_the_same_bytes(run, monkeypatch):
     monkeypatch.setattr(film_run, "_SEGMENT", 8)
     run("film.mp4", "--output=whole.mp4")
@@ -94,6 +96,7 @@ def test_a_film_that_was_ended_at_any_frame_is_resumed_to_the_same_bytes(run, mo
     assert one == other
 
 
+@pytest.mark.slow
 def test_what_another_model_or_option_began_is_begun_again(run, monkeypatch):
     def write(*frame):
         raise Killed

@@ -50,6 +50,7 @@ def test_the_highest_version_is_taken_or_the_one_named(chroma, subject):
     assert colorizer.Colorizer(str(chroma / "2")).description["version"] == 2
 
 
+@pytest.mark.slow
 def test_does_what_the_served_graph_does(chroma, subject, monkeypatch):
     served = tf.saved_model.load(str(chroma / "10"))
     photo = cv2.resize(noise(7, 5, 3), (41, 70))
@@ -162,6 +163,7 @@ def test_a_small_copy_gets_the_colors_of_the_whole_photo(undecided):
         np.testing.assert_allclose(one[20, 30, :3].astype(int), other[200, 300], atol=1)
 
 
+@pytest.mark.slow
 def test_threads_share_it(undecided):
     pictures = [noise(50, 40 + index, 3) for index in range(6)]
     with concurrent.futures.ThreadPoolExecutor(3) as pool:

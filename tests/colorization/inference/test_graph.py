@@ -81,6 +81,7 @@ def lightness(photo):
     return skimage.color.rgb2lab(photo)[..., 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1), (37, 53), (2, 3), (300, 64)])
 def test_any_size_keeps_size_and_lightness(random_colors, size):
     photo = noise(1, *size, 3)
@@ -89,6 +90,7 @@ def test_any_size_keeps_size_and_lightness(random_colors, size):
     assert np.abs(lightness(colored) - lightness(photo)).max() <= 1
 
 
+@pytest.mark.slow
 # The others differ from these in numbers alone, which tests of codecs hold.
 @pytest.mark.parametrize("codec", ["gray_rgb", "hinted_ab", "lab", "quantized_ab"])
 def test_every_codec_keeps_lightness(codec):
@@ -99,6 +101,7 @@ def test_every_codec_keeps_lightness(codec):
     assert np.abs(colored.astype(int) - photo).mean() > 1
 
 
+@pytest.mark.slow
 def test_a_known_color_is_what_skimage_makes_of_it(one_color):
     photo = np.broadcast_to(np.arange(90, 200, dtype=np.uint8)[:, None], (110, 40))
     colored = one_color(np.stack([photo] * 3, -1)[None], [20 / 110, -30 / 110])
@@ -162,6 +165,7 @@ def test_a_batch_of_two_is_two_batches_of_one(random_colors):
     np.testing.assert_allclose(random_colors.arrays(photos), np.stack(one_by_one), atol=1)
 
 
+@pytest.mark.slow
 def test_strips_are_the_whole(random_colors, monkeypatch):
     photos = noise(2, 75, 40, 3)
     whole = random_colors.arrays(photos).numpy().astype(int)
@@ -176,6 +180,7 @@ def test_strips_are_the_whole(random_colors, monkeypatch):
     np.testing.assert_allclose(np.concatenate(strips, axis=1), whole, atol=1)
 
 
+@pytest.mark.slow
 def test_sixteen_bits_are_the_same_photo_in_finer_steps(random_colors):
     photo = noise(1, 40, 30, 3)
     coefficients = random_colors.predict(photo)
@@ -237,6 +242,7 @@ def test_saved_and_loaded_it_is_the_same(random_colors, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_variants_begin_with_the_coloring_itself_and_a_seed_repeats_them():
     subject = colorizer("quantized_ab")
     photo = skimage.data.astronaut()[None, ::4, ::4]
@@ -290,6 +296,7 @@ def test_wrong_parts_are_named():
         graph.ColorizationGraph(network(2), codecs.CODECS["lab"], 40, 16)
 
 
+@pytest.mark.slow
 def test_noise_gives_as_many_colorings_as_asked_for(noisy):
     photo = noise(1, 40, 50, 3)
     assert noisy.gives_variants
@@ -301,6 +308,7 @@ def test_noise_gives_as_many_colorings_as_asked_for(noisy):
         assert np.abs(one - other).mean() > 0.1
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_colors_however_many_are_asked_for(noisy):
     photo = noise(1, 40, 50, 3)
     few, many = (noisy.variants(photo, 3, count).numpy() for count in (2, 5))

@@ -94,6 +94,7 @@ def test_plain_and_tiny_pictures_are_whole(shape, level):
     assert find_prints(np.full(shape, level)) == [(0, 0, *shape)]
 
 
+@pytest.mark.slow
 def test_large_pictures_are_searched_in_their_own_pixels():
     photo = lightness("coffee", (1200, 1600))
     (box,) = find_prints(framed(photo, (40, 60, 40, 60), 98.0))

@@ -43,6 +43,7 @@ def batch():
     return ab, logits
 
 
+@pytest.mark.slow
 def test_formula(batch):
     ab, logits = batch
     loss = quantized_crossentropy(WEIGHTS)(ab, logits)

@@ -38,12 +38,14 @@ def without_hint_weights(model):
     return other
 
 
+@pytest.mark.slow
 def test_without_hints_their_weights_have_no_say(network):
     other = without_hint_weights(network)
     np.testing.assert_array_equal(network(condition()), other(condition()))
     assert np.any(network(condition((9, 9))) != other(condition((9, 9))))
 
 
+@pytest.mark.slow
 def test_a_new_network_ignores_hints():
     model = chroma(5, widths=(8, 8, 8, 8))
     np.testing.assert_array_equal(model(condition()), model(condition((9, 9))))

@@ -28,6 +28,7 @@ def test_size_of_the_published_code():
     assert trainable == 31_037_633 - 2 * 64 * 9 + 65
 
 
+@pytest.mark.slow
 def test_down_and_upsampling_are_chosen_apart():
     for downsampling in ("max_pool", "strided"):
         for upsampling in ("transposed", "resize"):
@@ -88,6 +89,7 @@ def test_training_moves_the_way_of_the_noise(name):
     assert all(np.any(weight.numpy() != before[weight.path]) for weight in fed)
 
 
+@pytest.mark.slow
 def test_a_map_is_saved_with_its_size(tmp_path):
     model = colornet(2, 4, depth=2, noise_size=6, noise_map_size=16)
     model.save(tmp_path / "model.keras")

@@ -83,6 +83,7 @@ def test_shape_and_dtype(case):
     assert model.output_shape == (None, None, None, shape[-1])
 
 
+@pytest.mark.slow
 def test_save_and_reload(case, tmp_path):
     model, inputs, _ = case
     model.save(tmp_path / "model.keras")
@@ -108,6 +109,7 @@ def test_normalization_spans_replicas(case):
     assert norms and all(layer.synchronized for layer in moving)
 
 
+@pytest.mark.slow
 def test_training_moves_every_weight(case):
     model, inputs, shape = case
     before = model.get_weights()

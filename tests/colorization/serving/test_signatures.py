@@ -70,6 +70,7 @@ WHOLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_pixels_are_what_pillow_reads(name):
     pixels = shallow(WHOLE[name]).numpy()
@@ -79,6 +80,7 @@ def test_pixels_are_what_pillow_reads(name):
     np.testing.assert_allclose(pixels.astype(int), expected, atol=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_half_a_file_is_an_empty_picture(name):
     data = WHOLE[name][: len(WHOLE[name]) // 2]
@@ -86,6 +88,7 @@ def test_half_a_file_is_an_empty_picture(name):
     assert shallow(data).shape == (0, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("turn", range(1, 9))
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -98,6 +101,7 @@ def test_orientation_is_followed_as_pillow_does(kind, turn, order):
     np.testing.assert_allclose(shallow(data).numpy().astype(int), expected, atol=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [3, 4])
 def test_sixteen_bits_are_read_and_written_to_the_last(channels):
     order = [2, 1, 0, 3][:channels]
@@ -130,6 +134,7 @@ def png_of(width, height):
     return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(bytes(999)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "problem"),
     [

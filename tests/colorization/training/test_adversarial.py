@@ -86,6 +86,7 @@ def _updates(phases, epochs=1, steps=7):
     return [{(True, True): "both", (True, False): "g", (False, True): "d"}[m] for m in moved]
 
 
+@pytest.mark.slow
 def test_either_network_may_be_updated_now_and_then():
     # A critic has its steps before the generator has one.
     assert _updates(Phases(0, 3, 1, 7)) == ["d", "d", "both", "d", "d", "both", "d"]

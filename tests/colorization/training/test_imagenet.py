@@ -47,6 +47,7 @@ def test_features_halve_the_picture_five_times(encoder):
     assert shapes == [(32, 48, 16), (16, 24, 24), (8, 12, 40), (4, 6, 112), (2, 3, 320)]
 
 
+@pytest.mark.slow
 def test_training_keeps_the_statistics():
     model = efficientnet_lite0()
     picture = np.full((1, 32, 32, 3), 200, np.float32)
@@ -75,6 +76,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
         networks.load_imagenet_weights(efficientnet_lite0())
 
 
+@pytest.mark.slow
 def test_keras_saves_and_loads_it(encoder, tmp_path):
     encoder.save(tmp_path / "encoder.keras")
     again = keras.saving.load_model(tmp_path / "encoder.keras")
@@ -82,6 +84,7 @@ def test_keras_saves_and_loads_it(encoder, tmp_path):
     np.testing.assert_array_equal(again(picture)[-1], encoder(picture)[-1])
 
 
+@pytest.mark.slow
 def test_training_moves_every_weight():
     model = efficientnet_lite0()
     networks.load_imagenet_weights(model)

@@ -94,6 +94,7 @@ UPDATES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cosine", "step"])
 @pytest.mark.parametrize("rhythm", UPDATES, ids=str)
 def test_both_networks_follow_the_steps_of_the_run(rhythm, schedule):

@@ -1,6 +1,7 @@
 """Aged prints: the target stays, the gray changes, and clean crops keep their own lightness."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from pipelines.batches import augment
@@ -21,6 +22,7 @@ def aged(number, share=1.0, picture=None):
     return next(seeds.batch(number).as_numpy_iterator())
 
 
+@pytest.mark.slow
 def test_the_seed_decides():
     np.testing.assert_array_equal(aged(8), aged(8))
     assert len(np.unique(aged(8)[..., 3].reshape(8, -1), axis=0)) == 8
@@ -44,6 +46,7 @@ def test_the_picture_is_kept_except_under_a_border():
     np.testing.assert_array_equal(edge[..., :3], np.repeat(edge[..., 3:], 3, axis=-1))
 
 
+@pytest.mark.slow
 def test_other_film_sees_red_as_dark():
     red = np.broadcast_to(np.uint8([200, 20, 20]), (SIZE, SIZE, 3))
     own = aged(1, share=0.0, picture=red)[0, ..., 3].mean()

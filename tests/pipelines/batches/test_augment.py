@@ -59,6 +59,7 @@ def test_one_seed_gives_one_crop():
     assert one.dtype == tf.uint8 and one.shape == (SIZE, SIZE, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smallest_area", [0.1, 0.3, 0.7])
 def test_crops_of_a_square_cover_the_area_asked_for(smallest_area):
     height, width = windows(crops(coordinates(), smallest_area))
@@ -78,6 +79,7 @@ def test_crops_of_a_long_picture_are_cut_to_four_by_three(shape):
     assert np.minimum(height, width).min() > 57
 
 
+@pytest.mark.slow
 def test_crops_lie_everywhere():
     found = crops(coordinates(), 0.1)
     height, width = windows(found)
@@ -89,6 +91,7 @@ def test_crops_lie_everywhere():
         assert 0.4 < np.mean((start + end) / 2 < 120) < 0.6
 
 
+@pytest.mark.slow
 def test_half_of_the_crops_are_mirrored():
     left_to_right = crops(coordinates(), 0.5, flip=True)[:, 0, [0, -1], 0].astype(int)
     share = np.mean(left_to_right[:, 0] > left_to_right[:, 1])
@@ -97,6 +100,7 @@ def test_half_of_the_crops_are_mirrored():
     assert np.all(plain[:, 0] < plain[:, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(240, 240), (250, 100), (18, 25)])
 def test_a_jpeg_is_cut_where_any_picture_is(shape):
     """To within two pixels of a picture decoded at an eighth, at either end of the window."""
@@ -212,6 +216,7 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_eager_is_graph(name):
     seeds = np.int64([[5, 0], [5, 1], [5 + 2**40, 2**33]])

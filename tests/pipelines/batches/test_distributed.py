@@ -209,6 +209,7 @@ def test_nobody_there(address):
         distributed.connect(address)
 
 
+@pytest.mark.slow
 def test_a_service_without_all_workers():
     at, first, second = free_ports(3)
     server = dispatcher(at, [first, second])

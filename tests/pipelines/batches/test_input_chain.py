@@ -45,6 +45,7 @@ def colors(surveyed, tmp_path_factory):
     return surveyed(tmp_path_factory.mktemp("colors"), **greens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sizes",
     [[(1, 1), (1, 300), (300, 1)], pytest.param([(4000, 6000)], marks=pytest.mark.slow)],
@@ -63,6 +64,7 @@ def test_extreme_sizes_go_through(sizes, surveyed, tmp_path):
     np.testing.assert_allclose(centers.astype(int), np.tile(red, (len(sizes), 16, 16, 1)), atol=2)
 
 
+@pytest.mark.slow
 def test_batches_have_the_shapes_of_the_codec(pictures):
     for name, size in (("lab", 16), ("gray_rgb", 24)):
         codec = codecs.CODECS[name]
@@ -73,6 +75,7 @@ def test_batches_have_the_shapes_of_the_codec(pictures):
         assert [part.shape for part in next(chain.as_numpy_iterator())] == shapes
 
 
+@pytest.mark.slow
 def test_batches_follow_the_seed(pictures):
     first = train(*pictures, 6)
     assert not np.array_equal(first[0], train(*pictures, 1, seed=4)[0])
@@ -82,6 +85,7 @@ def test_batches_follow_the_seed(pictures):
     np.testing.assert_array_equal(first, train(*pictures, 6))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "buffer", [4, *(pytest.param(size, marks=pytest.mark.slow) for size in (1, 100))]
 )
@@ -96,6 +100,7 @@ def test_each_picture_comes_once_a_pass(colors, buffer):
         assert not np.array_equal(found.ravel(), other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buffer", [4, 100])
 def test_a_run_can_start_at_any_step(pictures, buffer):
     """Twelve pictures in fives: the third batch lies across the end of the first pass."""
@@ -112,12 +117,14 @@ def test_a_start_reads_nothing_that_came_before(pictures):
     assert sum(reads.values()) < 50
 
 
+@pytest.mark.slow
 def test_batches_of_any_size(colors):
     expected = order(*colors, 18, batch_size=5)
     for size in (1, 12, 30):
         assert order(*colors, 3, batch_size=size) == expected[: 3 * size]
 
 
+@pytest.mark.slow
 def test_crop_area_and_flip_are_taken_over(surveyed, tmp_path):
     """Red is the column and green the row, in one picture."""
     rows, columns = np.mgrid[:128, :128]
@@ -135,6 +142,7 @@ def test_crop_area_and_flip_are_taken_over(surveyed, tmp_path):
     assert abs(small).min() < 0.8 < abs(large).min()
 
 
+@pytest.mark.slow
 def test_jitter_is_another_for_every_picture_of_every_step(surveyed, tmp_path):
     source, found = surveyed(tmp_path, a=(200, 90, 30))
     still, jittered = (
@@ -145,6 +153,7 @@ def test_jitter_is_another_for_every_picture_of_every_step(surveyed, tmp_path):
     assert len(np.unique(jittered[:, :, 0, 0, 0].round(5))) == 15
 
 
+@pytest.mark.slow
 def test_codec_of_a_batch_is_the_codec_of_a_picture(colors):
     rgb = np.uint8([(250, 10 * i, 0) for i in range(12)])
     encoded = np.concatenate(CODEC.encode(rgb), axis=-1)
@@ -156,6 +165,7 @@ def test_codec_of_a_batch_is_the_codec_of_a_picture(colors):
     )
 
 
+@pytest.mark.slow
 def test_caches_change_nothing_but_the_reading(pictures, tmp_path):
     found = {}
     for cache in ("none", "memory", str(tmp_path)):
@@ -167,6 +177,7 @@ def test_caches_change_nothing_but_the_reading(pictures, tmp_path):
         assert set(reads.values()) == {1} if cache != "none" else min(reads.values()) >= 4
 
 
+@pytest.mark.slow
 def test_memory_lasts_over_many_passes_and_starts(pictures):
     source, reads = counted(pictures[0])
     found = train(source, pictures[1], 3, start=50, cache="memory")
@@ -175,6 +186,7 @@ def test_memory_lasts_over_many_passes_and_starts(pictures):
     assert set(reads.values()) == {2}  # Once for each of the two chains.
 
 
+@pytest.mark.slow
 def test_disk_serves_later_runs(pictures, tmp_path):
     train(*pictures, 1, cache=str(tmp_path))
     source, reads = counted(pictures[0])
@@ -184,12 +196,14 @@ def test_disk_serves_later_runs(pictures, tmp_path):
     assert os.listdir(tmp_path) == [f"pictures-{pictures[1].fingerprint}.tfrecord"]
 
 
+@pytest.mark.slow
 def test_disk_keeps_sources_apart(pictures, colors, tmp_path):
     train(*pictures, 1, cache=str(tmp_path))
     assert order(*colors, 3, cache=str(tmp_path)) == order(*colors, 3)
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_disk_forgets_what_an_interruption_left(pictures, tmp_path):
     def torn(path):
         return tf.py_function(lambda _: 1 / 0, [path], tf.string)
@@ -211,6 +225,7 @@ def test_wrong_caches(cache, pictures, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_center_batches_keep_the_order(surveyed, mixed):
     source, found = surveyed(mixed[0])
     chain = input_chain.center_batches(source, found, 16, 25)
@@ -232,6 +247,7 @@ def test_center_batches_keep_the_order(surveyed, mixed):
         assert abs(crop.astype(int) - expected).mean() < mean
 
 
+@pytest.mark.slow
 def test_prior_of_one_color_is_its_encoding(surveyed, tmp_path):
     other = np.full((90, 40, 3), (255, 0, 0))
     prior = input_chain.measure_prior(*surveyed(tmp_path, a=(255, 0, 0), b=other))
@@ -242,6 +258,7 @@ def test_prior_of_one_color_is_its_encoding(surveyed, tmp_path):
     np.testing.assert_allclose(prior @ centers, [80.09, 67.20], atol=5)
 
 
+@pytest.mark.slow
 def test_prior_of_two_colors_is_half_and_half(surveyed, tmp_path):
     other = np.full((90, 40, 3), (0, 0, 255))
     prior = input_chain.measure_prior(*surveyed(tmp_path, a=(255, 0, 0), b=other))

@@ -46,6 +46,7 @@ def stack(pairs):
     return np.stack(conditions), np.stack(targets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_every_picture_is_read_once_an_epoch(colored, count):
     # Two epochs of 21 pictures are seven batches of 6: the first ends within the fourth.
@@ -55,6 +56,7 @@ def test_every_picture_is_read_once_an_epoch(colored, count):
         assert set(collections.Counter(epoch).values()) == {1} and len(set(epoch)) == 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("cache", ["none", "memory"])
 def test_shares_are_the_whole_batch(colored, count, cache):
@@ -64,6 +66,7 @@ def test_shares_are_the_whole_batch(colored, count, cache):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_whole_batches_of_one_pass_are_dealt_out(colored, count):
     whole = list(input_chain.center_batches(*colored, 32, BATCH).as_numpy_iterator())

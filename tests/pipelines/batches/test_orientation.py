@@ -68,6 +68,7 @@ def folders(request, tmp_path_factory):
     return [surveyed(f"folder:{tmp_path / name}") for name in ("upright", "turned")]
 
 
+@pytest.mark.slow
 def test_pictures_are_seen_upright(folders):
     upright, turned = folders
     # JPEG rounds a turned block differently.
@@ -76,6 +77,7 @@ def test_pictures_are_seen_upright(folders):
         np.testing.assert_allclose(ours, theirs, atol=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache", ["memory", "folder"])
 def test_a_cache_keeps_the_orientation(folders, cache, tmp_path):
     (tmp_path / "cache").mkdir()
@@ -92,6 +94,7 @@ def test_a_survey_keeps_the_orientation(folders, tmp_path):
     assert folders[0][1].turned == []
 
 
+@pytest.mark.slow
 def test_skipped_pictures_do_not_shift_the_orientation(tmp_path):
     save(PIL.Image.new("RGB", (72, 48), (90, 90, 90)), tmp_path / "set" / "0.png", 3)
     save(upright_picture(1), tmp_path / "set" / "1.png", 6)
@@ -100,6 +103,7 @@ def test_skipped_pictures_do_not_shift_the_orientation(tmp_path):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("turns", "suffix"), [((6, 1), "png"), ((1, 8), "jpg"), ((5, 7), "jpg"), ((3, 3), "png")]
 )
@@ -114,6 +118,7 @@ def test_pairs_are_aligned_however_each_is_stored(turns, suffix, tmp_path):
     assert np.abs(color - gray).mean() < 1
 
 
+@pytest.mark.slow
 def test_pairs_that_differ_when_upright_are_left_out(tmp_path):
     # Stored alike, and seen in two shapes.
     for number in range(11):

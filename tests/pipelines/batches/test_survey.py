@@ -88,6 +88,7 @@ def on_white(share):
     return picture
 
 
+@pytest.mark.slow
 def test_survey_leaves_out_what_is_not_on_white(surveyed, tmp_path, caplog):
     whites = {f"{i}": on_white(share) for i, share in enumerate((0, 0.3, 0.8, 0.9, 1))}
     source, every = surveyed(tmp_path, gray=(255, 255, 255), **whites)
@@ -109,6 +110,7 @@ def test_survey_leaves_out_what_is_not_on_white(surveyed, tmp_path, caplog):
     assert len(list(survey.usable(source, found))) == 3
 
 
+@pytest.mark.slow
 def test_survey_stops_where_nothing_is_on_white(surveyed, tmp_path):
     source, _ = surveyed(tmp_path, a=(250, 0, 0), b=(250, 90, 0))
     message = "of 2 0 are gray and 2 lack a white background. .* or lower --white_background"
@@ -116,6 +118,7 @@ def test_survey_stops_where_nothing_is_on_white(surveyed, tmp_path):
         survey.survey(source, white_background=0.2)
 
 
+@pytest.mark.slow
 def test_fingerprint_follows_contents(surveyed, tmp_path):
     def store(name, level):
         cv2.imwrite(str(tmp_path / name), np.full((20, 24, 3), (0, level, 250), np.uint8))

@@ -144,6 +144,7 @@ def test_wild_predictions_decode_into_range(name):
     assert np.isfinite(rgb).all() and rgb.min() >= 0 and rgb.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODECS)
 def test_tf_data_equals_eager(name, rgb):
     codec = CODECS[name]

@@ -65,6 +65,7 @@ def test_the_seed_decides(truth, drawn):
     assert np.any(other[1] != drawn[1])
 
 
+@pytest.mark.slow
 def test_graph_gives_what_eager_does(truth, drawn):
     ab, mask = tf.function(hints.draw_hints)(truth, tf.constant([1, 7], tf.int64))
     np.testing.assert_array_equal(mask, drawn[1])

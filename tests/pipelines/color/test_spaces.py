@@ -157,6 +157,7 @@ def reduced(rgb):
     return spaces.reduce_chroma_to_gamut(spaces.lab_to_linear(lab))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("convert", "kind"),
     [

@@ -9,6 +9,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parents[3]
 SECONDS = 120
 READER = """
@@ -27,6 +29,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
 """
 
 
+@pytest.mark.slow
 def test_no_damaged_file_crashes_hangs_or_becomes_half_a_picture(damaged_folder):
     corpus = {path.name for path in damaged_folder.iterdir()}
     assert len(corpus) >= 200

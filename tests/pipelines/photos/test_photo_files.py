@@ -93,6 +93,7 @@ def channels(photo, count):
     return np.concatenate([*parts, photo.alpha[..., None]] if count % 2 == 0 else parts, axis=-1)
 
 
+@pytest.mark.slow
 @FEW
 @given(SIDES, SIDES, DEPTHS, st.sampled_from([1, 3, 4]), st.integers(0, 99))
 def test_reads_png_of_any_size_and_depth(tmp_path_factory, height, width, dtype, count, seed):

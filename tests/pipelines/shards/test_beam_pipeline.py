@@ -183,6 +183,7 @@ def test_names_that_are_no_text_survive(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_shards_can_be_sharded(shards, tmp_path):
     shard(f"records:{shards}", tmp_path / "again", num_shards=3)
     old, new = (open_source(f"records:{folder}") for folder in (shards, tmp_path / "again"))

@@ -45,6 +45,7 @@ def test_an_error_of_this_project_is_one_line():
         beam_runner.run(numbers(fail), beam_options=APART)
 
 
+@pytest.mark.slow
 def test_any_other_error_is_a_mistake_of_the_program():
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         beam_runner.run(numbers(lambda number: number / 0), beam_options=APART)

@@ -195,6 +195,7 @@ def test_tfds_slices_and_joins(prepared):
     assert len(joined.names) == 7
 
 
+@pytest.mark.slow
 def test_tfds_gives_the_same_training_batches_again(prepared):
     def first_batches():
         source = open_source("tfds:tiny_pictures")

@@ -36,6 +36,7 @@ def numbers(source):
     return [int(os.path.basename(name)[6:10]) for name in source.names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "split, first",
     [("", 1), (":train1", 1), (":train2", 4), (":val1", 10), (":test1", 19), (":test3", 25)],

@@ -102,6 +102,7 @@ def test_the_gray_picture_is_the_condition_under_the_same_crop_and_flip(uncached
     assert len({crop.tobytes() for crop in seen}) == len(seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [("jpg", "jpg"), ("jpg", "png")])
 def test_large_pairs_stay_in_place(kinds, tmp_path):
     """JPEGs are read at reduced size, which must not move one picture against the other."""
@@ -126,12 +127,14 @@ def test_lightness_of_the_gray_picture_is_what_lab_codecs_see(opened):
     np.testing.assert_array_equal(target, expected[0][1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache", ["memory", "disk"])
 def test_caches_keep_pairs(cache, opened, uncached, tmp_path):
     where = str(tmp_path) if cache == "disk" else cache
     np.testing.assert_array_equal(train(*opened, 5, cache=where), uncached)
 
 
+@pytest.mark.slow
 def test_a_run_on_pairs_can_start_at_any_step(opened, uncached):
     np.testing.assert_array_equal(train(*opened, 2, start=3), uncached[3:])
 
@@ -156,6 +159,7 @@ def test_150_pixels_become_the_size_of_the_network(opened):
     assert all(np.std(batch[:, edge, :, 1:]) > 0.05 for edge in (0, -1))
 
 
+@pytest.mark.slow
 def test_a_survey_names_pairs_of_two_sizes_and_damaged_partners(tmp_path, caplog):
     random = np.random.default_rng(1)
     for index in range(30):
@@ -174,6 +178,7 @@ def test_a_survey_names_pairs_of_two_sizes_and_damaged_partners(tmp_path, caplog
     assert train(source, found, 8)[0].shape == (4, 32, 32, 4)
 
 
+@pytest.mark.slow
 def test_a_survey_stops_at_more_than_a_tenth_of_two_sizes(tmp_path):
     random = np.random.default_rng(1)
     for index in range(8):
@@ -184,6 +189,7 @@ def test_a_survey_stops_at_more_than_a_tenth_of_two_sizes(tmp_path):
         survey.survey(open_source(specification(tmp_path)))
 
 
+@pytest.mark.slow
 def test_swapped_folders_are_gray(paired):
     swapped = f"pairs:color={paired / 'gray'},gray={paired / 'color'}"
     with pytest.raises(UserError, match="of 8 8 are gray"):
@@ -277,6 +283,7 @@ def test_folders_may_have_commas_in_their_names(tmp_path):
     assert opened.names == [f"{tmp_path}/a, b/1.png"]
 
 
+@pytest.mark.slow
 def test_pairs_are_joined_with_pairs_alone(opened, paired):
     one = specification(paired)
     joined = open_source(f"{one},{one}")
@@ -285,6 +292,7 @@ def test_pairs_are_joined_with_pairs_alone(opened, paired):
         open_source(f"{one},folder:{paired / 'color'}")
 
 
+@pytest.mark.slow
 def test_pairs_are_excluded_by_the_color_picture(opened, tmp_path):
     source = opened[0]
     (tmp_path / "list").write_text(f"{source.names[3]}\tugly\n")

@@ -98,6 +98,7 @@ def test_elements_are_places_and_not_pictures(specification, noisy, prepared):
         assert {source.read_gray(element).numpy() for element in elements} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
 def test_a_full_shuffle_from_disk_holds_no_pictures(tmp_path):
     folder, cache = tmp_path / "pictures", tmp_path / "cache"

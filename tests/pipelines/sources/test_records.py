@@ -80,6 +80,7 @@ def test_forms_of_all_shards(pattern, mixed_shards):
     assert len(open_source(f"records:{mixed_shards}{pattern}").names) == 61
 
 
+@pytest.mark.slow
 def test_some_shards_are_some_pictures(mixed_shards):
     parts = [open_source(f"records:{mixed_shards}/*-{i}-*") for i in ("00000", "0000[12]")]
     whole = open_source(f"records:{mixed_shards}/*")
@@ -90,6 +91,7 @@ def test_some_shards_are_some_pictures(mixed_shards):
     assert contents(joined) == contents(parts[0]) + contents(parts[1])
 
 
+@pytest.mark.slow
 def test_several_folders_at_once(mixed_shards, picture_folder, tmp_path):
     shutil.copytree(mixed_shards, tmp_path / "a")
     shard(f"folder:{picture_folder}", tmp_path / "b")
@@ -112,6 +114,7 @@ def test_a_copied_folder_is_the_same_source(copied, mixed_shards):
     assert listings[0] == listings[1] != listings[2]
 
 
+@pytest.mark.slow
 # Of a record: its length, that one's checksum, its data, their checksum.
 @pytest.mark.parametrize("places", [(0, 7), (8, 12, 300), (-4, -1)])
 def test_a_flipped_bit_costs_one_picture(places, copied):
@@ -129,6 +132,7 @@ def test_a_flipped_bit_costs_one_picture(places, copied):
     assert set(found.damaged) == damaged and found.num_usable == 60 - len(damaged)
 
 
+@pytest.mark.slow
 def test_what_a_cut_took_is_damaged_and_no_more(copied, caplog):
     told = listing(copied)
     path = copied / SHARD
@@ -145,6 +149,7 @@ def test_much_damage_stops(copied):
         survey.survey(open_source(f"records:{copied}"))
 
 
+@pytest.mark.slow
 def test_an_audit_names_what_can_be_excluded(mixed_shards, tmp_path):
     source = open_source(f"records:{mixed_shards}")
     found = dict(findings.audit(source).exclusions())

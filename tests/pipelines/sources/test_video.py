@@ -78,6 +78,7 @@ def numbers(source):
     return [int(pathlib.Path(name).stem) for name in source.names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every, expected", [("", [0, 20, 30, 40, 50]), (":12", range(0, 60, 12))])
 def test_every_nth_frame_is_taken_but_near_duplicates(every, expected, film_path):
     source = open_source(f"video:{film_path}{every}")

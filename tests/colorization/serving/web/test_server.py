@@ -131,6 +131,7 @@ def test_the_server_itself_refuses_what_it_cannot_read(address, pieces, status):
     assert is_alive(address)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("megabytes", [0.01, 0.2, 3, 12])
 def test_forms_carry_photos_of_any_size(painter, megabytes):
     # Noise, which no format makes smaller.

@@ -157,6 +157,7 @@ def addresses(count):
         return tuple(f"127.0.0.1:{server.getsockname()[1]}" for server in servers)
 
 
+@pytest.mark.slow
 def test_workers_that_come_one_after_the_other_meet():
     found = addresses(3)
 
@@ -169,6 +170,7 @@ def test_workers_that_come_one_after_the_other_meet():
             one.result(timeout=60)
 
 
+@pytest.mark.slow
 def test_those_that_do_not_come_are_named():
     found = addresses(3)
     with socket.create_server(("127.0.0.1", int(found[2].rpartition(":")[2]))):
