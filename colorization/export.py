@@ -29,6 +29,7 @@ a version has warm-up requests. model.tflite, in the version, is the same model 
 
 import contextlib
 import dataclasses
+import math
 import os
 import tempfile
 
@@ -108,14 +109,13 @@ def _define_graph_flags(flags):
         lower_bound=0,
         upper_bound=1,
     )
-    flags.DEFINE_float(
-        "rarity",
+    flags.DEFINE_list(
+        "balance",
         None,
-        "How much of the class weights a model of quantized chroma keeps: 1 favors rare, vivid "
-        "colors; 0 gives them the share that they have in the training pictures."
-        + _INHERITED.format("1"),
-        lower_bound=0,
-        upper_bound=1,
+        "A,B,CHROMA: what the logarithm of a color's odds gains for every 100 units of its a*, b* "
+        "and chroma, for models of quantized chroma. 0.8,0,0 makes what the model is unsure of "
+        "redder and less green. benchmarks/balance.py finds the numbers that make pictures as red, "
+        "yellow and colorful as the originals." + _INHERITED.format("0,0,0"),
     )
     flags.DEFINE_float(
         "saturation",
@@ -153,7 +153,7 @@ class Settings:
 
     Args:
         working_size: Short side of what the network sees, in pixels; 0 is the training size.
-        rarity: 1, or a smaller share of the class weights of training that is kept, from 0.
+        balance: Which colors are favored, as `bins.tilt` takes it, for models of quantized chroma.
         saturation: 1, or what else predicted chroma is multiplied by. Hints are kept as they are.
         second_scale: 0 for one view, or the share of the working size of a second.
         smoothing: 0, or how far, as a share of the short side, predictions are averaged over places
@@ -163,7 +163,7 @@ class Settings:
     """
 
     working_size: int | None = None
-    rarity: float | None = None
+    balance: tuple[float, float, float] | None = None
     saturation: float | None = None
     second_scale: float | None = None
     smoothing: float | None = None
@@ -171,8 +171,8 @@ class Settings:
     checkpoint: str = "latest"
 
     def completed(self, model):
-        """The settings with no None left. `model` describes an exported model; it may be empty."""
-        first = dict(working_size=0, rarity=1.0, saturation=1.0, second_scale=0.0, smoothing=0.0)
+        """The settings with nothing left open. `model` describes an exported model, or is empty."""
+        first = dict(working_size=0, balance=None, saturation=1.0, second_scale=0.0, smoothing=0.0)
         chosen = {name: value for name, value in vars(self).items() if value is not None}
         known = {name: model[name] for name in first if model.get(name) is not None}
         return Settings(**first | known | chosen)
@@ -194,6 +194,8 @@ def main(arguments):
     console.import_quietly("keras")
     output = options.output or os.path.join(options.model_dir, options.format)
     settings = {field.name: options[field.name].value for field in dataclasses.fields(Settings)}
+    if options.balance is not None:
+        settings["balance"] = _parse_balance(options.balance)
     if is_lite:
         extra = (options.quantize, options.data, options.input_size)
         path = export_tflite(options.model_dir, output, options.version, *extra, **settings)
@@ -283,6 +285,14 @@ def exported(folder):
         yield export(folder, os.path.join(made, os.path.basename(os.path.abspath(folder))))
 
 
+def _parse_balance(parts):
+    with contextlib.suppress(ValueError):
+        balance = tuple(map(float, parts))
+        if len(balance) == 3 and all(map(math.isfinite, balance)):
+            return balance
+    raise ConfigError(f"--balance is three numbers, such as 0.8,0,0. Received: {','.join(parts)}.")
+
+
 def _parse_size(text):
     sides = text.split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
@@ -320,8 +330,14 @@ def open_run(model_dir, settings=Settings(), input_size=None):
                 f"--{name} is for networks that take no noise. Received: --{name}={value:g} for a "
                 f"run of --noise_size={config.noise_size}. Set it to 0."
             )
-    rarity, checkpoint = settings.rarity, settings.checkpoint
-    network, epoch = restore.trained_generator(config, model_dir, rarity, checkpoint)
+    if settings.balance and not config.is_quantized:
+        raise ConfigError(
+            "--balance is for runs of quantized chroma. Received: a run of "
+            f"--codec={config.codec}. Leave it out."
+        )
+    network, epoch = restore.trained_generator(
+        config, model_dir, settings.checkpoint, settings.balance
+    )
     graph = ColorizationGraph(
         network,
         build_codec(config),
@@ -339,7 +355,7 @@ def open_run(model_dir, settings=Settings(), input_size=None):
         "working_size": size,
         "size_multiple": config.size_multiple,
         "temperature": config.temperature if config.is_quantized else None,
-        "rarity": rarity if config.is_quantized else None,
+        "balance": settings.balance,
         "saturation": settings.saturation,
         "second_scale": settings.second_scale,
         "smoothing": settings.smoothing,

@@ -105,7 +105,7 @@ def model(folder, num_variants=1, **more):
     def paint(shown, photo):
         return colorizer.variants(shown, num_variants, seed=VARIANTS_SEED)
 
-    keys = ("name", "version", "epochs", "working_size", "temperature", "rarity")
+    keys = ("name", "version", "epochs", "working_size", "temperature", "balance")
     known = {key: description[key] for key in keys if key in description}
     known["weights_sha256"] = _weights_digest(folder, description["version"])
     name = f"{description['name']} {description['version']}"

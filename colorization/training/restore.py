@@ -41,14 +41,12 @@ def kept_prior(config, model_dir):
     return state.Run(model_dir).prior().tolist() if config.is_quantized else None
 
 
-def trained_generator(config, model_dir, rarity=1.0, checkpoint="latest"):
+def trained_generator(config, model_dir, checkpoint="latest", balance=None):
     """Loads a run's generator with averaged weights, in float32, and its number of epochs.
 
     Nothing but the checkpoint, `"latest"` or `"best"`, is read: neither what the weights started
-    from nor the pictures. `rarity` is how much of the class weights of training the predictions
-    keep, for quantized codecs: at 1 rare colors stay as likely as the weights made them, at 0 the
-    network says how likely they are. Raises `TrainingError` if the run has no such checkpoint, or a
-    damaged one.
+    from nor the pictures. `balance`, of quantized codecs, is that of `bins.tilt`. Raises
+    `TrainingError` if the run has no such checkpoint, or a damaged one.
     """
     path = tf.train.latest_checkpoint(state.checkpoint_folder(model_dir, checkpoint))
     if not path and checkpoint == "best":
@@ -71,19 +69,17 @@ def trained_generator(config, model_dir, rarity=1.0, checkpoint="latest"):
         held |= state.numbered(optimizer.variables, before)
     state.restore(tf.train.Checkpoint(**held), path, whole=False)
     optimizer.finalize_variable_values(network.trainable_variables)
-    if config.is_quantized and rarity < 1:
-        # Trained with weights, the network's odds are the true ones times the weights.
-        weights = bins.class_weights(kept_prior(config, model_dir), config.uniform_share)
+    if balance is not None:
         bias = network.get_layer("prediction").bias
-        bias.assign(bias - (1 - rarity) * np.log(np.where(weights > 0, weights, 1)))
+        bias.assign(bias + bins.tilt(balance))
     return network, state.checkpoint_epoch(path)
 
 
 def publish_weights(model_dir, checkpoint, path):
     """Writes a run's averaged weights for `--start_from`, kernels in half precision.
 
-    The file holds the flags that made the network. Its class weights are those of training, so that
-    training can continue even if the exported model drops them.
+    The file holds the flags that made the network. They are those of training, without the balance
+    of the exported model, so that training can continue.
     """
     config = read_recipe(model_dir)
     network, _ = trained_generator(config, model_dir, checkpoint=checkpoint)

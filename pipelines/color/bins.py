@@ -94,6 +94,17 @@ def class_weights(prior, uniform_share=0.5):
     return (weights / np.sum(prior * weights)).astype(np.float32)
 
 
+def tilt(balance):
+    """Logits that make some colors likelier than a network says, of shape `(num_bins,)`.
+
+    `balance` is what the logarithm of a color's odds gains for every 100 units of its a*, of its
+    b*, and of its chroma: three numbers. Where the network is sure, they change little.
+    """
+    ab = bin_centers()
+    ways = np.concatenate([ab, np.linalg.norm(ab, axis=-1, keepdims=True)], axis=-1)
+    return (ways @ np.asarray(balance, np.float32) / 100).astype(np.float32)
+
+
 def annealed_mean(logits, temperature):
     """Takes one color from a distribution over bins: between its mean and its mode.
 

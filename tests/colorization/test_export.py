@@ -1,10 +1,11 @@
 """The export command: what it refuses, before any work, and what it writes."""
 
+import dataclasses
 import json
 
 import pytest
 
-from colorization import export
+from colorization import export, train
 from colorization.config import ConfigError
 from tests.command_line import call
 
@@ -63,6 +64,28 @@ def test_networks_of_noise_are_asked_once_and_as_they_are(option, tmp_path):
     (tmp_path / "recipe.flags").write_text(recipe)
     with pytest.raises(ConfigError, match=f"{option}=0.5 for a run of --noise_size=6"):
         export.open_run(str(tmp_path), export.Settings(**{option: 0.5}))
+
+
+@pytest.mark.parametrize("text", ["0.8,0", "0.8,0,0,0", "0.8,red,0", "nan,0,0", ""])
+def test_a_balance_is_three_numbers(text, tmp_path):
+    status, output, errors = run(f"--model_dir={tmp_path}", f"--balance={text}")
+    assert (status, output) == (1, "")
+    assert errors == f"Error: --balance is three numbers, such as 0.8,0,0. Received: {text}.\n"
+
+
+def test_a_balance_takes_a_network_that_predicts_a_distribution(tmp_path):
+    (tmp_path / "recipe.flags").write_text("--generator=unet\n--codec=lab\n")
+    with pytest.raises(ConfigError, match="--balance is for .* a run of --codec=lab. Leave it out"):
+        export.open_run(str(tmp_path), export.Settings(balance=(0.8, 0.0, 0.0)))
+
+
+@pytest.mark.slow
+def test_a_run_keeps_the_balance_of_the_model_it_started_from(classified_run, tmp_path):
+    model, folder = str(tmp_path / "model"), tmp_path / "run"
+    export.export(classified_run.model_dir, model, balance=(0.8, 0.0, -0.5))
+    config = dataclasses.replace(classified_run, model_dir=str(folder), start_from=model, epochs=1)
+    train.train(config)
+    assert export.open_run(str(folder))[1]["balance"] == [0.8, 0.0, -0.5]
 
 
 @pytest.mark.slow

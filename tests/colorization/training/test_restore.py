@@ -204,21 +204,20 @@ def test_files_of_another_network_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_rarity_divides_the_class_weights_out(classified_run):
+def test_a_balance_multiplies_odds_by_where_a_color_lies(classified_run):
     config = classified_run
-    weights = bins.class_weights(restore.kept_prior(config, config.model_dir), 0.5)
+    a, b = bins.bin_centers().T.astype(np.float64)
     condition = np.random.default_rng(0).normal(size=(1, 32, 32, 1)).astype(np.float32)
 
-    def probabilities(rarity):
-        network, epoch = restore.trained_generator(config, config.model_dir, rarity)
+    def probabilities(balance):
+        network, epoch = restore.trained_generator(config, config.model_dir, balance=balance)
         assert epoch == config.epochs
         odds = np.exp(network(condition).numpy().astype(np.float64))
         return odds / odds.sum(axis=-1, keepdims=True)
 
-    for rarity in (0.0, 0.6):
-        expected = probabilities(1.0) / weights ** (1 - rarity)
-        expected /= expected.sum(axis=-1, keepdims=True)
-        np.testing.assert_allclose(probabilities(rarity), expected, rtol=1e-4)
+    expected = probabilities(None) * np.exp((3 * a - 2 * b + np.hypot(a, b)) / 100)
+    expected /= expected.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(probabilities([3, -2, 1]), expected, rtol=1e-4)
 
 
 def test_a_run_in_half_precision_leaves_the_policy_of_keras_alone():
