@@ -1,16 +1,14 @@
 """Which `--balance` of the export makes pictures as red, yellow and colorful as the originals.
 
-`python benchmarks/balance.py --model_dir=RUN --data=TRAIN_FOLDER,... [--number=100 --chroma=0.8
---working_size=160 --second_scale=0.6 --smoothing=0.5 --temperature=0.4]`
+`python benchmarks/balance.py --model_dir=RUN --data=TRAIN_FOLDER,... [--number=400 --chroma=0.8
+--working_size=160 --second_scale=0.6 --smoothing=0.5 --temperature=0.3]`
 
 The annealed mean leans toward what is frequent, so that colorings as a whole are greener than
-photos. Colors up to `number` pictures of each folder, evenly, and searches for three numbers with
-which the means of a* and b* are those of the originals, and the mean of chroma is a share
-`--chroma` of it. What is missing, --saturation gives. Take pictures of training, not those on
-which the model is measured. The last four flags are those of the export.
+photos. Colors `number` of the pictures, evenly, and searches for three numbers with which the means
+of a* and b* are those of the originals, and the mean of chroma is a share `--chroma` of it. What is
+missing, --saturation gives. Take pictures of training, not those on which the model is measured.
+The last four flags are those of the export.
 """
-
-import os
 
 import cv2
 import numpy as np
@@ -23,12 +21,12 @@ from pipelines.sources import opener
 
 _RUN = flags.DEFINE_string("model_dir", None, "Run to export.", required=True)
 _DATA = flags.DEFINE_list("data", None, "Folders of color pictures.", required=True)
-_NUMBER = flags.DEFINE_integer("number", 100, "Pictures of each folder, at most.")
+_NUMBER = flags.DEFINE_integer("number", 400, "Pictures, of all folders.")
 _CHROMA = flags.DEFINE_float("chroma", 0.8, "Share of the originals' mean chroma.")
 _WORKING_SIZE = flags.DEFINE_integer("working_size", 160, "Of the export.")
 _SECOND_SCALE = flags.DEFINE_float("second_scale", 0.6, "Of the export.")
 _SMOOTHING = flags.DEFINE_float("smoothing", 0.5, "Of the export.")
-_TEMPERATURE = flags.DEFINE_float("temperature", 0.4, "Of the export.")
+_TEMPERATURE = flags.DEFINE_float("temperature", 0.3, "Of the export.")
 # Cells of a picture that count, at random places.
 _NUM_CELLS = 200
 # Units of ab by which the means may miss.
@@ -44,7 +42,9 @@ def main(_):
     )
     graph, _ = export.open_run(_RUN.value, settings)
     random = np.random.default_rng(0)
-    found = [_cells(graph, path, random) for folder in _DATA.value for path in _paths(folder)]
+    names = opener.open_source(",".join(f"folder:{folder}" for folder in _DATA.value)).names
+    names = names[:: max(1, len(names) // _NUMBER.value)]
+    found = [_cells(graph, name, random) for name in names]
     logits, ab = (np.concatenate(parts) for parts in zip(*found, strict=True))
     wanted = _means(ab) * [1, 1, _CHROMA.value]
     print(f"originals (chroma x {_CHROMA.value:g}): a*, b*, chroma {wanted.round(2)}")
@@ -58,14 +58,9 @@ def main(_):
     print(f"with it: {means.round(2)}\n--balance={','.join(f'{each:.2f}' for each in balance)}")
 
 
-def _paths(folder):
-    names = opener.open_source(f"folder:{folder}").names
-    return names[:: max(1, len(names) // _NUMBER.value)][: _NUMBER.value]
-
-
-def _cells(graph, path, random):
+def _cells(graph, name, random):
     """Logits and the original's ab, of some of a picture's cells."""
-    rgb = photo_files.read_picture(os.fspath(path))
+    rgb = photo_files.read_picture(name)
     logits = graph.coefficients_and_logits(graph.seen(rgb[None]))[1][0].numpy()
     rows, columns, _ = logits.shape
     lab = arrays.rgb_to_lab(rgb.astype(np.float32) / 255)
