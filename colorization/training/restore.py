@@ -78,8 +78,8 @@ def trained_generator(config, model_dir, checkpoint="latest", balance=None):
 def publish_weights(model_dir, checkpoint, path):
     """Writes a run's averaged weights for `--start_from`, kernels in half precision.
 
-    The file holds the flags that made the network. They are those of training, without the balance
-    of the exported model, so that training can continue.
+    The weights are those of training, without the balance of the exported model, so that training
+    can continue. The file also holds the flags that made the network.
     """
     config = read_recipe(model_dir)
     network, _ = trained_generator(config, model_dir, checkpoint=checkpoint)
