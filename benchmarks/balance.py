@@ -37,8 +37,11 @@ def main(_):
     """Prints the means at the start and at the end, and the flag."""
     settings = export.Settings(
         working_size=_WORKING_SIZE.value,
+        # A run may have one from the model it started from.
+        balance=(0.0, 0.0, 0.0),
         second_scale=_SECOND_SCALE.value,
         smoothing=_SMOOTHING.value,
+        temperature=_TEMPERATURE.value,
     )
     graph, _ = export.open_run(_RUN.value, settings)
     random = np.random.default_rng(0)

@@ -102,7 +102,7 @@ def tilt(balance):
     """
     ab = bin_centers()
     ways = np.concatenate([ab, np.linalg.norm(ab, axis=-1, keepdims=True)], axis=-1)
-    return (ways @ np.asarray(balance, np.float32) / 100).astype(np.float32)
+    return ways @ np.asarray(balance, np.float32) / 100
 
 
 def annealed_mean(logits, temperature):
