@@ -8,6 +8,8 @@ Source: Zhang et al., "Real-Time User-Guided Image Colorization with Learned Dee
 section 3.1: patches of 1 to 9 pixels, their number drawn from a geometric distribution of p = 1/8.
 """
 
+import functools
+
 import tensorflow as tf
 
 NONE_SHARE, FILM_SHARE = 0.6, 0.1
@@ -29,13 +31,22 @@ def draw_hints(ab, seed, shard=(0, 1)):
         drawn = kind([size * count, *shape], seed + [0, index])
         return drawn[number * size : (number + 1) * size]
 
-    points, is_pointed = _points(ab, draw)
-    film, is_filmed = _film(ab, draw)
-    way = draw([1, 1, 1], 0)
-    is_film = tf.cast(way < FILM_SHARE, tf.float32)
-    is_points = tf.cast(way >= FILM_SHARE + NONE_SHARE, tf.float32)
-    mask = is_film * is_filmed + is_points * is_pointed
-    return (is_film * film + is_points * points) * mask, mask
+    way = draw([], 0)
+    # One for all shares of a batch.
+    shift = tf.cast(tf.random.stateless_uniform([2], seed + [0, 5]) * 7, tf.int32) - 3
+    film = functools.partial(_film, shift=shift)
+    places, drawn = [], []
+    # Computed only for the pictures that get them, since this is most of the work on a batch.
+    for hint, chosen in ((film, way < FILM_SHARE), (_points, way >= FILM_SHARE + NONE_SHARE)):
+        some = tf.where(chosen)
+        colors, mask = hint(
+            tf.gather_nd(ab, some), lambda *what, some=some: tf.gather_nd(draw(*what), some)
+        )
+        places.append(some)
+        drawn.append(tf.concat([colors * mask, mask], axis=-1))
+    shape = tf.concat([tf.shape(ab, tf.int64)[:3], [3]], axis=0)
+    drawn = tf.scatter_nd(tf.concat(places, axis=0), tf.concat(drawn, axis=0), shape)
+    return drawn[..., :2], drawn[..., 2:]
 
 
 def _points(ab, draw):
@@ -59,10 +70,10 @@ def _points(ab, draw):
     return tf.stack(painted, axis=-1) / tf.maximum(cover, 1.0), tf.cast(cover > 0, tf.float32)
 
 
-def _film(ab, draw):
+def _film(ab, draw, shift):
     """The whole picture's colors, moved, off and with holes."""
     shape = tf.shape(ab)
-    moved = tf.roll(ab, shift=tf.cast(draw([2], 5)[0] * 7, tf.int32) - 3, axis=[1, 2])
+    moved = tf.roll(ab, shift=shift, axis=[1, 2])
     off = 3.0 * draw([1, 1, 2], 6, tf.random.stateless_normal)
     uneven = tf.image.resize(4.0 * draw([6, 6, 2], 7, tf.random.stateless_normal), shape[1:3])
     holes = tf.image.resize(draw([8, 8, 1], 8), shape[1:3])

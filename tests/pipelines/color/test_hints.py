@@ -51,11 +51,22 @@ def test_points_have_the_true_color(truth):
     np.testing.assert_allclose((ab - truth * mask)[few], 0, atol=1e-3)
 
 
-def test_a_picture_gets_the_same_hints_in_a_share_of_the_batch(truth, drawn):
-    half = BATCH // 2
-    ab, mask = hints.draw_hints(truth[half:], tf.constant([1, 7], tf.int64), shard=(1, 2))
-    np.testing.assert_array_equal(mask, drawn[1][half:])
-    np.testing.assert_allclose(ab, drawn[0][half:], atol=1e-4)
+def test_a_picture_gets_the_same_hints_in_a_share_of_the_batch():
+    # Of many colors, so that it shows where a hint's color comes from.
+    truth = np.random.default_rng(1).uniform(-60, 60, (BATCH, SIZE, SIZE, 2)).astype(np.float32)
+    seed, half = tf.constant([1, 7], tf.int64), BATCH // 2
+    whole_ab, whole_mask = hints.draw_hints(truth, seed)
+    ab, mask = hints.draw_hints(truth[half:], seed, shard=(1, 2))
+    np.testing.assert_array_equal(mask, whole_mask[half:])
+    np.testing.assert_allclose(ab, whole_ab[half:], atol=1e-4)
+
+
+@pytest.mark.parametrize("chosen", [0.0, 1.0])
+def test_a_batch_may_have_no_hints_and_all(truth, chosen, monkeypatch):
+    monkeypatch.setattr(hints, "NONE_SHARE", 1 - chosen)
+    monkeypatch.setattr(hints, "FILM_SHARE", 0.0)
+    _, mask = hints.draw_hints(truth, tf.constant([1, 7], tf.int64))
+    assert np.all(np.any(mask, axis=(1, 2, 3)) == bool(chosen))
 
 
 def test_the_seed_decides(truth, drawn):
