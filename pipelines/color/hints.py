@@ -8,8 +8,6 @@ Source: Zhang et al., "Real-Time User-Guided Image Colorization with Learned Dee
 section 3.1: patches of 1 to 9 pixels, their number drawn from a geometric distribution of p = 1/8.
 """
 
-import functools
-
 import tensorflow as tf
 
 NONE_SHARE, FILM_SHARE = 0.6, 0.1
@@ -31,22 +29,23 @@ def draw_hints(ab, seed, shard=(0, 1)):
         drawn = kind([size * count, *shape], seed + [0, index])
         return drawn[number * size : (number + 1) * size]
 
+    def hint(chosen, paint, *more):
+        # Most pictures get none, so that painting all would double the work.
+        places = tf.where(chosen)
+        colors, mask = paint(
+            tf.gather_nd(ab, places), lambda *what: tf.gather_nd(draw(*what), places), *more
+        )
+        return places, tf.concat([colors * mask, mask], axis=-1)
+
     way = draw([], 0)
     # One for all shares of a batch.
     shift = tf.cast(tf.random.stateless_uniform([2], seed + [0, 5]) * 7, tf.int32) - 3
-    film = functools.partial(_film, shift=shift)
-    places, drawn = [], []
-    # Computed only for the pictures that get them, since this is most of the work on a batch.
-    for hint, chosen in ((film, way < FILM_SHARE), (_points, way >= FILM_SHARE + NONE_SHARE)):
-        some = tf.where(chosen)
-        colors, mask = hint(
-            tf.gather_nd(ab, some), lambda *what, some=some: tf.gather_nd(draw(*what), some)
-        )
-        places.append(some)
-        drawn.append(tf.concat([colors * mask, mask], axis=-1))
+    film = hint(way < FILM_SHARE, _film, shift)
+    points = hint(way >= FILM_SHARE + NONE_SHARE, _points)
+    places, hints = (tf.concat(parts, axis=0) for parts in zip(film, points, strict=True))
     shape = tf.concat([tf.shape(ab, tf.int64)[:3], [3]], axis=0)
-    drawn = tf.scatter_nd(tf.concat(places, axis=0), tf.concat(drawn, axis=0), shape)
-    return drawn[..., :2], drawn[..., 2:]
+    hinted = tf.scatter_nd(places, hints, shape)
+    return hinted[..., :2], hinted[..., 2:]
 
 
 def _points(ab, draw):

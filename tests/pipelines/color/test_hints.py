@@ -62,7 +62,7 @@ def test_a_picture_gets_the_same_hints_in_a_share_of_the_batch():
 
 
 @pytest.mark.parametrize("chosen", [0.0, 1.0])
-def test_a_batch_may_have_no_hints_and_all(truth, chosen, monkeypatch):
+def test_no_picture_of_a_batch_or_every_one_may_get_hints(truth, chosen, monkeypatch):
     monkeypatch.setattr(hints, "NONE_SHARE", 1 - chosen)
     monkeypatch.setattr(hints, "FILM_SHARE", 0.0)
     _, mask = hints.draw_hints(truth, tf.constant([1, 7], tf.int64))
